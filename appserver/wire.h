@@ -1,0 +1,100 @@
+// What crosses between the edge and an app's processes. Included by both sides (the edge, and the gateway inside
+// Python), so it depends on nothing but core/uwsgi/packet.h. All integers are of the machine: both ends are on it.
+//
+// Three kinds of channel, all socketpairs made by the edge and handed over as descriptors:
+//
+//   mailbox   edge -> one worker thread, SOCK_SEQPACKET. One message is one request, so it arrives whole or not at
+//             all, any loop may send without a lock, and the edge (which keeps the worker's end open) can take an
+//             unread request back by reading it itself.
+//   answers   worker thread -> one loop, SOCK_STREAM. One for each pair of thread and loop: the worker answers on
+//             the channel of the loop that asked. Frames, in the order in which that loop's requests were read.
+//   control   edge's main loop <-> zygote and its workers, SOCK_SEQPACKET, shared by all of them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/uwsgi/packet.h"
+
+namespace edge::wire {
+
+// ---- mailbox -------------------------------------------------------------------------------------------------
+
+/// Before each request in the mailbox. Then follow: the uwsgi packet (header and variables), then `body_size` bytes
+/// of body, unless body_in_file, when the body is the whole content of the one descriptor sent with the message.
+struct RequestHeader {
+  std::uint64_t sequence = 0;     // names the request; never 0; repeated in the answer
+  std::uint32_t loop = 0;         // index of the answers channel to use
+  std::uint32_t flags = 0;        // RequestFlag
+  std::uint64_t body_size = 0;    // bytes
+};
+enum RequestFlag : std::uint32_t {
+  kBodyInFile = 1,  // an open file, at offset 0
+  kQuit = 2,        // no request: the thread ends (after all before it in the mailbox)
+};
+
+/// No message is larger: the header, a uwsgi packet of at most 64 KiB, and a body of at most kMaxInlineBody.
+inline constexpr std::size_t kMaxInlineBody = 64 * 1024;
+inline constexpr std::size_t kMaxRequestMessage =
+    sizeof(RequestHeader) + uwsgi::kHeaderSize + uwsgi::kMaxBlock + kMaxInlineBody;
+
+// ---- answers -------------------------------------------------------------------------------------------------
+
+/// Before each piece of an answer. The first frame of an answer has kHead: its payload begins with `head_size` bytes
+/// of head, the rest is body. Later frames have a head_size of 0. The last frame of an answer has kLast.
+struct FrameHeader {
+  std::uint64_t sequence = 0;      // of the request
+  std::uint32_t payload_size = 0;  // bytes that follow this header, head included; at most kMaxFrame
+  std::uint32_t head_size = 0;     // at most kMaxAnswerHead
+  std::uint16_t status = 0;        // 100 … 999; with kHead only
+  std::uint16_t flags = 0;         // FrameFlag
+  std::uint32_t reserved = 0;
+};
+enum FrameFlag : std::uint16_t {
+  kHead = 1,
+  kLast = 2,
+  kFailed = 4,      // with kLast: the app failed. Without a head before it, the edge answers 500 itself (the traceback
+                    // was sent as a log line); after one, the client's connection is torn.
+};
+/// A head is a block of uwsgi variables: the reason phrase under an empty name first, then the header fields in order.
+inline constexpr std::size_t kMaxAnswerHead = 64 * 1024;
+inline constexpr std::size_t kMaxFrame = 1 << 20;
+
+// ---- shared memory -------------------------------------------------------------------------------------------
+
+/// One for each worker thread, in a memfd that both sides map. Written by one side, read by the other; the reader
+/// trusts nothing in it.
+struct alignas(64) SharedSlot {
+  std::uint64_t cancelled = 0;  // edge writes: the sequence of the request whose answer nobody wants any more
+  std::uint64_t begun = 0;      // worker writes: the sequence of the request it has taken from the mailbox last
+};
+
+// ---- control -------------------------------------------------------------------------------------------------
+
+/// Every control message: this header, then `size` bytes of text. One seqpacket message each, at most kMaxControl.
+enum class ControlKind : std::uint32_t {
+  // edge -> zygote
+  kWorkerThread = 1,  // descriptors: mailbox (worker's end), then one answers channel for each loop. `worker`, `thread`
+  kFork = 2,          // descriptor: the memfd of SharedSlot[threads]. Fork `worker` with the threads sent before
+  kStop = 3,          // fork no more; end when the last worker has ended
+  // zygote -> edge
+  kImported = 16,     // ready to fork; text: warnings, a line each
+  kImportFailed = 17, // text: the traceback or the list of candidates; the zygote ends
+  kForked = 18,       // `worker`, `pid`
+  kExited = 19,       // `worker`, `pid`, `value`: the wait status
+  // worker -> edge
+  kReady = 32,        // `worker`, `pid`: every thread reads its mailbox
+  kLog = 33,          // `pid`; text: request id, a NUL, then what the app wrote to wsgi.errors; whole lines or a part
+  kWorkerFailed = 34, // `worker`, `pid`; text: the import failed in the worker (preload: false)
+};
+struct ControlHeader {
+  ControlKind kind = ControlKind::kStop;
+  std::uint32_t worker = 0;  // number of the worker within the app, from 0
+  std::uint32_t thread = 0;
+  std::int32_t pid = 0;
+  std::int32_t value = 0;
+  std::uint32_t size = 0;    // bytes of text after this header
+};
+inline constexpr std::size_t kMaxControl = 32 * 1024;
+
+}  // namespace edge::wire

@@ -1,0 +1,137 @@
+// Snapshot: the whole configuration, typed, checked and immutable. Plain data that cmd builds objects from.
+// Every path in it is absolute.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/access_log.h"
+#include "core/address.h"
+#include "core/duration.h"
+#include "core/http/router.h"
+#include "core/http/settings.h"
+#include "core/http/template.h"
+#include "core/result.h"
+
+namespace edge::config {
+
+/// Where something stands, for errors that are found later (a port in use, a folder that is missing).
+struct Place {
+  std::string file;
+  int line = 0;    // from 1
+  int column = 0;  // from 1
+  std::string text() const;  // "site.yaml:3:7"
+};
+
+struct Process {
+  unsigned threads = 1;  // auto already resolved
+  std::string user;
+  std::string group;
+  std::string pid_file;
+  std::string runtime_dir;  // empty: a private folder that serve makes
+  std::uint64_t max_connections = 20'000;
+  Milliseconds shutdown_timeout{30'000};
+};
+
+struct AccessTarget {
+  std::string path;  // "stdout", "stderr" or a path
+  std::shared_ptr<const AccessFormat> format;
+};
+
+struct Log {
+  LogLevel level = LogLevel::info;
+  std::string error = "stderr";
+  std::optional<AccessTarget> access;  // nothing: off
+};
+
+struct App {
+  std::string name;
+  Place place;
+  std::string module;     // dotted, without the callable; empty with wsgi_file
+  std::string wsgi_file;
+  std::string callable;   // empty: looked for
+  std::string chdir;
+  std::string virtualenv; // empty: none
+  std::string python = "auto";
+  std::vector<std::string> python_path;
+  std::map<std::string, std::string> env;
+  unsigned processes = 2;
+  unsigned threads = 1;
+  bool preload = true;
+  std::uint32_t queue = 1000;
+  Milliseconds queue_timeout{30'000};
+  std::uint32_t depth = 4;
+  Milliseconds request_timeout{60'000};
+  Milliseconds start_timeout{60'000};
+  Milliseconds restart_delay{100};
+  Milliseconds restart_max_delay{10'000};
+  Milliseconds shutdown_timeout{30'000};
+};
+
+struct StaticFiles {
+  std::string directory;
+  bool strip_prefix = true;
+  std::vector<std::string> index{"index.html"};
+  bool hidden_files = false;
+};
+
+struct Redirect {
+  Template to;
+  int status = 302;
+};
+
+struct Return {
+  int status = 200;
+  Template body;
+  std::string type = "text/plain";
+};
+
+struct AppRef {
+  std::string app;
+};
+
+struct Route {
+  Place place;
+  RoutePath path;
+  HttpSettings http;
+  std::vector<HeaderRule> headers;      // the site's, with the route's added
+  std::vector<ErrorPage> error_pages;
+  std::optional<AccessTarget> access;   // nothing: off
+  std::variant<StaticFiles, Redirect, Return, AppRef> handler;
+};
+
+struct Listen {
+  Place place;
+  std::string text;        // as written
+  Address address;         // family none: unix_path
+  std::string unix_path;
+  int backlog = 4096;
+  bool operator==(const Listen& other) const { return address == other.address && unix_path == other.unix_path; }
+};
+
+struct Site {
+  Place place;
+  std::vector<std::string> hosts;  // lower case; empty: every host
+  bool is_default = false;
+  std::vector<Listen> listen;
+  HttpSettings http;
+  std::vector<HeaderRule> headers;
+  std::vector<ErrorPage> error_pages;
+  std::optional<AccessTarget> access;
+  std::vector<Route> routes;
+};
+
+struct Snapshot {
+  std::string file;  // the main file, absolute
+  Process process;
+  Log log;
+  std::vector<App> apps;
+  std::vector<Site> sites;
+};
+
+}  // namespace edge::config

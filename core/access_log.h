@@ -1,0 +1,45 @@
+// AccessLog: formats one line an exchange into a buffer of its loop, handed to a LogFile when it is full or once a
+// second. One object a loop and log.
+#pragma once
+
+#include <expected>
+#include <string>
+#include <string_view>
+
+#include "core/http/template.h"
+#include "core/log_file.h"
+#include "core/net/loop.h"
+
+namespace edge {
+
+struct Exchange;
+
+/// "combined", "json", or a pattern with $variables; compiled at load.
+class AccessFormat {
+ public:
+  static std::expected<AccessFormat, Template::Error> compile(std::string_view format);
+  /// Appends one line with its newline.
+  void render(const Exchange& exchange, std::string& to) const;
+
+ private:
+  Template line_;
+  bool json_ = false;
+};
+
+class AccessLog final : private Deadline {
+ public:
+  AccessLog(Loop& loop, LogFile& file, const AccessFormat& format);
+  ~AccessLog();
+  void write(const Exchange& exchange);
+  /// Hands what is buffered to the file.
+  void flush();
+
+ private:
+  void on_deadline() override;
+  Loop& loop_;
+  LogFile& file_;
+  const AccessFormat& format_;
+  std::string buffer_;
+};
+
+}  // namespace edge

@@ -1,0 +1,23 @@
+# edge_room(NAME LINKS ...): a static library of every .cpp in the calling folder (recursively), visible to those
+# that link it as "NAME/...". A room's include path holds that one name and nothing else, so including a room that
+# is not linked is "file not found".
+function(edge_room name)
+  cmake_parse_arguments(ROOM "" "" "LINKS;PRIVATE_LINKS;EXCLUDE" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  foreach(pattern IN LISTS ROOM_EXCLUDE)
+    list(FILTER sources EXCLUDE REGEX ${pattern})
+  endforeach()
+  set(view ${CMAKE_BINARY_DIR}/rooms/${name})
+  file(MAKE_DIRECTORY ${view})
+  file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${view}/${name} SYMBOLIC)
+  if(sources)
+    add_library(edge_${name} STATIC ${sources})
+    set(scope PUBLIC)
+    target_link_libraries(edge_${name} PRIVATE ${ROOM_PRIVATE_LINKS})
+  else()
+    add_library(edge_${name} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  target_include_directories(edge_${name} ${scope} ${view})
+  target_link_libraries(edge_${name} ${scope} edge_flags ${ROOM_LINKS})
+endfunction()

@@ -1,0 +1,80 @@
+// Request: what a handler sees. Every view lives until the answer has been sent.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "core/address.h"
+#include "core/arena.h"
+#include "core/cancellation.h"
+#include "core/http/header_list.h"
+#include "core/http/request_body.h"
+#include "core/net/loop.h"
+
+namespace edge {
+
+/// The methods that edge tells apart (RFC 9110 9, RFC 5789).
+enum class Method : std::uint8_t { get, head, post, put, delete_, options, trace, connect, patch, other };
+
+/// Safe methods have no effect by definition (RFC 9110 9.2.1): such a request may be sent twice.
+inline bool is_safe(Method method) {
+  return method == Method::get || method == Method::head || method == Method::options || method == Method::trace;
+}
+
+struct Route;
+struct Site;
+
+/// What is known of a connection; the same for every request on it.
+struct ConnectionInfo {
+  Address remote;            // family none: a unix socket
+  Address local;
+  std::uint64_t number = 0;  // serial number over the life of the process, $connection
+  std::uint32_t requests = 0;  // begun on this connection, $connection_requests
+  bool tls = false;
+};
+
+/// What a handler that asked an app or another server tells the log.
+struct UpstreamInfo {
+  std::string_view address;         // $upstream_addr; for an app its name
+  int status = 0;                   // 0: none
+  std::uint64_t response_time = 0;  // milliseconds until the answer's head
+  std::uint64_t queue_time = 0;     // milliseconds waited for a free worker
+};
+
+struct Request {
+  Request(Loop& on, Arena& from, RequestBody& payload) : loop(on), arena(from), body(payload), headers(from) {}
+  Request(const Request&) = delete;
+  Request& operator=(const Request&) = delete;
+
+  Loop& loop;
+  Arena& arena;                // for strings that live as long as the request
+  RequestBody& body;
+  Cancellation cancellation;   // requested when the client has gone
+
+  Method method = Method::get;
+  std::string_view method_name;
+  std::string_view target;     // as received, $request_uri
+  std::string_view path;       // decoded, dot segments and double slashes resolved, begins with "/"; $uri
+  std::string_view query;      // raw, without "?"; $args
+  bool has_query = false;      // there was a "?"
+  std::string_view host;       // lower case, without port; empty when there was none (HTTP/1.0)
+  std::uint8_t minor_version = 1;  // of HTTP/1
+  HeaderList headers;
+  std::uint32_t head_size = 0;     // bytes of the head as received
+
+  const ConnectionInfo* connection = nullptr;
+  const Site* site = nullptr;
+  const Route* route = nullptr;
+  std::uint64_t begun = 0;         // Loop::now() at the first byte
+  UpstreamInfo upstream;
+
+  std::string_view scheme() const { return connection->tls ? "https" : "http"; }
+  /// 32 hexadecimal digits, made when first asked for; the same in both logs and in the app's environ.
+  std::string_view id();
+
+ private:
+  std::string_view id_;
+};
+
+}  // namespace edge

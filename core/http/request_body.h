@@ -1,0 +1,27 @@
+// RequestBody: the content of a request, to be pulled. Implemented by each front door.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "core/result.h"
+#include "core/task.h"
+
+namespace edge {
+
+class RequestBody {
+ public:
+  /// Nothing at all: no Content-Length, no chunks, or a length of 0.
+  virtual bool empty() const = 0;
+  /// The declared length; nothing for chunks, whose length is known at their end.
+  virtual std::optional<std::uint64_t> length() const = 0;
+  /// The next bytes, de-chunked; empty at the end. The view is valid until the next call. The first call answers
+  /// `Expect: 100-continue`. Errors: malformed, too_large (over client_max_body_size), timed_out, closed.
+  virtual Task<Result<std::string_view>> read() = 0;
+
+ protected:
+  ~RequestBody() = default;
+};
+
+}  // namespace edge

@@ -1,0 +1,58 @@
+// Response: a head, and a body that is nothing, bytes, a range of a file, or a source to pull from.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <variant>
+
+#include "core/http/header_list.h"
+#include "core/result.h"
+#include "core/task.h"
+#include "core/unique_fd.h"
+
+namespace edge {
+
+/// A body made while it is sent. The pump pulls, and destroys the source when the answer has ended in whatever way
+/// (also when the client has gone), never while a pull is under way.
+class BodySource {
+ public:
+  struct Chunk {
+    std::string_view bytes;  // valid until the next pull or destruction; may be empty
+    bool last = false;       // nothing follows
+  };
+  virtual ~BodySource() = default;
+  /// Bytes in all, when known before the first pull.
+  virtual std::optional<std::uint64_t> length() const { return std::nullopt; }
+  /// An error after the head was sent tears the connection, so that nobody takes the part for the whole.
+  virtual Task<Result<Chunk>> pull() = 0;
+};
+
+struct FileRange {
+  UniqueFd fd;
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+};
+
+using Body = std::variant<std::monostate, std::string_view, FileRange, std::unique_ptr<BodySource>>;
+
+struct Response {
+  explicit Response(Arena& arena, int with_status = 200) : status(with_status), headers(arena) {}
+
+  int status;
+  HeaderList headers;        // without Date, Server, Connection and Transfer-Encoding: those are the door's
+  Body body;                 // bytes must live as long as the request: literals, the arena, the snapshot
+  bool close = false;        // close the connection after this answer
+  std::string_view reason;   // empty: the status code's usual phrase
+
+  /// An answer with edge's plain page for that status.
+  static Response of_status(Arena& arena, int status);
+  /// The answer that answer_for() gives for an error. The caller has logged what is worth logging.
+  static Response of_error(Arena& arena, const Error& error);
+};
+
+/// "Not Found"; "Unknown" when the code is not registered.
+std::string_view reason_phrase(int status);
+
+}  // namespace edge

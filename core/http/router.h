@@ -1,0 +1,82 @@
+// Router: host to site, path to route, with nginx's precedence. Built once a loop from the snapshot, then constant.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/http/handler.h"
+#include "core/http/pattern.h"
+#include "core/http/settings.h"
+#include "core/http/template.h"
+
+namespace edge {
+
+class AccessLog;
+
+/// "/p/", "= /p", "^~ /p/", "~ re", "~* re", or a mount ("/shop": /shop and /shop/…).
+struct RoutePath {
+  enum class Kind : std::uint8_t { prefix, exact, strong_prefix, pattern, mount };
+  Kind kind = Kind::prefix;
+  std::string path;  // without the sign; for a pattern its source
+  std::shared_ptr<const Pattern> pattern;
+};
+
+/// A header that configuration adds to every answer, or removes (no value).
+struct HeaderRule {
+  std::string name;
+  std::optional<Template> value;
+};
+
+/// From a status to the path that answers in its place.
+struct ErrorPage {
+  int first = 0;
+  int last = 0;  // inclusive
+  std::string path;
+};
+
+struct Route {
+  RoutePath path;
+  HttpSettings http;
+  std::vector<HeaderRule> headers;
+  std::vector<ErrorPage> error_pages;
+  AccessLog* access_log = nullptr;  // null: off. Of this loop.
+  std::unique_ptr<Handler> handler;
+};
+
+struct Site {
+  std::vector<std::string> hosts;   // exact or "*.example.com", lower case; empty: every host
+  bool is_default = false;
+  HttpSettings http;
+  std::vector<HeaderRule> headers;
+  std::vector<ErrorPage> error_pages;
+  AccessLog* access_log = nullptr;
+  std::vector<Route> routes;
+
+  /// The route for a normalised path, or null: exact, then the longest prefix if "^~", then the first pattern that
+  /// matches, then the longest prefix.
+  const Route* route_for(std::string_view path) const;
+};
+
+/// The sites of one listening address.
+class Router {
+ public:
+  explicit Router(std::vector<std::unique_ptr<Site>> sites);
+
+  /// `host` is lower case and without port. Exact beats the longest wildcard beats the default site (the one that
+  /// says so, else the first without hosts); null when no site answers that host.
+  const Site* site_for(std::string_view host) const;
+  /// The site whose limits hold while the host is not known yet, and whose error pages answer what cannot be parsed.
+  const Site& first() const { return *sites_.front(); }
+
+ private:
+  std::vector<std::unique_ptr<Site>> sites_;
+  std::vector<std::pair<std::string, const Site*>> exact_;      // sorted by name
+  std::vector<std::pair<std::string, const Site*>> wildcards_;  // ".example.com", the longest first
+  const Site* default_ = nullptr;
+};
+
+}  // namespace edge

@@ -1,0 +1,46 @@
+// Template: a text with $variables (nginx's names and meaning), compiled at load and rendered for an exchange.
+#pragma once
+
+#include <cstddef>
+#include <expected>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace edge {
+
+struct Exchange;
+
+class Template {
+ public:
+  /// Where in the text, in bytes, and what is wrong ("unknown variable $hots; did you mean $host?").
+  struct Error {
+    std::size_t offset;
+    std::string message;
+  };
+  /// How rendered variables are escaped: not at all, nginx's default log escaping (\xHH for ", \ and control
+  /// bytes), or as the inside of a JSON string.
+  enum class Escape { none, log, json };
+
+  Template() = default;
+  /// $name and ${name}; "$$" is not special. A lone "$" before anything but a name is kept as it is.
+  static std::expected<Template, Error> compile(std::string_view text);
+
+  /// Appends to `to`.
+  void render(const Exchange& exchange, std::string& to, Escape escape = Escape::none) const;
+  /// No variable inside: source() is the value.
+  bool constant() const { return constant_; }
+  const std::string& source() const { return source_; }
+
+ private:
+  using Append = void (*)(const Exchange&, std::string_view argument, std::string& to);
+  struct Part {
+    Append append = nullptr;  // null: a literal
+    std::string text;         // the literal, or the variable's argument (the x of $arg_x)
+  };
+  std::string source_;
+  std::vector<Part> parts_;
+  bool constant_ = true;
+};
+
+}  // namespace edge

@@ -1,0 +1,121 @@
+// One event-loop thread on libuv.
+#include "core/net/loop.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <ctime>
+#include <mutex>
+
+#include "core/http/date.h"
+
+namespace edge {
+
+struct Loop::PostedQueue {
+  std::mutex mutex;
+  std::vector<std::move_only_function<void()>> waiting;  // guarded by mutex
+  std::vector<std::move_only_function<void()>> running;  // the loop's thread only
+};
+
+Loop::Loop(int index) : posted_(std::make_unique<PostedQueue>()), index_(index) {
+  if (uv_loop_init(&uv_) != 0) std::abort();  // out of descriptors before anything was started
+  uv_.data = this;
+  uv_async_init(&uv_, &wake_, [](uv_async_t* handle) {
+    auto& queue = *static_cast<Loop*>(handle->loop->data)->posted_;
+    {
+      const std::lock_guard lock(queue.mutex);
+      queue.running.swap(queue.waiting);
+    }
+    for (auto& work : queue.running) work();
+    queue.running.clear();
+  });
+  uv_timer_init(&uv_, &timer_);
+  uv_prepare_init(&uv_, &before_wait_);
+  uv_unref(reinterpret_cast<uv_handle_t*>(&timer_));
+  uv_unref(reinterpret_cast<uv_handle_t*>(&before_wait_));
+}
+
+Loop::~Loop() {
+  uv_walk(&uv_, [](uv_handle_t* handle, void*) {
+    if (!uv_is_closing(handle)) uv_close(handle, nullptr);
+  }, nullptr);
+  uv_run(&uv_, UV_RUN_DEFAULT);
+  if (uv_loop_close(&uv_) != 0) std::abort();  // a handle outlived its loop: a bug
+}
+
+void Loop::run() { uv_run(&uv_, UV_RUN_DEFAULT); }
+
+void Loop::stop() { uv_stop(&uv_); }
+
+void Loop::post(std::move_only_function<void()> work) {
+  bool first;
+  {
+    const std::lock_guard lock(posted_->mutex);
+    first = posted_->waiting.empty();
+    posted_->waiting.push_back(std::move(work));
+  }
+  if (first) uv_async_send(&wake_);
+}
+
+std::int64_t Loop::unix_seconds() {
+  if (clock_read_at_ != now()) {
+    timespec time{};
+    clock_gettime(CLOCK_REALTIME_COARSE, &time);
+    unix_seconds_ = time.tv_sec;
+    clock_read_at_ = now();
+  }
+  return unix_seconds_;
+}
+
+std::string_view Loop::http_date() {
+  if (const std::int64_t seconds = unix_seconds(); seconds != date_of_) {
+    format_http_date(seconds, date_);
+    date_of_ = seconds;
+  }
+  return {date_, kHttpDateSize};
+}
+
+void Loop::arm(Deadline& deadline, Milliseconds after) {
+  if (after.count() <= 0) return deadline.disarm();
+  const auto duration = static_cast<std::uint64_t>(after.count());
+  DeadlineList* list = nullptr;
+  for (const auto& candidate : deadlines_) {
+    if (candidate->after() == duration) {
+      list = candidate.get();
+      break;
+    }
+  }
+  if (!list) list = deadlines_.emplace_back(std::make_unique<DeadlineList>(duration)).get();
+  list->arm(deadline, now());
+  if (const std::uint64_t due = now() + duration; timer_due_ == 0 || due < timer_due_) arm_timer(due);
+}
+
+void Loop::arm_timer(std::uint64_t due) {
+  timer_due_ = due;
+  const auto fire = [](uv_timer_t* handle) { static_cast<Loop*>(handle->loop->data)->run_deadlines(); };
+  uv_timer_start(&timer_, fire, due > now() ? due - now() : 0, 0);
+}
+
+void Loop::run_deadlines() {
+  timer_due_ = ~std::uint64_t{0};  // what is armed meanwhile need not start the timer: it is started below
+  for (std::size_t i = 0; i < deadlines_.size(); ++i) deadlines_[i]->run_due(now());  // may append
+  timer_due_ = 0;
+  std::uint64_t next = ~std::uint64_t{0};
+  for (const auto& list : deadlines_) {
+    if (!list->empty()) next = std::min(next, list->first_due());
+  }
+  if (next != ~std::uint64_t{0}) arm_timer(next);
+}
+
+void Loop::at_turn_end(std::move_only_function<void()> work) {
+  turn_end_work_.push_back(std::move(work));
+  if (uv_is_active(reinterpret_cast<uv_handle_t*>(&before_wait_))) return;
+  uv_prepare_start(&before_wait_, [](uv_prepare_t* handle) {
+    auto& self = *static_cast<Loop*>(handle->loop->data);
+    uv_prepare_stop(handle);
+    std::vector<std::move_only_function<void()>> work_now;
+    work_now.swap(self.turn_end_work_);
+    for (auto& each : work_now) each();
+  });
+}
+
+}  // namespace edge
