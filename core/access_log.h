@@ -1,4 +1,4 @@
-// AccessLog: formats one line an exchange into a buffer of its loop, handed to a LogFile when it is full or once a
+// AccessLog: formats one line a request into a buffer of its loop, handed to a LogFile when it is full or once a
 // second. One object a loop and log.
 #pragma once
 
@@ -12,14 +12,14 @@
 
 namespace edge {
 
-struct Exchange;
+struct Request;
 
 /// "combined", "json", or a pattern with $variables; compiled at load.
 class AccessFormat {
  public:
   static std::expected<AccessFormat, Template::Error> compile(std::string_view format);
   /// Appends one line with its newline.
-  void render(const Exchange& exchange, std::string& to) const;
+  void render(const Request& request, std::string& to) const;
 
  private:
   Template line_;
@@ -30,7 +30,7 @@ class AccessLog final : private Deadline {
  public:
   AccessLog(Loop& loop, LogFile& file, const AccessFormat& format);
   ~AccessLog();
-  void write(const Exchange& exchange);
+  void write(const Request& request);
   /// Hands what is buffered to the file.
   void flush();
 

@@ -1,4 +1,5 @@
-// Request: what a handler sees. Every view lives until the answer has been sent.
+// Request: one exchange as handlers, filters and logs see it, from the first byte of the head to the line in the
+// access log. Every view lives until then.
 #pragma once
 
 #include <cstdint>
@@ -42,6 +43,14 @@ struct UpstreamInfo {
   std::uint64_t queue_time = 0;     // milliseconds waited for a free worker
 };
 
+/// What has gone out of the answer; filled by the pump for the log.
+struct Sent {
+  int status = 0;
+  std::uint64_t body_bytes = 0;
+  std::uint64_t bytes = 0;              // head and body
+  const HeaderList* headers = nullptr;  // of the answer, without the door's own; null before there is one
+};
+
 struct Request {
   Request(Loop& on, Arena& from, RequestBody& payload) : loop(on), arena(from), body(payload), headers(from) {}
   Request(const Request&) = delete;
@@ -68,6 +77,7 @@ struct Request {
   const Route* route = nullptr;
   std::uint64_t begun = 0;         // Loop::now() at the first byte
   UpstreamInfo upstream;
+  Sent sent;
 
   std::string_view scheme() const { return connection->tls ? "https" : "http"; }
   /// 32 hexadecimal digits, made when first asked for; the same in both logs and in the app's environ.

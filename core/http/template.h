@@ -1,4 +1,4 @@
-// Template: a text with $variables (nginx's names and meaning), compiled at load and rendered for an exchange.
+// Template: a text with $variables (nginx's names and meaning), compiled at load and rendered for a request.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 
 namespace edge {
 
-struct Exchange;
+struct Request;
 
 class Template {
  public:
@@ -27,13 +27,13 @@ class Template {
   static std::expected<Template, Error> compile(std::string_view text);
 
   /// Appends to `to`.
-  void render(const Exchange& exchange, std::string& to, Escape escape = Escape::none) const;
+  void render(const Request& request, std::string& to, Escape escape = Escape::none) const;
   /// No variable inside: source() is the value.
   bool constant() const { return constant_; }
   const std::string& source() const { return source_; }
 
  private:
-  using Append = void (*)(const Exchange&, std::string_view argument, std::string& to);
+  using Append = void (*)(const Request&, std::string_view argument, std::string& to);
   struct Part {
     Append append = nullptr;  // null: a literal
     std::string text;         // the literal, or the variable's argument (the x of $arg_x)
