@@ -50,9 +50,9 @@ enum class LogLevel : std::uint8_t { debug, info, warn, error };
 
 /// What an error becomes for the client and for the log.
 struct ErrorAnswer {
-  int status;         // 499 means: there is nobody to answer
+  int status;  // 499 means: there is nobody to answer
   LogLevel level;
-  bool close;         // the connection cannot be used for another request
+  bool close;  // the connection cannot be used for another request
 };
 
 ErrorAnswer answer_for(const Error& error);

@@ -8,15 +8,19 @@ namespace edge::task_frames {
 
 #ifdef EDGE_SANITIZED
 
-void* allocate(std::size_t bytes) { return ::operator new(bytes); }
-void release(void* frame, std::size_t) noexcept { ::operator delete(frame); }
+void* allocate(std::size_t bytes) {
+  return ::operator new(bytes);
+}
+void release(void* frame, std::size_t) noexcept {
+  ::operator delete(frame);
+}
 
 #else
 
 namespace {
 
 constexpr std::size_t kStep = 128;
-constexpr std::size_t kClasses = 16;     // frames up to 2 KiB are kept
+constexpr std::size_t kClasses = 16;  // frames up to 2 KiB are kept
 constexpr std::size_t kKeptPerClass = 1024;
 
 struct FreeFrame {
@@ -35,7 +39,9 @@ struct FreeLists {
 
 thread_local FreeLists lists;
 
-std::size_t class_of(std::size_t bytes) { return (bytes + kStep - 1) / kStep - 1; }
+std::size_t class_of(std::size_t bytes) {
+  return (bytes + kStep - 1) / kStep - 1;
+}
 
 }  // namespace
 

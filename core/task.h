@@ -53,9 +53,7 @@ struct PromiseBase {
 template <class T>
 struct Promise : PromiseBase {
   std::optional<T> value;
-  std::coroutine_handle<Promise> get_return_object() {
-    return std::coroutine_handle<Promise>::from_promise(*this);
-  }
+  std::coroutine_handle<Promise> get_return_object() { return std::coroutine_handle<Promise>::from_promise(*this); }
   template <class U>
   void return_value(U&& result) {
     value.emplace(std::forward<U>(result));
@@ -64,9 +62,7 @@ struct Promise : PromiseBase {
 
 template <>
 struct Promise<void> : PromiseBase {
-  std::coroutine_handle<Promise> get_return_object() {
-    return std::coroutine_handle<Promise>::from_promise(*this);
-  }
+  std::coroutine_handle<Promise> get_return_object() { return std::coroutine_handle<Promise>::from_promise(*this); }
   void return_void() const noexcept {}
 };
 

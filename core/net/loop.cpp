@@ -35,16 +35,23 @@ Loop::Loop(int index) : posted_(std::make_unique<PostedQueue>()), index_(index) 
 }
 
 Loop::~Loop() {
-  uv_walk(&uv_, [](uv_handle_t* handle, void*) {
-    if (!uv_is_closing(handle)) uv_close(handle, nullptr);
-  }, nullptr);
+  uv_walk(
+      &uv_,
+      [](uv_handle_t* handle, void*) {
+        if (!uv_is_closing(handle)) uv_close(handle, nullptr);
+      },
+      nullptr);
   uv_run(&uv_, UV_RUN_DEFAULT);
   if (uv_loop_close(&uv_) != 0) std::abort();  // a handle outlived its loop: a bug
 }
 
-void Loop::run() { uv_run(&uv_, UV_RUN_DEFAULT); }
+void Loop::run() {
+  uv_run(&uv_, UV_RUN_DEFAULT);
+}
 
-void Loop::stop() { uv_stop(&uv_); }
+void Loop::stop() {
+  uv_stop(&uv_);
+}
 
 void Loop::post(std::move_only_function<void()> work) {
   bool first;

@@ -8,7 +8,9 @@
 namespace edge {
 
 namespace {
-Socket* owner(uv_poll_t* poll) { return static_cast<Socket*>(poll->data); }
+Socket* owner(uv_poll_t* poll) {
+  return static_cast<Socket*>(poll->data);
+}
 }  // namespace
 
 int Socket::watch(Loop& loop, int fd) {

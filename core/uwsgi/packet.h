@@ -83,8 +83,8 @@ class BlockReader {
  private:
   bool get(std::string_view& to) {
     if (end_ - at_ < 2) return false;
-    const auto size = static_cast<std::ptrdiff_t>(static_cast<std::uint8_t>(at_[0]) |
-                                                  static_cast<std::uint8_t>(at_[1]) << 8);
+    const auto size =
+        static_cast<std::ptrdiff_t>(static_cast<std::uint8_t>(at_[0]) | static_cast<std::uint8_t>(at_[1]) << 8);
     if (end_ - at_ - 2 < size) return false;
     to = {at_ + 2, static_cast<std::size_t>(size)};
     at_ += 2 + size;
