@@ -54,7 +54,7 @@ template <class T>
 struct Promise : PromiseBase {
   std::optional<T> value;
   std::coroutine_handle<Promise> get_return_object() { return std::coroutine_handle<Promise>::from_promise(*this); }
-  template <class U>
+  template <class U = T>
   void return_value(U&& result) {
     value.emplace(std::forward<U>(result));
   }

@@ -1,0 +1,95 @@
+// HTTP/1 on one loop: accepting, pooling, draining.
+#include "core/http/h1_door.h"
+
+#include <algorithm>
+
+#include "core/log.h"
+
+namespace edge {
+
+namespace {
+constexpr std::size_t kHeadBlock = 16 * 1024;
+constexpr std::size_t kBodyBlock = 64 * 1024;
+constexpr std::size_t kKeptHeads = 256;
+constexpr std::size_t kKeptBodies = 32;
+constexpr std::size_t kKeptExchanges = 256;
+constexpr Milliseconds kLookAgain{100};  // connections of other loops may have closed meanwhile
+}  // namespace
+
+H1Door::H1Door(Loop& loop, ConnectionLimit& limit)
+    : loop_(loop), limit_(limit), heads_(kHeadBlock, kKeptHeads), bodies_(kBodyBlock, kKeptBodies) {}
+
+H1Door::~H1Door() = default;
+
+void H1Door::listen(UniqueFd socket, const Address& local, const Router& router) {
+  listeners_.push_back(Listener::make(loop_, std::move(socket), [this, local, &router](int fd, const Address& remote) {
+    accepted(fd, remote, local, router);
+  }));
+}
+
+void H1Door::accepted(int fd, const Address& remote, const Address& local, const Router& router) {
+  ConnectionInfo info;
+  info.remote = remote;
+  info.local = local;
+  info.number = limit_.serial.fetch_add(1, std::memory_order_relaxed) + 1;
+  auto connection = std::make_unique<H1Connection>(*this, router, info);
+  if (!connection->begin(fd)) return;
+  H1Connection* const opened = connection.release();  // deletes itself through closed()
+  opened->next_ = first_;
+  if (first_) first_->previous_ = opened;
+  first_ = opened;
+  ++open_;
+  if (limit_.open.fetch_add(1, std::memory_order_relaxed) + 1 >= limit_.most) set_accepting(false);
+}
+
+void H1Door::closed(H1Connection& connection) {
+  (connection.previous_ ? connection.previous_->next_ : first_) = connection.next_;
+  if (connection.next_) connection.next_->previous_ = connection.previous_;
+  delete &connection;
+  --open_;
+  limit_.open.fetch_sub(1, std::memory_order_relaxed);
+  if (!accepting_) set_accepting(true);
+  if (open_ == 0 && stopped_) std::exchange(stopped_, nullptr)();
+}
+
+void H1Door::set_accepting(bool accepting) {
+  if (accepting == accepting_ || draining_) return;
+  accepting_ = accepting;
+  for (Listener* listener : listeners_) listener->set_accepting(accepting);
+  if (accepting) return disarm();
+  log::warn("{} connections are open (edge.max_connections): new ones wait", limit_.most);
+  loop_.arm(*this, kLookAgain);
+}
+
+void H1Door::on_deadline() {
+  if (limit_.open.load(std::memory_order_relaxed) < limit_.most) return set_accepting(true);
+  loop_.arm(*this, kLookAgain);
+}
+
+void H1Door::stop(std::move_only_function<void()> done) {
+  for (Listener* listener : listeners_) listener->shut();
+  listeners_.clear();
+  disarm();
+  draining_ = true;
+  for (H1Connection* at = first_; at;) std::exchange(at, at->next_)->drain();
+  if (open_ == 0) return done();
+  stopped_ = std::move(done);
+}
+
+void H1Door::kill() {
+  for (H1Connection* at = first_; at;) std::exchange(at, at->next_)->tear();
+}
+
+std::unique_ptr<H1Exchange> H1Door::take_exchange() {
+  if (resting_.empty()) return std::make_unique<H1Exchange>(loop_);
+  std::unique_ptr<H1Exchange> exchange = std::move(resting_.back());
+  resting_.pop_back();
+  return exchange;
+}
+
+void H1Door::keep_exchange(std::unique_ptr<H1Exchange> exchange) {
+  exchange->rest();
+  if (resting_.size() < kKeptExchanges) resting_.push_back(std::move(exchange));
+}
+
+}  // namespace edge

@@ -1,0 +1,126 @@
+// The life of one request on an HTTP/1 connection: its head, its body.
+#include "core/http/h1_exchange.h"
+
+#include "core/http/h1_connection.h"
+#include "core/http/h1_door.h"
+#include "core/http/path.h"
+
+namespace edge {
+
+namespace {
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+}  // namespace
+
+void H1Exchange::wake(Result<void> with) {
+  if (!waiting_) return;
+  connection_->done_waiting();
+  wait_result_ = std::move(with);
+  std::exchange(waiting_, nullptr).resume();
+}
+
+void H1Exchange::begin_request() {
+  request.reset();
+  arena_.reset();
+  head_.reset();
+  request.emplace(loop_, arena_, *this);
+  ConnectionInfo& info = connection_->info();
+  ++info.requests;
+  request->connection = &info;
+  request->begun = loop_.now();
+  body_received_ = bytes_written_ = 0;
+  body_complete_ = true;
+  keep_alive_ = chunked_ = continue_sent_ = ends_with_connection_ = aborted_ = false;
+}
+
+void H1Exchange::rest() {
+  request.reset();
+  arena_.reset();
+  head_.reset();
+  input.reset();
+  connection_ = nullptr;
+}
+
+Result<void> H1Exchange::accept_head() {
+  keep_alive_ = parser.framing().keep_alive;
+  body_complete_ = !parser.framing().has_body();
+  const Result<Target> target = parse_target(request->target, arena_);
+  if (!target) return std::unexpected(target.error());
+  request->path = target->path;
+  request->query = target->query;
+  request->has_query = target->has_query;
+  const HeaderField* host = request->headers.find(HeaderName::host);
+  Result<std::string_view> name = std::string_view();
+  if (host && !host->value.empty()) name = parse_host(host->value, arena_);
+  if (!name) return std::unexpected(name.error());
+  if (!target->authority.empty()) {
+    const Result<std::string_view> authority = parse_host(target->authority, arena_);
+    if (!authority) return std::unexpected(authority.error());
+    // RFC 9112 3.2.2 lets the target win; two names in one request are what smuggling is made of.
+    if (host && *authority != *name) {
+      return fail(ErrorKind::malformed, Side::client, "the request target names another host than the Host field");
+    }
+    name = *authority;
+  }
+  request->host = *name;
+  return {};
+}
+
+std::optional<std::uint64_t> H1Exchange::length() const {
+  const H1Framing& framing = parser.framing();
+  if (framing.chunked) return std::nullopt;
+  return framing.content_length.value_or(0);
+}
+
+Result<std::string_view> H1Exchange::next_content() {
+  std::size_t consumed = 0;
+  std::string_view content;
+  const H1Parser::Step step = parser.parse_body(input.first(), input.size(), consumed, content);
+  input.begin += consumed;
+  if (step == H1Parser::Step::failed) return std::unexpected(parser.error());
+  if (step == H1Parser::Step::complete) body_complete_ = true;
+  body_received_ += content.size();
+  if (request->route && body_received_ > request->route->http.client_max_body_size) {
+    return fail(ErrorKind::too_large, Side::client, "the request body is larger than client_max_body_size");
+  }
+  return content;
+}
+
+void H1Exchange::make_room_for_body() {
+  if (!head_) {
+    head_ = std::move(input);
+    input = connection_->door_.bodies_.acquire();
+  }
+  input.begin = input.end = 0;
+}
+
+Task<Result<std::string_view>> H1Exchange::read() {
+  while (true) {
+    if (input.size() > 0 && !body_complete_) {
+      Result<std::string_view> content = next_content();
+      if (!content || !content->empty()) co_return content;
+    }
+    if (body_complete_) co_return std::string_view();
+    if (input.size() > 0) continue;
+    if (parser.framing().expect_continue && !continue_sent_) {
+      continue_sent_ = true;
+      connection_->queue(kContinue);
+      connection_->flush_output();
+    }
+    if (connection_->gone()) co_return fail(ErrorKind::closed, Side::client, "the client closed the connection");
+    make_room_for_body();
+    waits_for_input_ = true;
+    connection_->wait_readable(request->route ? request->route->http.body_timeout : HttpSettings().body_timeout);
+    const Result<void> arrived = co_await Wait{*this};
+    if (!arrived) co_return std::unexpected(arrived.error());
+  }
+}
+
+void H1Exchange::discard_buffered_body() {
+  while (!body_complete_ && input.size() > 0) {
+    const std::size_t before = input.size();
+    const Result<std::string_view> content = next_content();
+    if (!content || (content->empty() && input.size() == before)) return;
+  }
+}
+
+}  // namespace edge

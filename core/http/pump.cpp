@@ -1,0 +1,188 @@
+// From request to answer: route -> handler -> error page -> headers -> send -> log.
+#include "core/http/pump.h"
+
+#include <charconv>
+
+#include "core/access_log.h"
+#include "core/filters/error_page.h"
+#include "core/filters/header_rules.h"
+#include "core/log.h"
+
+namespace edge {
+
+namespace {
+
+bool status_has_content(int status) {
+  return status >= 200 && status != 204 && status != 304;
+}
+
+/// What holds for an answer: the route's, or the site's where no route was found.
+struct Rules {
+  const std::vector<HeaderRule>* headers;
+  const std::vector<ErrorPage>* error_pages;
+  AccessLog* access_log;
+};
+
+Rules rules_for(const Request& request, const Router& router) {
+  if (const Route* route = request.route) {
+    return {&route->headers, &route->error_pages, route->access_log};
+  }
+  const Site& site = request.site ? *request.site : router.first();
+  return {&site.headers, &site.error_pages, site.access_log};
+}
+
+Task<Response> answer(Request& request) {
+  request.route = request.site ? request.site->route_for(request.path) : nullptr;
+  if (!request.route) co_return Response::of_status(request.arena, 404);
+  const std::optional<std::uint64_t> length = request.body.length();
+  if (length && *length > request.route->http.client_max_body_size) {
+    co_return Response::of_error(request.arena, {ErrorKind::too_large, Side::client, false, {}});
+  }
+  Response response = co_await request.route->handler->handle(request);
+  co_return response;
+}
+
+/// The page that configuration names for the answer's status, made by the route that serves its path; the answer
+/// itself where there is none or where it cannot be had. An error page has no error page: there is no loop.
+Task<Response> with_error_page(Request& request, const Router& router, Response failed) {
+  const ErrorPage* page = error_page_for(*rules_for(request, router).error_pages, failed.status);
+  if (!page || !request.site) co_return failed;
+  const Route* const route = request.route;
+  const std::string_view path = request.path;
+  const Method method = request.method;
+  request.path = page->path;
+  if (method != Method::head) request.method = Method::get;
+  Response response = co_await answer(request);
+  const bool made = response.status == 200;
+  request.path = path;
+  request.method = method;
+  request.route = route;
+  if (!made) co_return failed;
+  response.status = failed.status;
+  response.close = failed.close;
+  for (const HeaderName name : {HeaderName::etag, HeaderName::last_modified, HeaderName::accept_ranges}) {
+    response.headers.remove(name);
+  }
+  for (const HeaderName name : {HeaderName::allow, HeaderName::retry_after}) {
+    if (const HeaderField* field = failed.headers.find(name)) response.headers.add(*field);
+  }
+  co_return response;
+}
+
+std::optional<std::uint64_t> declared_length(const Response& response) {
+  const std::string_view text = response.headers.get(HeaderName::content_length);
+  std::uint64_t length = 0;
+  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), length);
+  if (text.empty() || status != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return length;
+}
+
+Task<Result<void>> send_source(BodySource& source, const Response& response, ResponseWriter& writer,
+                               std::uint64_t& sent) {
+  Result<BodySource::Chunk> chunk = co_await source.pull();
+  if (!chunk) co_return std::unexpected(chunk.error());
+  std::optional<std::uint64_t> length = chunk->last ? chunk->bytes.size() : source.length();
+  writer.write_head(response, length, true);
+  while (true) {
+    if (!chunk->bytes.empty() && !writer.try_write(chunk->bytes)) {
+      const Result<void> written = co_await writer.write(chunk->bytes);
+      if (!written) co_return written;
+    }
+    sent += chunk->bytes.size();
+    if (chunk->last) break;
+    const Result<void> flushed = co_await writer.flush();
+    if (!flushed) co_return flushed;
+    chunk = co_await source.pull();
+    if (!chunk) co_return std::unexpected(chunk.error());
+  }
+  co_return {};
+}
+
+/// Sends head and content. `head_sent` tells whether an error came too late for another answer.
+Task<Result<void>> send(Request& request, Response& response, ResponseWriter& writer, bool& head_sent) {
+  Result<void> done;
+  std::uint64_t& sent = request.sent.body_bytes;
+  if (request.method == Method::head || !status_has_content(response.status)) {
+    std::optional<std::uint64_t> length = declared_length(response);
+    if (const auto* bytes = std::get_if<std::string_view>(&response.body)) length = bytes->size();
+    if (const auto* file = std::get_if<FileRange>(&response.body)) length = file->length;
+    writer.write_head(response, length, false);
+  } else if (const auto* bytes = std::get_if<std::string_view>(&response.body)) {
+    writer.write_head(response, bytes->size(), true);
+    if (!writer.try_write(*bytes)) done = co_await writer.write(*bytes);
+    sent = bytes->size();
+  } else if (const auto* file = std::get_if<FileRange>(&response.body)) {
+    writer.write_head(response, file->length, true);
+    if (!writer.try_write_file(file->fd.get(), file->offset, file->length)) {
+      done = co_await writer.write_file(file->fd.get(), file->offset, file->length);
+    }
+    sent = file->length;
+  } else if (const auto* source = std::get_if<std::unique_ptr<BodySource>>(&response.body)) {
+    done = co_await send_source(**source, response, writer, sent);
+    head_sent = writer.bytes_written() > 0;
+    co_return done;
+  } else {
+    writer.write_head(response, 0, true);
+  }
+  head_sent = true;
+  co_return done;
+}
+
+void log_failure(Request& request, const Error& error) {
+  const LogLevel level = answer_for(error).level;
+  if (level < log::level()) return;
+  log::write(level, "request {}: {} {}: {}", request.id(), request.method_name, request.target, error.context);
+}
+
+Task<void> send_and_log(Request& request, const Router& router, ResponseWriter& writer, Response response) {
+  const Rules rules = rules_for(request, router);
+  apply_header_rules(*rules.headers, request, response);
+  request.sent.status = response.status;
+  request.sent.headers = &response.headers;
+  bool head_sent = false;
+  Result<void> sent = co_await send(request, response, writer, head_sent);
+  if (sent) {
+    writer.finish();
+  } else if (head_sent || sent.error().kind == ErrorKind::closed) {
+    if (sent.error().kind != ErrorKind::closed) log_failure(request, sent.error());
+    if (!head_sent) request.sent.status = 499;
+    writer.abort();
+  } else {
+    log_failure(request, sent.error());
+    Response failure = Response::of_error(request.arena, sent.error());
+    apply_header_rules(*rules.headers, request, failure);
+    request.sent.status = failure.status;
+    const auto page = std::get<std::string_view>(failure.body);
+    writer.write_head(failure, page.size(), request.method != Method::head);
+    if (request.method != Method::head && writer.try_write(page)) request.sent.body_bytes = page.size();
+    writer.finish();
+    request.sent.headers = nullptr;
+  }
+  request.sent.bytes = writer.bytes_written();
+  if (rules.access_log) rules.access_log->write(request);
+  request.sent.headers = nullptr;
+}
+
+}  // namespace
+
+Task<void> serve(Request& request, const Router& router, ResponseWriter& writer) {
+  request.site = router.site_for(request.host);
+  Response response = co_await answer(request);
+  if (response.status >= 400) {
+    Response page = co_await with_error_page(request, router, std::move(response));
+    co_await send_and_log(request, router, writer, std::move(page));
+    co_return;
+  }
+  co_await send_and_log(request, router, writer, std::move(response));
+}
+
+Task<void> refuse(Request& request, const Router& router, ResponseWriter& writer, Error error) {
+  log_failure(request, error);
+  request.site = &router.first();
+  Response response = Response::of_error(request.arena, error);
+  response.close = true;
+  Response page = co_await with_error_page(request, router, std::move(response));
+  co_await send_and_log(request, router, writer, std::move(page));
+}
+
+}  // namespace edge

@@ -1,0 +1,138 @@
+// Listening sockets: opened, accepted from, shut without losing what waits.
+#include "core/net/listener.h"
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "core/log.h"
+#include "core/net/port_owner.h"
+
+namespace edge {
+
+namespace {
+
+constexpr Milliseconds kDescriptorsShort{100};
+
+std::unexpected<Error> cannot(const std::string& what, const std::string& why) {
+  return fail(ErrorKind::internal, Side::ours, "cannot listen on " + what + ": " + why);
+}
+
+Result<UniqueFd> bind_tcp(const Address& address, int backlog, bool shared_port) {
+  sockaddr_storage where{};
+  const unsigned size = address.to_sockaddr(where);
+  UniqueFd socket(::socket(where.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const int on = 1;
+  const int off = 0;
+  if (!socket) return cannot(address.text(), std::strerror(errno));
+  setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // accepted sockets inherit it
+  if (shared_port) setsockopt(socket.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+  if (where.ss_family == AF_INET6) setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&where), size) != 0 ||
+      ::listen(socket.get(), backlog) != 0) {
+    const int error = errno;
+    std::string why = std::strerror(error);
+    if (error == EADDRINUSE) {
+      why = "the port is in use";
+      if (const std::string owner = process_listening_on(address.port); !owner.empty()) why += " by " + owner;
+      why += "; stop that process, or listen on another port";
+    } else if (error == EACCES) {
+      why += "; ports below 1024 need root or CAP_NET_BIND_SERVICE";
+    }
+    return cannot(address.text(), why);
+  }
+  return socket;
+}
+
+bool somebody_listens(const sockaddr_un& where) {
+  const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!probe) return false;
+  return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where) == 0 || errno == EAGAIN;
+}
+
+}  // namespace
+
+Result<UniqueFd> open_tcp_listener(const Address& address, int backlog, bool shared_port) {
+  // With SO_REUSEPORT the kernel lets a second server of the same user in silently: try without it first.
+  if (shared_port && address.port != 0) {
+    const Result<UniqueFd> probe = bind_tcp(address, 1, false);
+    if (!probe) return std::unexpected(probe.error());
+  }
+  return bind_tcp(address, backlog, shared_port);
+}
+
+Result<UniqueFd> open_unix_listener(const std::string& path, int backlog) {
+  sockaddr_un where{};
+  where.sun_family = AF_UNIX;
+  if (path.size() >= sizeof where.sun_path) return cannot("unix:" + path, "the path is longer than 107 bytes");
+  std::memcpy(where.sun_path, path.c_str(), path.size() + 1);
+  struct stat existing{};
+  if (::lstat(path.c_str(), &existing) == 0) {
+    if (!S_ISSOCK(existing.st_mode)) return cannot("unix:" + path, "there is a file that is not a socket");
+    if (somebody_listens(where)) return cannot("unix:" + path, "another process listens there");
+    ::unlink(path.c_str());
+  }
+  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket || ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where) != 0 ||
+      ::listen(socket.get(), backlog) != 0) {
+    return cannot("unix:" + path, std::strerror(errno));
+  }
+  return socket;
+}
+
+Address bound_address(int fd) {
+  sockaddr_storage where{};
+  socklen_t size = sizeof where;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&where), &size) != 0) return {};
+  return Address::from_sockaddr(reinterpret_cast<const sockaddr*>(&where));
+}
+
+Listener* Listener::make(Loop& loop, UniqueFd socket, Accepted accepted) {
+  auto* listener = new Listener(std::move(accepted));
+  if (const int status = listener->watch(loop, socket.release()); status != 0) {
+    log::error("a listener cannot be watched: {}", std::strerror(-status));
+    delete listener;
+    return nullptr;
+  }
+  return listener;
+}
+
+void Listener::set_accepting(bool accepting) {
+  accepting_ = accepting;
+  disarm();
+  want_read(accepting);
+}
+
+void Listener::accept_some(int most) {
+  for (int i = 0; i < most && accepting_ && !closing(); ++i) {
+    sockaddr_storage from;
+    socklen_t size = sizeof from;
+    const int fd = ::accept4(this->fd(), reinterpret_cast<sockaddr*>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+      accepted_(fd, Address::from_sockaddr(reinterpret_cast<const sockaddr*>(&from)));
+      continue;
+    }
+    if (errno == ECONNABORTED || errno == EINTR) continue;
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      log::error("cannot accept a connection: {}; trying again in {} ms", std::strerror(errno),
+                 kDescriptorsShort.count());
+      want_read(false);
+      loop().arm(*this, kDescriptorsShort);
+    }
+    return;
+  }
+}
+
+void Listener::shut() {
+  accepting_ = true;
+  accept_some(1 << 16);
+  disarm();
+  close();
+}
+
+}  // namespace edge

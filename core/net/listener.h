@@ -1,0 +1,50 @@
+// Listeners: opening a listening socket, and accepting from it on a loop.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "core/address.h"
+#include "core/net/deadline.h"
+#include "core/net/socket.h"
+#include "core/result.h"
+#include "core/unique_fd.h"
+
+namespace edge {
+
+/// Opens a non-blocking TCP listener. With `shared_port`, further listeners of this process may be opened on the
+/// same port, one a loop (SO_REUSEPORT). An error names the process that holds the port, when that can be read.
+/// Blocking for microseconds; for start-up.
+Result<UniqueFd> open_tcp_listener(const Address& address, int backlog, bool shared_port);
+/// A unix socket; a stale one of a dead server is replaced, a live one is an error.
+Result<UniqueFd> open_unix_listener(const std::string& path, int backlog);
+/// The address a socket is bound to (the port that the kernel chose).
+Address bound_address(int fd);
+
+/// Accepts connections. When the process is out of descriptors it pauses for a moment instead of spinning.
+class Listener final : public Socket, private Deadline {
+ public:
+  using Accepted = std::move_only_function<void(int fd, const Address& remote)>;
+
+  /// Owned by whoever calls make(); freed by shut(), which may be followed by nothing else.
+  static Listener* make(Loop& loop, UniqueFd socket, Accepted accepted);
+  /// Stops or resumes accepting; meanwhile clients wait in the backlog.
+  void set_accepting(bool accepting);
+  /// Accepts what has reached the backlog already, then closes and deletes this.
+  void shut();
+
+ private:
+  explicit Listener(Accepted accepted) : accepted_(std::move(accepted)) {}
+  ~Listener() = default;
+  void on_readable() override { accept_some(kPerTurn); }
+  void on_writable() override {}
+  void on_closed() override { delete this; }
+  void on_deadline() override { want_read(accepting_); }
+  void accept_some(int most);
+
+  static constexpr int kPerTurn = 16;
+  Accepted accepted_;
+  bool accepting_ = true;
+};
+
+}  // namespace edge
