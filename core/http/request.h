@@ -81,10 +81,10 @@ struct Request {
 
   std::string_view scheme() const { return connection->tls ? "https" : "http"; }
   /// 32 hexadecimal digits, made when first asked for; the same in both logs and in the app's environ.
-  std::string_view id();
+  std::string_view id() const;
 
  private:
-  std::string_view id_;
+  mutable std::string_view id_;
 };
 
 }  // namespace edge
