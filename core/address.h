@@ -23,7 +23,7 @@ struct Address {
   /// "127.0.0.1:80", "[::1]:80", ":80" (every IPv4 and IPv6 address: "[::]:80").
   static Result<Address> parse(std::string_view text);
   static Address from_sockaddr(const sockaddr* from);
-  /// Fills `to`; returns the length for bind and connect.
+  /// Fills `to`; returns the length for bind and connect, 0 without a family.
   unsigned to_sockaddr(sockaddr_storage& to) const;
 
   /// Writes "127.0.0.1" or "::1" into `to` (at least 46 bytes); "unix:" without an address. Returns a view of it.
