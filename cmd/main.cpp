@@ -1,2 +1,88 @@
-// edge: one binary that serves, checks and controls.
-int main() { return 0; }
+// edge: the command line.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <climits>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "appserver/gateway/embed.h"
+#include "cmd/check.h"
+#include "cmd/exit_code.h"
+#include "cmd/serve.h"
+#include "config/load.h"
+#include "core/log.h"
+#include "core/log_files.h"
+
+namespace edge {
+namespace {
+
+std::optional<std::string> from_environment(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value ? std::optional<std::string>(value) : std::nullopt;
+}
+
+std::string own_path() {
+  char path[PATH_MAX];
+  const ssize_t size = ::readlink("/proc/self/exe", path, sizeof path);
+  return size > 0 ? std::string(path, static_cast<std::size_t>(size)) : std::string();
+}
+
+int serve_command(const std::string& file) {
+  const auto snapshot = config::load(file, from_environment);
+  if (!snapshot) {
+    for (const config::Problem& problem : snapshot.error()) std::fprintf(stderr, "%s\n", problem.text().c_str());
+    return kExitConfiguration;
+  }
+  LogFiles files;
+  const Result<LogFile*> log_file = files.open((*snapshot)->log.error);
+  if (!log_file) {
+    std::fprintf(stderr, "%s\n", log_file.error().context.c_str());
+    return kExitConfiguration;
+  }
+  log::open(*log_file, (*snapshot)->log.level);
+  const int status = serve(*snapshot, files, own_path());
+  log::open(nullptr, LogLevel::info);
+  return status;
+}
+
+/// The file that was named, or the one that is looked for in the working folder; empty after saying that there is none.
+std::string site_file(const std::string& named) {
+  if (!named.empty()) return named;
+  const Result<std::string> found = find_site_file();
+  if (!found) std::fprintf(stderr, "%s\n", found.error().context.c_str());
+  return found.value_or("");
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"edge: HTTP server and Python app server in one"};
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "edge " EDGE_VERSION);
+  std::string file;
+  CLI::App* serve_it = app.add_subcommand("serve", "serve what a site file describes, until SIGTERM or SIGINT");
+  CLI::App* check_it = app.add_subcommand("check", "say what is wrong in a site file, or ok");
+  for (CLI::App* command : {serve_it, check_it}) {
+    command->add_option("file", file, "the site file; else ./site.yaml or ./edge.yaml");
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitOk : kExitConfiguration;
+  }
+  const std::string chosen = site_file(file);
+  if (chosen.empty()) return kExitConfiguration;
+  return serve_it->parsed() ? serve_command(chosen) : check(chosen);
+}
+
+}  // namespace
+}  // namespace edge
+
+int main(int argc, char** argv) {
+  // How edge runs itself to host an app where there is a libpython and no interpreter; not for people.
+  if (argc >= 3 && std::string_view(argv[1]) == "python-host") {
+    return edge::run_embedded_python(argv[2], argc - 2, argv + 2);
+  }
+  return edge::run(argc, argv);
+}

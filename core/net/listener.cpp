@@ -57,13 +57,13 @@ bool somebody_listens(const sockaddr_un& where) {
 
 }  // namespace
 
-Result<UniqueFd> open_tcp_listener(const Address& address, int backlog, bool shared_port) {
+Result<UniqueFd> open_tcp_listener(const Address& address, int backlog, PortUse use) {
   // With SO_REUSEPORT the kernel lets a second server of the same user in silently: try without it first.
-  if (shared_port && address.port != 0) {
+  if (use == PortUse::first_of_many && address.port != 0) {
     const Result<UniqueFd> probe = bind_tcp(address, 1, false);
     if (!probe) return std::unexpected(probe.error());
   }
-  return bind_tcp(address, backlog, shared_port);
+  return bind_tcp(address, backlog, use != PortUse::alone);
 }
 
 Result<UniqueFd> open_unix_listener(const std::string& path, int backlog) {

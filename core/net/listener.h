@@ -12,10 +12,13 @@
 
 namespace edge {
 
-/// Opens a non-blocking TCP listener. With `shared_port`, further listeners of this process may be opened on the
-/// same port, one a loop (SO_REUSEPORT). An error names the process that holds the port, when that can be read.
+/// How a port is used by this process: by one listener, or by one for each loop (SO_REUSEPORT), of which the first
+/// makes sure that no other server is there already.
+enum class PortUse : std::uint8_t { alone, first_of_many, one_of_many };
+
+/// Opens a non-blocking TCP listener. An error names the process that holds the port, when that can be read.
 /// Blocking for microseconds; for start-up.
-Result<UniqueFd> open_tcp_listener(const Address& address, int backlog, bool shared_port);
+Result<UniqueFd> open_tcp_listener(const Address& address, int backlog, PortUse use);
 /// A unix socket; a stale one of a dead server is replaced, a live one is an error.
 Result<UniqueFd> open_unix_listener(const std::string& path, int backlog);
 /// The address a socket is bound to (the port that the kernel chose).

@@ -1,0 +1,134 @@
+// One event-loop thread: its routers and handlers are built here, from the snapshot.
+#include "cmd/edge_loop.h"
+
+#include <algorithm>
+
+#include "appserver/app_pool.h"
+#include "core/http/redirect_handler.h"
+#include "core/http/return_handler.h"
+#include "core/log.h"
+#include "static/static_handler.h"
+
+namespace edge {
+
+EdgeLoop::EdgeLoop(int index, ConnectionLimit& limit) : loop_(index), door_(loop_, limit) {}
+
+EdgeLoop::~EdgeLoop() = default;
+
+namespace {
+
+using Pools = std::vector<std::unique_ptr<AppPool>>;
+
+AppPool& pool_of(const Pools& pools, const std::string& name) {
+  return **std::find_if(pools.begin(), pools.end(), [&name](const auto& pool) { return pool->name() == name; });
+}
+
+/// One overload a kind of handler: the list of all there are.
+struct MakeHandler {
+  Loop& loop;
+  const RoutePath& path;
+  const Pools& pools;
+
+  using Made = Result<std::unique_ptr<Handler>>;
+  Made operator()(const config::StaticFiles& files) const { return StaticHandler::make(loop, files, path); }
+  Made operator()(const config::Redirect& redirect) const {
+    return std::make_unique<RedirectHandler>(redirect.to, redirect.status);
+  }
+  Made operator()(const config::Return& answer) const {
+    return std::make_unique<ReturnHandler>(answer.status, answer.body, answer.type);
+  }
+  Made operator()(const config::AppRef& app) const {
+    const bool mounted = path.kind == RoutePath::Kind::mount;
+    return pool_of(pools, app.app).handler(loop, mounted ? path.path : std::string());
+  }
+};
+
+}  // namespace
+
+AccessLog* EdgeLoop::access_log(const std::optional<config::AccessTarget>& target, LogFiles& files) {
+  if (!target) return nullptr;
+  for (const SharedLog& shared : access_logs_) {
+    if (shared.target.path == target->path && shared.target.format == target->format) return shared.log.get();
+  }
+  const Result<LogFile*> file = files.open(target->path);
+  if (!file) {
+    log::error("{}", file.error().context);
+    return nullptr;
+  }
+  access_logs_.push_back({*target, std::make_unique<AccessLog>(loop_, **file, *target->format)});
+  return access_logs_.back().log.get();
+}
+
+Result<std::unique_ptr<Site>> EdgeLoop::build_site(const config::Site& from, LogFiles& files, const Pools& pools) {
+  auto site = std::make_unique<Site>();
+  site->hosts = from.hosts;
+  site->is_default = from.is_default;
+  site->http = from.http;
+  site->headers = from.headers;
+  site->error_pages = from.error_pages;
+  site->access_log = access_log(from.access, files);
+  for (const config::Route& route : from.routes) {
+    auto handler = std::visit(MakeHandler{loop_, route.path, pools}, route.handler);
+    if (!handler) {
+      Error error = handler.error();
+      error.context = route.place.text() + ": " + error.context;
+      return std::unexpected(std::move(error));
+    }
+    site->routes.push_back({route.path, route.http, route.headers, route.error_pages, access_log(route.access, files),
+                            std::move(*handler)});
+  }
+  return site;
+}
+
+Result<void> EdgeLoop::build(const config::Snapshot& snapshot, LogFiles& files, const Pools& pools) {
+  std::vector<std::pair<config::Listen, std::vector<std::unique_ptr<Site>>>> addresses;
+  for (const config::Site& site : snapshot.sites) {
+    for (const config::Listen& listen : site.listen) {
+      Result<std::unique_ptr<Site>> built = build_site(site, files, pools);
+      if (!built) return std::unexpected(built.error());
+      auto at = std::find_if(addresses.begin(), addresses.end(), [&](const auto& a) { return a.first == listen; });
+      if (at == addresses.end()) at = addresses.insert(at, {listen, {}});
+      at->second.push_back(std::move(*built));
+    }
+  }
+  for (auto& [listen, sites] : addresses) {
+    routers_.push_back({listen, std::make_unique<Router>(std::move(sites))});
+  }
+  return {};
+}
+
+void EdgeLoop::start() {
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), ("edge loop " + std::to_string(loop_.index())).c_str());
+    loop_.run();
+  });
+}
+
+void EdgeLoop::listen(std::vector<OpenListener> listeners) {
+  loop_.post([this, opened = std::move(listeners)]() mutable {
+    for (OpenListener& listener : opened) {
+      const auto at = std::find_if(routers_.begin(), routers_.end(),
+                                   [&](const AddressRouter& r) { return r.listen == *listener.listen; });
+      door_.listen(std::move(listener.socket), listener.address, *at->router);
+    }
+  });
+}
+
+void EdgeLoop::drain(std::move_only_function<void()> done) {
+  loop_.post([this, then = std::move(done)]() mutable { door_.stop(std::move(then)); });
+}
+
+void EdgeLoop::kill() {
+  loop_.post([this] { door_.kill(); });
+}
+
+void EdgeLoop::join() {
+  if (!thread_.joinable()) return;
+  loop_.post([this] {
+    for (const SharedLog& shared : access_logs_) shared.log->flush();
+    loop_.stop();
+  });
+  thread_.join();
+}
+
+}  // namespace edge

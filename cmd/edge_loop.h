@@ -1,0 +1,69 @@
+// EdgeLoop: one event-loop thread of the edge with all that belongs to it: door, routers, handlers, access logs.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "config/snapshot.h"
+#include "core/access_log.h"
+#include "core/http/h1_door.h"
+#include "core/http/router.h"
+#include "core/log_files.h"
+#include "core/net/loop.h"
+
+namespace edge {
+
+class AppPool;
+
+/// A listening socket before a loop takes it.
+struct OpenListener {
+  const config::Listen* listen;
+  UniqueFd socket;
+  Address address;  // with the port that the kernel chose
+};
+
+/// Everything is made on the main thread before start(), and destroyed there after join().
+class EdgeLoop {
+ public:
+  EdgeLoop(int index, ConnectionLimit& limit);
+  ~EdgeLoop();
+
+  Loop& loop() { return loop_; }
+
+  /// Builds routers with their handlers for each address. A problem names the place in the configuration.
+  Result<void> build(const config::Snapshot& snapshot, LogFiles& files,
+                     const std::vector<std::unique_ptr<AppPool>>& pools);
+
+  void start();
+  /// From any thread, after start(): begins to accept.
+  void listen(std::vector<OpenListener> listeners);
+  /// From any thread: `done` runs on this loop when every connection is closed.
+  void drain(std::move_only_function<void()> done);
+  void kill();
+  void join();
+
+ private:
+  struct AddressRouter {
+    config::Listen listen;
+    std::unique_ptr<Router> router;
+  };
+  AccessLog* access_log(const std::optional<config::AccessTarget>& target, LogFiles& files);
+  Result<std::unique_ptr<Site>> build_site(const config::Site& site, LogFiles& files,
+                                           const std::vector<std::unique_ptr<AppPool>>& pools);
+
+  struct SharedLog {
+    config::AccessTarget target;
+    std::unique_ptr<AccessLog> log;
+  };
+
+  Loop loop_;
+  std::vector<SharedLog> access_logs_;
+  std::vector<AddressRouter> routers_;
+  H1Door door_;
+  std::thread thread_;
+};
+
+}  // namespace edge

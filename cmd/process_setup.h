@@ -1,0 +1,54 @@
+// What the process does to itself before it serves: descriptor limit, pid file, runtime folder, user.
+#pragma once
+
+#include <string>
+
+#include "config/snapshot.h"
+#include "core/result.h"
+
+namespace edge {
+
+/// The soft limit of open files becomes the hard one; a warning when it is below what max_connections needs.
+void raise_file_limit(const config::Process& process);
+
+/// Writes the pid; removes the file when destroyed (empties it where the folder may not be written any more).
+class PidFile {
+ public:
+  PidFile() = default;
+  static Result<PidFile> write(const std::string& path);
+  PidFile(PidFile&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  PidFile& operator=(PidFile&& other) noexcept {
+    std::swap(path_, other.path_);
+    return *this;
+  }
+  ~PidFile();
+
+ private:
+  std::string path_;
+};
+
+/// The private folder (mode 0700) for spooled bodies: the configured one, which is kept, or a new one below the
+/// system's temporary folder, which is removed when destroyed.
+class RuntimeDir {
+ public:
+  RuntimeDir() = default;
+  static Result<RuntimeDir> make(const config::Process& process);
+  RuntimeDir(RuntimeDir&& other) noexcept
+      : path_(std::exchange(other.path_, {})), temporary_(std::exchange(other.temporary_, false)) {}
+  RuntimeDir& operator=(RuntimeDir&& other) noexcept {
+    std::swap(path_, other.path_);
+    std::swap(temporary_, other.temporary_);
+    return *this;
+  }
+  ~RuntimeDir();
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+  bool temporary_ = false;
+};
+
+/// Becomes edge.user and edge.group for good. Only when started as root; else a warning if another user was asked for.
+Result<void> drop_privileges(const config::Process& process);
+
+}  // namespace edge

@@ -1,0 +1,14 @@
+// `edge serve`: builds everything from a snapshot, serves until a signal, and stops with nothing lost.
+#pragma once
+
+#include <memory>
+
+#include "config/snapshot.h"
+#include "core/log_files.h"
+
+namespace edge {
+
+/// Blocks until the service has stopped; returns an ExitCode. `self` is the path of the running binary.
+int serve(std::shared_ptr<const config::Snapshot> snapshot, LogFiles& files, const std::string& self);
+
+}  // namespace edge
