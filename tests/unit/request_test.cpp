@@ -15,7 +15,9 @@ using edge::test::FakeRequest;
 
 namespace {
 std::string fresh_id() {
-  return std::string(SampleRequest().request.id());
+  Loop loop;
+  const FakeRequest fake(loop);
+  return std::string(fake.request.id());
 }
 }  // namespace
 
