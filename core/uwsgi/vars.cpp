@@ -1,0 +1,199 @@
+// CGI variables of a request, written straight into the packet.
+#include "core/uwsgi/vars.h"
+
+#include <array>
+#include <charconv>
+#include <cstring>
+#include <string_view>
+
+#include "core/http/request.h"
+
+namespace edge::uwsgi {
+namespace {
+
+constexpr std::string_view kPrefix = "HTTP_";
+constexpr std::size_t kNames = static_cast<std::size_t>(HeaderName::x_sendfile) + 1;
+
+/// What a byte of a header name becomes in a variable's name; 0: it may not stand in one ("_" above all).
+constexpr std::array<char, 256> kUpper = [] {
+  std::array<char, 256> table{};
+  for (char c = '0'; c <= '9'; ++c) table[static_cast<std::size_t>(c)] = c;
+  for (char c = 'A'; c <= 'Z'; ++c) table[static_cast<std::size_t>(c)] = c;
+  for (char c = 'a'; c <= 'z'; ++c) table[static_cast<std::size_t>(c)] = static_cast<char>(c - ('a' - 'A'));
+  table['-'] = '_';
+  return table;
+}();
+
+char upper(char c) {
+  return kUpper[static_cast<unsigned char>(c)];
+}
+
+/// Variable names of the well-known headers, made once.
+struct KnownVariables {
+  struct Name {
+    std::array<char, 32> text{};
+    std::size_t size = 0;
+  };
+  std::array<Name, kNames> names{};
+
+  KnownVariables() {
+    for (std::size_t i = 1; i < kNames; ++i) {
+      const std::string_view spelling = header_spelling(static_cast<HeaderName>(i));
+      Name& name = names[i];
+      kPrefix.copy(name.text.data(), kPrefix.size());
+      for (std::size_t at = 0; at < spelling.size(); ++at) name.text[kPrefix.size() + at] = upper(spelling[at]);
+      name.size = kPrefix.size() + spelling.size();
+    }
+  }
+  std::string_view operator[](HeaderName id) const {
+    const Name& name = names[static_cast<std::size_t>(id)];
+    return {name.text.data(), name.size};
+  }
+};
+const KnownVariables kVariables;
+
+/// Fields that are told in another way, or that nobody behind the edge may see: Proxy becomes HTTP_PROXY, which HTTP
+/// clients take for their own setting (httpoxy); a body arrives without its chunks.
+bool left_out(const HeaderField& field) {
+  switch (field.id) {
+    case HeaderName::content_type:
+    case HeaderName::content_length:
+    case HeaderName::transfer_encoding:
+      return true;
+    case HeaderName::other:
+      return same_name(field.name, "Proxy");
+    default:
+      return false;
+  }
+}
+
+/// Which names may occur more than once: a bit for each well-known name, and 64 for a hash of the others.
+class Repetition {
+ public:
+  explicit Repetition(const HeaderList& headers) {
+    for (const HeaderField& field : headers) {
+      std::uint64_t& seen = field.id == HeaderName::other ? other_seen_ : known_seen_;
+      std::uint64_t& again = field.id == HeaderName::other ? other_again_ : known_again_;
+      const std::uint64_t bit = bit_of(field);
+      again |= seen & bit;
+      seen |= bit;
+    }
+  }
+  /// False is certain.
+  bool possible(const HeaderField& field) const {
+    return ((field.id == HeaderName::other ? other_again_ : known_again_) & bit_of(field)) != 0;
+  }
+
+ private:
+  static_assert(kNames <= 64, "one bit a name");
+  static std::uint64_t bit_of(const HeaderField& field) {
+    if (field.id != HeaderName::other) return std::uint64_t{1} << static_cast<unsigned>(field.id);
+    if (field.name.empty()) return 1;
+    const auto folded = [&](char c) { return static_cast<unsigned>(static_cast<unsigned char>(c) | 0x20U); };
+    const unsigned hash = static_cast<unsigned>(field.name.size()) * 7 + folded(field.name.front()) * 5 +
+                          folded(field.name.back()) * 11 + folded(field.name[field.name.size() / 2]);
+    return std::uint64_t{1} << (hash & 63U);
+  }
+  std::uint64_t known_seen_ = 0;
+  std::uint64_t known_again_ = 0;
+  std::uint64_t other_seen_ = 0;
+  std::uint64_t other_again_ = 0;
+};
+
+bool same_field(const HeaderField& a, const HeaderField& b) {
+  return a.id == b.id && (a.id != HeaderName::other || same_name(a.name, b.name));
+}
+
+/// The values of `field` and of every later field of its name, in one. Empty data when an earlier field has told it.
+std::string_view joined(const HeaderList& headers, const HeaderField& field, Arena& arena) {
+  for (const HeaderField* earlier = headers.begin(); earlier != &field; ++earlier) {
+    if (same_field(*earlier, field)) return {};
+  }
+  const std::string_view between = field.id == HeaderName::cookie ? "; " : ", ";
+  std::size_t size = field.value.size();
+  for (const HeaderField* later = &field + 1; later != headers.end(); ++later) {
+    if (same_field(*later, field)) size += between.size() + later->value.size();
+  }
+  char* const begin = arena.allocate_chars(size + 1);
+  char* at = begin + field.value.copy(begin, field.value.size());
+  for (const HeaderField* later = &field + 1; later != headers.end(); ++later) {
+    if (!same_field(*later, field)) continue;
+    at += between.copy(at, between.size());
+    at += later->value.copy(at, later->value.size());
+  }
+  return {begin, size};
+}
+
+/// "HTTP_X_FOO" of "X-Foo" in `buffer`, or in the arena when it is longer; empty when a byte may not stand in it.
+std::string_view variable_name(std::string_view name, std::array<char, 128>& buffer, Arena& arena) {
+  const std::size_t size = kPrefix.size() + name.size();
+  if (name.empty() || size > kMaxBlock) return {};
+  char* const to = size <= buffer.size() ? buffer.data() : arena.allocate_chars(size);
+  std::memcpy(to, kPrefix.data(), kPrefix.size());
+  char* at = to + kPrefix.size();
+  for (const char c : name) {
+    if ((*at++ = upper(c)) == 0) return {};
+  }
+  return {to, size};
+}
+
+void add_headers(Request& request, BlockWriter& to) {
+  const HeaderList& headers = request.headers;
+  const Repetition repetition(headers);
+  std::array<char, 128> buffer;
+  for (const HeaderField& field : headers) {
+    if (left_out(field)) continue;
+    const std::string_view name =
+        field.id != HeaderName::other ? kVariables[field.id] : variable_name(field.name, buffer, request.arena);
+    if (name.empty()) continue;
+    if (!repetition.possible(field)) {
+      to.add(name, field.value);
+    } else if (const std::string_view all = joined(headers, field, request.arena); all.data() != nullptr) {
+      to.add(name, all);
+    }
+  }
+}
+
+void add_number(std::string_view name, std::uint64_t number, BlockWriter& to) {
+  std::array<char, 20> digits;
+  const char* const end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+  to.add(name, {digits.data(), end});
+}
+
+/// PEP 3333 wants a name and a port, also where a unix socket has neither.
+void add_ends(const Request& request, BlockWriter& to) {
+  const Address& local = request.connection->local;
+  const Address& remote = request.connection->remote;
+  std::array<char, 46> ip;
+  const bool has_local = local.family != Address::Family::none;
+  const std::string_view fallback = has_local ? local.ip_text(ip.data()) : "localhost";
+  to.add("SERVER_NAME", request.host.empty() ? fallback : request.host);
+  if (has_local) {
+    add_number("SERVER_PORT", local.port, to);
+  } else {
+    to.add("SERVER_PORT", request.connection->tls ? "443" : "80");
+  }
+  to.add("REMOTE_ADDR", remote.ip_text(ip.data()));
+  if (remote.family != Address::Family::none) add_number("REMOTE_PORT", remote.port, to);
+}
+
+}  // namespace
+
+void add_vars(Request& request, std::string_view script_name, std::optional<std::uint64_t> content_length,
+              BlockWriter& to) {
+  to.add("REQUEST_METHOD", request.method_name);
+  to.add("SCRIPT_NAME", script_name);
+  to.add("PATH_INFO", request.path.starts_with(script_name) ? request.path.substr(script_name.size()) : request.path);
+  to.add("QUERY_STRING", request.query);
+  to.add("REQUEST_URI", request.target);
+  to.add("SERVER_PROTOCOL", request.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1");
+  add_ends(request, to);
+  to.add("REQUEST_SCHEME", request.scheme());
+  if (request.connection->tls) to.add("HTTPS", "on");
+  if (const HeaderField* type = request.headers.find(HeaderName::content_type)) to.add("CONTENT_TYPE", type->value);
+  if (content_length) add_number("CONTENT_LENGTH", *content_length, to);
+  to.add("REQUEST_ID", request.id());
+  add_headers(request, to);
+}
+
+}  // namespace edge::uwsgi
