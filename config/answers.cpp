@@ -1,0 +1,139 @@
+// Headers and error pages.
+#include "config/answers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "config/values.h"
+#include "core/http/header_list.h"
+
+namespace edge::config {
+namespace {
+
+/// RFC 9110 5.6.2.
+bool is_token(std::string_view text) {
+  constexpr std::string_view kSigns = "!#$%&'*+-.^_`|~";
+  const auto fits = [&](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           kSigns.find(c) != std::string_view::npos;
+  };
+  return !text.empty() && std::all_of(text.begin(), text.end(), fits);
+}
+
+/// Why a rule may not touch a header; null when it may.
+const char* reserved(std::string_view name) {
+  constexpr std::array<std::string_view, 6> kFraming = {"Content-Length", "Transfer-Encoding", "Connection",
+                                                        "Keep-Alive",     "Trailer",           "Upgrade"};
+  for (const std::string_view framing : kFraming) {
+    if (same_name(name, framing)) return "belongs to the connection and cannot be set; remove it";
+  }
+  if (same_name(name, "Date")) return "is set by edge itself; remove it";
+  if (same_name(name, "Server")) return "is set by edge itself; use `server_header`";
+  return nullptr;
+}
+
+std::optional<HeaderRule> read_rule(const Section& section, const Entry& entry, const std::string& path) {
+  Problems& problems = section.loading().problems;
+  if (!is_token(entry.key)) {
+    problems.add(entry.place, path, fmt::format("{} is no header name; expected letters, digits and -", quoted(entry.key)));
+    return std::nullopt;
+  }
+  if (const char* why = reserved(entry.key)) {
+    problems.add(entry.place, path, why);
+    return std::nullopt;
+  }
+  if (entry.value->kind == Node::Kind::null) return HeaderRule{entry.key, std::nullopt};
+  if (entry.value->kind != Node::Kind::scalar) {
+    problems.add(entry.value->place, path, "expected the header's value, or ~ to remove the header");
+    return std::nullopt;
+  }
+  if (!is_field_value(entry.value->text)) {
+    problems.add(entry.value->place, path, "a header's value cannot hold a line break or a control character");
+    return std::nullopt;
+  }
+  Template value;
+  if (!compile_text(section.loading(), *entry.value, path, value)) return std::nullopt;
+  return HeaderRule{entry.key, std::move(value)};
+}
+
+std::vector<HeaderRule>::iterator find_rule(std::vector<HeaderRule>& rules, std::string_view name) {
+  return std::find_if(rules.begin(), rules.end(), [name](const HeaderRule& rule) { return same_name(rule.name, name); });
+}
+
+/// "404" or "500-504".
+std::optional<ErrorPage> parse_statuses(std::string_view text) {
+  constexpr std::uint64_t kFirst = 400;
+  constexpr std::uint64_t kLast = 599;
+  const std::size_t dash = std::min(text.find('-'), text.size());
+  const auto first = parse_number(text.substr(0, dash));
+  const auto last = dash == text.size() ? first : parse_number(text.substr(dash + 1));
+  if (!first || !last || *first < kFirst || *last > kLast || *first > *last) return std::nullopt;
+  return ErrorPage{static_cast<int>(*first), static_cast<int>(*last), {}};
+}
+
+}  // namespace
+
+bool is_field_value(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte == '\t' || (byte >= 0x20 && byte != 0x7f);
+  });
+}
+
+void read_headers(const Section& section, std::vector<HeaderRule>& rules) {
+  const Node* map = section.given_map("headers");
+  if (!map) return;
+  std::vector<HeaderRule> own;
+  for (const Entry& entry : map->entries) {
+    const std::string path = key_path(section.path_of("headers"), entry.key);
+    std::optional<HeaderRule> rule = read_rule(section, entry, path);
+    if (!rule) continue;
+    if (const auto twice = find_rule(own, rule->name); twice != own.end()) {
+      section.loading().problems.add(entry.place, path,
+                                     fmt::format("is the same header as {}; keep one", quoted(twice->name)));
+      continue;
+    }
+    own.push_back(std::move(*rule));
+  }
+  for (HeaderRule& rule : own) {
+    const auto inherited = find_rule(rules, rule.name);
+    if (inherited == rules.end()) rules.push_back(std::move(rule));
+    else *inherited = std::move(rule);
+  }
+}
+
+void read_error_pages(const Section& section, std::vector<ErrorPage>& pages) {
+  const Node* map = section.given_map("error_pages");
+  if (!map) return;
+  pages.clear();
+  Problems& problems = section.loading().problems;
+  for (const Entry& entry : map->entries) {
+    const std::string path = key_path(section.path_of("error_pages"), entry.key);
+    std::optional<ErrorPage> page = parse_statuses(entry.key);
+    if (!page) {
+      problems.add(entry.place, path, "expected a status from 400 to 599, or a range such as 500-504");
+      continue;
+    }
+    if (entry.value->kind != Node::Kind::scalar || !entry.value->text.starts_with('/')) {
+      problems.add(entry.value->place, path, "expected the path of a page, beginning with /");
+      continue;
+    }
+    const auto overlapping = std::find_if(pages.begin(), pages.end(), [&page](const ErrorPage& other) {
+      return page->first <= other.last && other.first <= page->last;
+    });
+    if (overlapping != pages.end()) {
+      problems.add(entry.place, path, fmt::format("a status in it is answered by {} already; give each status once",
+                                                  quoted(overlapping->path)));
+      continue;
+    }
+    page->path = entry.value->text;
+    pages.push_back(std::move(*page));
+  }
+}
+
+}  // namespace edge::config

@@ -1,0 +1,30 @@
+// Problems: everything that is found wrong while a configuration is loaded, to be shown in one go.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "config/load.h"
+
+namespace edge::config {
+
+class Problems {
+ public:
+  /// Tells the order of files: those opened first come first in sorted().
+  void opened(const std::string& file) { files_.push_back(file); }
+  void add(Place place, std::string path, std::string message);
+  bool empty() const { return problems_.empty(); }
+  std::size_t size() const { return problems_.size(); }
+  /// By file, line and column; at one place in the order found.
+  std::vector<Problem> sorted() const;
+
+ private:
+  std::vector<std::string> files_;
+  std::vector<Problem> problems_;
+};
+
+/// `text` in backticks for a message: control bytes escaped, a long one cut.
+std::string quoted(const std::string& text);
+
+}  // namespace edge::config

@@ -1,0 +1,122 @@
+// Looking things up in the schema, and how it words what it expects.
+#include "config/schema.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+
+#include "config/values.h"
+
+namespace edge::config {
+namespace {
+
+/// "from 1 to 1024", "at least 1", or nothing.
+std::string range(const Key& key, std::string (*written)(std::uint64_t)) {
+  if (key.least == 0 && key.most == kUnlimited) return {};
+  if (key.most == kUnlimited) return fmt::format(", at least {}", written(key.least));
+  return fmt::format(", from {} to {}", written(key.least), written(key.most));
+}
+
+std::string number_text(std::uint64_t number) { return fmt::format("{}", number); }
+
+std::string expected_without_words(const Key& key) {
+  switch (key.type) {
+    case Type::text: return "text";
+    case Type::path: return "a path";
+    case Type::boolean: return "true or false";
+    case Type::number: return "a number" + range(key, number_text);
+    case Type::size: return "a size such as 512, 16k or 2M" + range(key, size_text);
+    case Type::duration: return "a duration such as 250ms, 30s, 5m or 1h" + range(key, duration_text);
+    case Type::choice: return "one of";
+    case Type::templated: return "text, which may hold $variables";
+    case Type::texts: return "text or a list of texts";
+    case Type::paths: return "a path or a list of paths";
+    case Type::map: return "a map";
+    case Type::maps: return "a list of maps";
+    case Type::named_maps: return "a map from names to maps";
+    case Type::text_map: return "a map from names to texts";
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<std::string_view> word_list(std::string_view words) {
+  std::vector<std::string_view> result;
+  while (!words.empty()) {
+    const std::size_t comma = std::min(words.find(", "), words.size());
+    result.push_back(words.substr(0, comma));
+    words.remove_prefix(std::min(comma + 2, words.size()));
+  }
+  return result;
+}
+
+bool Key::has_word(std::string_view word) const {
+  const std::vector<std::string_view> list = word_list(words);
+  return std::find(list.begin(), list.end(), word) != list.end();
+}
+
+bool Key::nullable() const {
+  const bool holds_others = type == Type::texts || type == Type::paths || type == Type::map || type == Type::maps ||
+                            type == Type::named_maps || type == Type::text_map;
+  return preset == "~" || holds_others;
+}
+
+std::string Key::expected() const {
+  const std::string base = expected_without_words(*this);
+  if (words.empty()) return base;
+  return type == Type::choice ? fmt::format("{} {}", base, words) : fmt::format("{}, or {}", base, words);
+}
+
+const Key* SectionSchema::find(std::string_view key) const {
+  for (const std::span<const Key> part : keys) {
+    for (const Key& candidate : part) {
+      if (candidate.name == key) return &candidate;
+    }
+  }
+  return nullptr;
+}
+
+std::vector<std::string_view> SectionSchema::names() const {
+  std::vector<std::string_view> result;
+  for (const std::span<const Key> part : keys) {
+    for (const Key& key : part) result.push_back(key.name);
+  }
+  return result;
+}
+
+std::span<const SectionSchema* const> all_sections() {
+  static const std::vector<const SectionSchema*> sections = [] {
+    std::vector<const SectionSchema*> all;
+    for (const std::span<const SectionSchema> part :
+         {process_sections(), app_sections(), upstream_sections(), site_sections(), route_sections()}) {
+      for (const SectionSchema& section : part) all.push_back(&section);
+    }
+    return all;
+  }();
+  return sections;
+}
+
+const SectionSchema& section_schema(std::string_view name) {
+  const auto sections = all_sections();
+  const auto found = std::find_if(sections.begin(), sections.end(),
+                                  [name](const SectionSchema* section) { return section->name == name; });
+  assert(found != sections.end() && "the schema has no such section");
+  return **found;
+}
+
+std::string sections_with(std::string_view key) {
+  constexpr int kMostNamed = 3;
+  std::string result;
+  int named = 0;
+  for (const SectionSchema* section : all_sections()) {
+    if (!section->find(key) || named == kMostNamed) continue;
+    result += fmt::format("{}{}", named == 0 ? "" : " or ",
+                          section->name.empty() ? "the top level" : fmt::format("`{}`", section->name));
+    ++named;
+  }
+  return result;
+}
+
+}  // namespace edge::config

@@ -1,0 +1,130 @@
+// The schema of apps and upstreams.
+#include "config/schema.h"
+
+namespace edge::config {
+namespace {
+
+constexpr std::uint64_t kMostTime = 365ULL * 24 * 60 * 60 * 1000;  // a year in milliseconds
+
+constexpr Key kApp[] = {
+    Key{"interface", Type::choice, "auto", "What the app speaks."}.of("auto, wsgi", "asgi"),
+    Key{"module", Type::text, "~", "Dotted module, or `module:callable`. This or `wsgi_file` must be given."},
+    Key{"wsgi_file", Type::path, "~", "A Python file in place of `module`."},
+    Key{"callable", Type::text, "~",
+        "Name of the application in it. Looked for when not given: `application`, `app`, then `create_app()`."},
+    Key{"chdir", Type::path, "~", "Working directory; without it the folder of the file that names the app."},
+    Key{"virtualenv", Type::path, "~", "Virtual environment; without it `.venv` or `venv` in `chdir`, when there is one."},
+    Key{"python", Type::text, "auto",
+        "`auto` (the virtual environment's, else `python3`), a version such as `3.12`, or a path to an interpreter or "
+        "to a libpython."},
+    Key{"python_path", Type::paths, "[]", "Folders put before Python's own module path."},
+    Key{"env", Type::text_map, "{}", "Environment variables of the app."},
+    Key{"processes", Type::number, "2", "Worker processes."}.between(1, 1024),
+    Key{"threads", Type::number, "1", "Python threads in a process, each one request at a time."}.between(1, 1024),
+    Key{"concurrency", Type::number, "1000", "ASGI: requests in flight in a process."}.later(),
+    Key{"preload", Type::boolean, "true",
+        "Import once, then fork workers that share memory; `false`: each worker imports by itself."},
+    Key{"user", Type::text, "~", "User of the workers."}.later(),
+    Key{"group", Type::text, "~", "Group of the workers."}.later(),
+    Key{"queue", Type::number, "1000", "Requests that may wait for a free worker; above it 503 with `Retry-After`."}
+        .between(0, 1'000'000),
+    Key{"queue_timeout", Type::duration, "30s", "A request that waited longer gets 503."}.between(1, kMostTime),
+    Key{"depth", Type::number, "4",
+        "Requests handed ahead to a busy worker while its service time is short; `1`: none."}.between(1, 64),
+    Key{"request_timeout", Type::duration, "60s",
+        "A request that ran longer gets 504; its worker's stacks are logged and the worker is replaced."}
+        .between(1, kMostTime),
+    Key{"start_timeout", Type::duration, "60s", "An import that took longer has failed."}.between(1, kMostTime),
+    Key{"max_requests", Type::number, "0", "Replace a worker after so many requests."}.later(),
+    Key{"max_memory", Type::size, "0", "Replace a worker above this resident size."}.later(),
+    Key{"restart", Type::map, "{}", "Back-off of a worker that dies while starting."},
+    Key{"shutdown_timeout", Type::duration, "30s", "How long a worker may take to finish what it holds."}
+        .between(1, kMostTime),
+    Key{"socket", Type::text, "~", "Serve the plain uwsgi protocol here as well."}.later(),
+    Key{"chmod_socket", Type::text, "660", "Mode of that socket."}.later(),
+    Key{"reload_on", Type::texts, "[]", "Paths whose change is a rolling reload."}.later(),
+};
+
+constexpr Key kProcesses[] = {
+    Key{"min", Type::number, "1", "Kept when there is nothing to do."},
+    Key{"max", Type::number, "", "Reached while requests queue."},
+    Key{"idle", Type::duration, "60s", "A worker without work for so long ends."},
+};
+
+constexpr Key kRestart[] = {
+    Key{"delay", Type::duration, "100ms", "Before the first new attempt; doubled for each one after."}
+        .between(1, kMostTime),
+    Key{"max_delay", Type::duration, "10s", "The longest pause."}.between(1, kMostTime),
+};
+
+constexpr Key kUpstream[] = {
+    Key{"servers", Type::texts, "", "URLs (`http://`, `https://`, `uwsgi://`, `fastcgi://`), or maps as below."},
+    Key{"balance", Type::text, "round_robin", "`round_robin`, `least_conn`, `random`, `ip_hash`, or `hash $variable`."},
+    Key{"resolve", Type::duration, "30s", "Host names are looked up again so often."},
+    Key{"keepalive", Type::number, "64", "Idle connections kept for each server and loop."},
+    Key{"connect_timeout", Type::duration, "5s", "To connect."},
+    Key{"read_timeout", Type::duration, "60s", "Between two reads of an answer."},
+    Key{"send_timeout", Type::duration, "60s", "Between two writes of a request."},
+    Key{"retries", Type::number, "2", "Other servers tried when repeating is safe."},
+    Key{"eject", Type::map, "{}", "Passive health."},
+    Key{"health", Type::map, "~", "Active health checks."},
+    Key{"tls", Type::map, "{}", "For `https://`."},
+    Key{"fastcgi", Type::map, "{}", "For `fastcgi://`."},
+};
+
+constexpr Key kServer[] = {
+    Key{"url", Type::text, "", "Where the server is."},
+    Key{"weight", Type::number, "1", "Share of the requests."},
+    Key{"max_connections", Type::number, "~", "Connections at a time."},
+    Key{"backup", Type::boolean, "false", "Used while all others are down."},
+    Key{"down", Type::boolean, "false", "Not used."},
+};
+
+constexpr Key kEject[] = {
+    Key{"failures", Type::number, "3", "In a row, until a server is left out."},
+    Key{"for", Type::duration, "10s", "How long it is left out."},
+};
+
+constexpr Key kHealth[] = {
+    Key{"path", Type::text, "", "What is asked for."},
+    Key{"interval", Type::duration, "5s", "Between two checks."},
+    Key{"timeout", Type::duration, "2s", "Of one check."},
+    Key{"status", Type::text, "200-399", "What counts as healthy."},
+    Key{"rise", Type::number, "2", "Good checks until a server is used again."},
+    Key{"fall", Type::number, "3", "Bad checks until it is left out."},
+};
+
+constexpr Key kUpstreamTls[] = {
+    Key{"verify", Type::boolean, "true", "Check the server's certificate."},
+    Key{"ca", Type::path, "~", "Authorities to trust."},
+    Key{"server_name", Type::text, "~", "Name to ask for and to check."},
+    Key{"certificate", Type::path, "~", "Our certificate."},
+    Key{"key", Type::path, "~", "Its key."},
+};
+
+constexpr Key kFastcgi[] = {
+    Key{"root", Type::path, "", "Folder of the scripts, as the server sees it."},
+    Key{"index", Type::text, "index.php", "For paths that end in a slash."},
+};
+
+constexpr SectionSchema kAppSections[] = {
+    {"apps.NAME", "A Python application. NAME is of letters, digits, `.`, `_` and `-`.", {kApp}},
+    {"apps.NAME.processes", "`processes` as a map: as many as the load asks for.", {kProcesses}, false},
+    {"apps.NAME.restart", "Back-off of a worker that dies while starting.", {kRestart}},
+};
+
+constexpr SectionSchema kUpstreamSections[] = {
+    {"upstreams.NAME", "Servers to pass requests to.", {kUpstream}, false},
+    {"upstreams.NAME.servers[]", "One server.", {kServer}, false},
+    {"upstreams.NAME.eject", "Passive health.", {kEject}, false},
+    {"upstreams.NAME.health", "Active health checks.", {kHealth}, false},
+    {"upstreams.NAME.tls", "TLS towards the servers.", {kUpstreamTls}, false},
+    {"upstreams.NAME.fastcgi", "FastCGI.", {kFastcgi}, false},
+};
+
+}  // namespace
+
+std::span<const SectionSchema> app_sections() { return kAppSections; }
+std::span<const SectionSchema> upstream_sections() { return kUpstreamSections; }
+
+}  // namespace edge::config

@@ -1,0 +1,147 @@
+// The schema of sites, routes and handlers.
+#include "config/schema.h"
+
+namespace edge::config {
+namespace {
+
+constexpr Key kSite[] = {
+    Key{"host", Type::texts, "[]",
+        "Names that the site answers: exact, or `*.example.com`; without it every host. Exact beats the longest "
+        "wildcard beats the default site."},
+    Key{"default", Type::boolean, "false", "Answers the hosts that no other site on its address names."},
+    Key{"listen", Type::texts, "[\":8080\"]",
+        "Addresses: `:80` (IPv4 and IPv6), `127.0.0.1:80`, `[::1]:80`, `unix:/path`, or maps as below. Port 0: the "
+        "kernel chooses. Sites may share an address."},
+    Key{"tls", Type::map, "~", "Certificates."}.later(),
+    Key{"redirect_https", Type::boolean, "false", "Send plain requests to https."}.later(),
+    Key{"deny", Type::texts, "[]", "Addresses that are refused."}.later(),
+    Key{"allow", Type::texts, "[]", "When given, only these addresses are served."}.later(),
+    Key{"limits", Type::map, "{}", "Rates and counts for each client."}.later(),
+    Key{"routes", Type::maps, "", "What answers which path; at least one."},
+};
+
+constexpr Key kAnswers[] = {
+    Key{"error_pages", Type::text_map, "{}",
+        "From a status or a range (`500-504`) to the path that answers in its place. A route's map replaces the "
+        "site's."},
+    Key{"headers", Type::text_map, "{}",
+        "Headers of every answer; values may hold $variables. A route's are added to the site's; `~` removes one."},
+    Key{"access_log", Type::map, "~",
+        "`false`: none. `true`: that of `log.access`. A map: its own, what is left out being that of `log.access`. "
+        "Without it, what holds around."}.or_words("true, false"),
+};
+
+constexpr Key kListen[] = {
+    Key{"address", Type::text, "", "As above."},
+    Key{"backlog", Type::number, "4096", "Connections that the kernel keeps until they are accepted."}
+        .between(1, 65535),
+    Key{"tls", Type::boolean, "false", "Speak TLS."}.later(),
+    Key{"http2", Type::boolean, "false", "Offer HTTP/2."}.later(),
+    Key{"proxy_protocol", Type::boolean, "false", "Expect the PROXY protocol."}.later(),
+};
+
+constexpr Key kTls[] = {
+    Key{"certificate", Type::path, "", "Chain in PEM; a list of {certificate, key} for several kinds of key."},
+    Key{"key", Type::path, "", "Private key in PEM."},
+    Key{"protocols", Type::texts, "[TLSv1.2, TLSv1.3]", "Versions."},
+    Key{"ciphers", Type::text, "modern", "`modern`, `intermediate`, or an OpenSSL string."},
+    Key{"session_tickets", Type::boolean, "true", "Resume sessions by ticket."},
+    Key{"client_ca", Type::path, "~", "Authorities of client certificates."},
+    Key{"client_verify", Type::choice, "none", "Whether clients must show one."}.of("none, optional, required"),
+};
+
+constexpr Key kLimits[] = {
+    Key{"requests", Type::map, "~", "Rate of requests. 429."},
+    Key{"connections", Type::map, "~", "Connections at a time."},
+};
+
+constexpr Key kRequestLimit[] = {
+    Key{"rate", Type::text, "", "Such as `20/s`."},
+    Key{"burst", Type::number, "0", "Above the rate for a moment."},
+    Key{"key", Type::templated, "$remote_addr", "What is counted by."},
+};
+
+constexpr Key kConnectionLimit[] = {
+    Key{"max", Type::number, "", "At a time."},
+    Key{"key", Type::templated, "$remote_addr", "What is counted by."},
+};
+
+constexpr Key kRoute[] = {
+    Key{"path", Type::text, "~",
+        "`/p/` prefix (the longest wins), `= /p` exact (beats all), `^~ /p/` prefix that beats patterns, `~ re` and "
+        "`~* re` (any case) patterns in their order (beat plain prefixes). This or `mount` must be given."},
+    Key{"mount", Type::text, "~", "`/shop`: `/shop` and all below it; the app sees `/shop` as `SCRIPT_NAME`."},
+    Key{"static", Type::map, "~", "Handler: files."},
+    Key{"redirect", Type::map, "~", "Handler: a redirect."},
+    Key{"return", Type::map, "~", "Handler: a fixed answer."},
+    Key{"app", Type::text, "~", "Handler: the app of that name in `apps`."},
+    Key{"proxy", Type::text, "~", "Handler: an upstream's name, or a map as below."}.later(),
+    Key{"expires", Type::duration, "~", "Caching headers."}.later(),
+    Key{"basic_auth", Type::map, "~", "Name and password."}.later(),
+};
+
+constexpr Key kStatic[] = {
+    Key{"directory", Type::path, "", "Folder of the files."},
+    Key{"strip_prefix", Type::boolean, "true",
+        "Take the route's path off before looking; `false`: look for the whole path in the folder."},
+    Key{"index", Type::texts, "[index.html]", "Files that answer for a folder, the first that exists."},
+    Key{"try", Type::texts, "[]", "Files to try in order."}.later(),
+    Key{"list", Type::boolean, "false", "List folders."}.later(),
+    Key{"precompressed", Type::boolean, "false", "Send `a.css.br` or `a.css.gz` in place of `a.css`."}.later(),
+    Key{"hidden_files", Type::boolean, "false", "Serve names that begin with a dot."},
+    Key{"follow_symlinks", Type::choice, "inside", "Symbolic links that stay inside the folder are followed."}
+        .of("inside, always, never").later(),
+};
+
+constexpr Key kRedirect[] = {
+    Key{"to", Type::templated, "", "Where to; may hold $variables."},
+    Key{"status", Type::number, "302", "301, 302, 303, 307 or 308."}.between(301, 308),
+};
+
+constexpr Key kReturn[] = {
+    Key{"status", Type::number, "200", "Status code."}.between(200, 599),
+    Key{"body", Type::templated, "\"\"", "Content; may hold $variables."},
+    Key{"type", Type::text, "text/plain", "Content type."},
+};
+
+constexpr Key kProxy[] = {
+    Key{"to", Type::text, "", "An upstream's name."},
+    Key{"strip_prefix", Type::boolean, "false", "Take the route's path off."},
+    Key{"headers", Type::text_map, "{}", "Headers of the request to the upstream."},
+    Key{"buffer_request", Type::boolean, "true", "Read the body to its end before passing it on."},
+};
+
+constexpr Key kBasicAuth[] = {
+    Key{"realm", Type::text, "", "Shown by the browser."},
+    Key{"users_file", Type::path, "", "Names and password hashes."},
+};
+
+}  // namespace
+
+std::span<const SectionSchema> site_sections() {
+  static const SectionSchema sections[] = {
+      {"sites[]", "A site: the hosts it answers, where, and how. Keys of `http` hold for this site; of those that are "
+                  "needed before the host is known, the first site of an address decides.",
+       {kSite, kAnswers, head_keys(), exchange_keys()}},
+      {"sites[].listen[]", "`listen` as a map.", {kListen}},
+      {"sites[].tls", "Certificates.", {kTls}, false},
+      {"sites[].limits", "Rates and counts.", {kLimits}, false},
+      {"sites[].limits.requests", "Rate of requests.", {kRequestLimit}, false},
+      {"sites[].limits.connections", "Connections at a time.", {kConnectionLimit}, false},
+  };
+  return sections;
+}
+
+std::span<const SectionSchema> route_sections() {
+  static const SectionSchema sections[] = {
+      {"sites[].routes[]", "A path and the one handler that answers it.", {kRoute, kAnswers, exchange_keys()}},
+      {"sites[].routes[].static", "Files.", {kStatic}},
+      {"sites[].routes[].redirect", "A redirect.", {kRedirect}},
+      {"sites[].routes[].return", "A fixed answer.", {kReturn}},
+      {"sites[].routes[].proxy", "An upstream.", {kProxy}, false},
+      {"sites[].routes[].basic_auth", "Name and password.", {kBasicAuth}, false},
+  };
+  return sections;
+}
+
+}  // namespace edge::config
