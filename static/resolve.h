@@ -1,0 +1,47 @@
+// Resolving: from a path below a directory to an open file, an index file, or why there is none. No loop, no coroutine:
+// the same function runs on a loop (OpenStep::cached) and on the thread pool (the other steps).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/unique_fd.h"
+#include "static/beneath.h"
+
+namespace edge {
+
+/// What an answer's head needs to know of a file.
+struct FileFacts {
+  std::uint64_t size = 0;         // bytes
+  std::int64_t modified = 0;      // seconds since the epoch
+  std::uint32_t modified_ns = 0;  // nanoseconds within that second
+  std::uint64_t inode = 0;
+};
+
+/// What is looked for. The views must live until resolve() has returned and its result is used.
+struct Wanted {
+  std::string_view path;               // relative; empty: the directory itself
+  bool folder = false;                 // the request's path ends in "/": an index file is wanted
+  std::span<const std::string> index;  // names to try in a folder, in order
+};
+
+struct Resolved {
+  enum class Outcome : std::uint8_t {
+    file,       // fd, facts and name are set
+    directory,  // a directory, but no folder was asked for: the client should repeat with "/" at the end
+    no_index,   // a folder without any of the index files
+    failed,     // errno says why; ENOENT also for what is no regular file
+    waits,      // OpenStep::cached only: try again on the thread pool
+  };
+  Outcome outcome = Outcome::failed;
+  int error = 0;
+  UniqueFd fd;  // open for reading
+  FileFacts facts;
+  std::string_view name;  // what was opened: the path or the index name; its end tells the content type
+};
+
+Resolved resolve(int directory, const Wanted& wanted, OpenStep step);
+
+}  // namespace edge

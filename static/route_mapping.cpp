@@ -1,0 +1,44 @@
+// Prefixes, stripped or kept, and hidden segments.
+#include "static/route_mapping.h"
+
+namespace edge {
+
+namespace {
+
+std::size_t unnamed_begin(const RoutePath& route) {
+  if (route.kind == RoutePath::Kind::pattern) return 0;
+  if (route.kind == RoutePath::Kind::exact) return route.path.size();
+  return route.path.ends_with('/') ? route.path.size() - 1 : route.path.size();
+}
+
+std::string prefix_to_strip(const RoutePath& route) {
+  if (route.kind == RoutePath::Kind::pattern) return {};
+  if (route.kind == RoutePath::Kind::exact) return route.path.substr(0, route.path.rfind('/') + 1);
+  return route.path;
+}
+
+}  // namespace
+
+RouteMapping::RouteMapping(const RoutePath& route, bool strip_prefix, bool hidden_files)
+    : stripped_(strip_prefix ? prefix_to_strip(route) : std::string()),
+      unnamed_from_(unnamed_begin(route)),
+      hidden_files_(hidden_files) {}
+
+std::optional<std::string_view> RouteMapping::relative(std::string_view path) const {
+  if (!path.starts_with('/') || !path.starts_with(stripped_)) return std::nullopt;
+  if (!hidden_files_ && has_hidden_segment(path)) return std::nullopt;
+  std::string_view rest = path.substr(stripped_.size());
+  const bool ends_inside_segment = !stripped_.empty() && !stripped_.ends_with('/');
+  if (ends_inside_segment && !rest.empty() && !rest.starts_with('/')) return std::nullopt;
+  if (rest.starts_with('/')) rest.remove_prefix(1);
+  return rest;
+}
+
+bool RouteMapping::has_hidden_segment(std::string_view path) const {
+  std::size_t from = unnamed_from_;
+  if (from >= path.size()) return false;
+  if (path[from] != '/') from = path.rfind('/', from);  // the route names a part of this segment only
+  return path.find("/.", from) != path.npos;
+}
+
+}  // namespace edge

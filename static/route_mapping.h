@@ -1,0 +1,39 @@
+// RouteMapping: from a request's path to a path below a route's directory D. Pure text.
+//
+//   route         strip_prefix: true           strip_prefix: false
+//   /static/      /static/a/b -> D/a/b         D/static/a/b      also "^~ /static/"
+//   /static       /static/a   -> D/a           D/static/a        and /staticity -> nothing | D/staticity
+//   mount /docs   /docs/a     -> D/a           D/docs/a
+//   = /a/b.txt    /a/b.txt    -> D/b.txt       D/a/b.txt         the folders of the name are stripped, not the name
+//   ~ \.css$      /a/b.css    -> D/a/b.css     D/a/b.css         a pattern names no prefix
+//
+// (nginx's alias would add "ity" to the name of D in the second row; nothing beside D is ever served here.)
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/http/router.h"
+
+namespace edge {
+
+class RouteMapping {
+ public:
+  RouteMapping(const RoutePath& route, bool strip_prefix, bool hidden_files);
+
+  /// The part of `path` (normalised, decoded) to look up below the directory, without a slash at its beginning; empty
+  /// for the directory itself. Nothing: the route has no such path, or, without hidden_files, a segment that the route
+  /// does not name itself begins with ".".
+  std::optional<std::string_view> relative(std::string_view path) const;
+
+ private:
+  bool has_hidden_segment(std::string_view path) const;
+
+  std::string stripped_;          // prefix that is taken off; empty: none
+  std::size_t unnamed_from_ = 0;  // where the part begins that the route does not name: at a "/", or the path's end
+  bool hidden_files_;
+};
+
+}  // namespace edge

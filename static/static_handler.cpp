@@ -1,0 +1,162 @@
+// From a request to an open file and the head of its answer.
+#include "static/static_handler.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "core/http/date.h"
+#include "core/log.h"
+#include "static/conditional.h"
+#include "static/directory_redirect.h"
+#include "static/entity_tag.h"
+
+namespace edge {
+
+namespace {
+
+constexpr std::string_view kAllow = "GET, HEAD, OPTIONS";
+constexpr std::uint64_t kBetweenLogLines = 1'000;  // milliseconds
+
+/// resolve() for the thread pool. Keeps the directory's descriptor open, which the loop may replace meanwhile.
+struct PooledResolve {
+  std::shared_ptr<const UniqueFd> directory;
+  Wanted wanted;
+  OpenStep step;
+  Resolved operator()() const { return resolve(directory->get(), wanted, step); }
+};
+
+/// Looks a directory's path up on the thread pool.
+struct PooledLookUp {
+  const std::string* path;
+  OpenStep step;
+  DocumentRoot::Found operator()() const { return DocumentRoot::look_up(*path, step); }
+};
+
+Response answer_other_method(Request& request) {
+  const bool options = request.method == Method::options;
+  Response response = options ? Response(request.arena, 204) : Response::of_status(request.arena, 405);
+  response.headers.add(HeaderName::allow, kAllow);
+  return response;
+}
+
+int status_of(int error) {
+  switch (error) {
+    case EACCES:
+    case EPERM:
+      return 403;
+    case ENOENT:
+    case ENOTDIR:
+    case ELOOP:
+    case EXDEV:
+    case ENAMETOOLONG:
+    case ENXIO:
+    case ENODEV:
+    case ESTALE:
+    case EINVAL:  // a name that this file system cannot have
+      return 404;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case EAGAIN:
+      return 503;
+    default:
+      return 500;
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<StaticHandler>> StaticHandler::open(const config::StaticFiles& files, const RoutePath& route) {
+  return open(files, route, Machine());
+}
+
+Result<std::unique_ptr<StaticHandler>> StaticHandler::open(const config::StaticFiles& files, const RoutePath& route,
+                                                           const Machine& machine) {
+  Result<DocumentRoot> root = DocumentRoot::open(files.directory, machine.recheck);
+  if (!root) return std::unexpected(std::move(root.error()));
+  return std::unique_ptr<StaticHandler>(new StaticHandler(std::move(*root), files, route, machine));
+}
+
+StaticHandler::StaticHandler(DocumentRoot root, const config::StaticFiles& files, const RoutePath& route,
+                             const Machine& machine)
+    : root_(std::move(root)),
+      mapping_(route, files.strip_prefix, files.hidden_files),
+      index_(files.index),
+      types_(machine.types),
+      support_(machine.support) {}
+
+Task<Response> StaticHandler::handle(Request& request) {
+  if (request.method != Method::get && request.method != Method::head) co_return answer_other_method(request);
+  const std::optional<std::string_view> path = mapping_.relative(request.path);
+  if (!path) co_return Response::of_status(request.arena, 404);
+  if (root_.due(request.loop.now())) co_await follow_root(request.loop);
+
+  const Wanted wanted{*path, request.path.ends_with('/'), index_};
+  if (support_.cached) {
+    Resolved resolved = resolve(root_.descriptor(), wanted, OpenStep::cached);
+    if (resolved.outcome != Resolved::Outcome::waits) co_return answer(request, std::move(resolved));
+  }
+  PooledResolve work{root_.share(), wanted, support_.blocking};
+  Resolved resolved = co_await request.loop.offload(work);
+  co_return answer(request, std::move(resolved));
+}
+
+Task<void> StaticHandler::follow_root(Loop& loop) {
+  if (support_.cached) {
+    DocumentRoot::Found found = DocumentRoot::look_up(root_.path(), OpenStep::cached);
+    if (found.error != EAGAIN) {
+      root_.follow(std::move(found));
+      co_return;
+    }
+  }
+  PooledLookUp work{&root_.path(), support_.blocking};
+  DocumentRoot::Found found = co_await loop.offload(work);
+  root_.follow(std::move(found));
+}
+
+Response StaticHandler::answer(Request& request, Resolved resolved) {
+  switch (resolved.outcome) {
+    case Resolved::Outcome::file:
+      return answer_file(request, std::move(resolved));
+    case Resolved::Outcome::directory:
+      return redirect_to_directory(request);
+    case Resolved::Outcome::no_index:
+      return Response::of_status(request.arena, 403);
+    case Resolved::Outcome::failed:
+    case Resolved::Outcome::waits:
+      break;
+  }
+  return answer_failure(request, resolved.error);
+}
+
+Response StaticHandler::answer_file(Request& request, Resolved resolved) const {
+  Validators validators;
+  validators.entity_tag = format_entity_tag(resolved.facts, request.arena.allocate_chars(kMaxEntityTag));
+  // A time of change in the future would outlast the change after it (RFC 9110 8.8.2.1).
+  validators.last_modified = std::min(resolved.facts.modified, request.loop.unix_seconds());
+  const Precondition precondition = check_preconditions(request.headers, validators);
+  if (precondition == Precondition::failed) return Response::of_status(request.arena, 412);
+
+  char* const date = request.arena.allocate_chars(kHttpDateSize);
+  format_http_date(validators.last_modified, date);
+  Response response(request.arena, precondition == Precondition::holds ? 200 : 304);
+  response.headers.add(HeaderName::etag, validators.entity_tag);
+  response.headers.add(HeaderName::last_modified, {date, kHttpDateSize});
+  if (precondition == Precondition::not_modified) return response;
+  response.headers.add(HeaderName::content_type, types_.type_of(resolved.name));
+  response.body = FileRange{std::move(resolved.fd), 0, resolved.facts.size};
+  return response;
+}
+
+Response StaticHandler::answer_failure(Request& request, int error) {
+  const int status = status_of(error);
+  if (const std::uint64_t now = request.loop.now(); status >= 500 && now >= quiet_until_) {
+    quiet_until_ = now + kBetweenLogLines;
+    log::error("{} below {}: {}", request.path, root_.path(), std::strerror(error));
+  }
+  return Response::of_status(request.arena, status);
+}
+
+}  // namespace edge

@@ -1,0 +1,61 @@
+// StaticHandler: the files of a directory, for one route. GET and HEAD; the content is left to the pump as a FileRange.
+//
+//   Path                     Answer
+//   a regular file           200, or 304 or 412 by the request's preconditions
+//   a folder, "/" at its end its first index file; 403 when it has none
+//   a folder, no "/"         301 to the same path with "/"
+//   hidden, outside, a FIFO, a device, nothing: 404; no permission: 403; out of descriptors: 503
+//
+// A hit whose path the kernel has in memory never leaves the loop's thread and costs openat2 and fstat; anything else
+// is opened on the thread pool. Paths and links cannot lead out of the directory (see static/beneath.h).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/snapshot.h"
+#include "core/http/handler.h"
+#include "core/result.h"
+#include "static/beneath.h"
+#include "static/document_root.h"
+#include "static/mime.h"
+#include "static/resolve.h"
+#include "static/route_mapping.h"
+
+namespace edge {
+
+class StaticHandler final : public Handler {
+ public:
+  /// What is of the machine, not of the configuration; tests give their own.
+  struct Machine {
+    const MimeTypes& types = MimeTypes::of_system();  // outlives the handler
+    OpenSupport support = probe_open_support();
+    Milliseconds recheck = DocumentRoot::kRecheck;
+  };
+
+  /// Blocks; for start-up. Fails when the directory cannot be opened; the error names it and the reason.
+  static Result<std::unique_ptr<StaticHandler>> open(const config::StaticFiles& files, const RoutePath& route);
+  static Result<std::unique_ptr<StaticHandler>> open(const config::StaticFiles& files, const RoutePath& route,
+                                                     const Machine& machine);
+
+  Task<Response> handle(Request& request) override;
+
+ private:
+  StaticHandler(DocumentRoot root, const config::StaticFiles& files, const RoutePath& route, const Machine& machine);
+
+  Task<void> follow_root(Loop& loop);
+  Response answer(Request& request, Resolved resolved);
+  Response answer_file(Request& request, Resolved resolved) const;
+  Response answer_failure(Request& request, int error);
+
+  DocumentRoot root_;
+  RouteMapping mapping_;
+  std::vector<std::string> index_;
+  const MimeTypes& types_;
+  OpenSupport support_;
+  std::uint64_t quiet_until_ = 0;  // of Loop::now(): failures are logged once a second, so that a flood fills no disk
+};
+
+}  // namespace edge
