@@ -1,0 +1,269 @@
+// nginx's variables, and edge's own ($upstream_queue_time), of a request.
+#include "core/http/variables.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <ctime>
+#include <vector>
+
+#include "core/http/request.h"
+#include "core/http/router.h"
+#include "core/nearest.h"
+#include "core/time_text.h"
+
+namespace edge {
+namespace {
+
+using Text = std::string_view;
+
+void append_number(std::uint64_t number, std::string& to) {
+  std::array<char, 20> digits;
+  to.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr);
+}
+
+/// "12.034"
+void append_seconds(std::uint64_t milliseconds, std::string& to) {
+  append_number(milliseconds / 1000, to);
+  const std::uint64_t rest = milliseconds % 1000;
+  const std::array<char, 4> fraction = {'.', static_cast<char>('0' + rest / 100),
+                                        static_cast<char>('0' + rest / 10 % 10), static_cast<char>('0' + rest % 10)};
+  to.append(fraction.data(), fraction.size());
+}
+
+void append_ip(const Address& address, std::string& to) {
+  std::array<char, 46> buffer;
+  to.append(address.ip_text(buffer.data()));
+}
+
+void append_port(const Address& address, std::string& to) {
+  if (address.family != Address::Family::none) append_number(address.port, to);
+}
+
+/// nginx's $status: always three digits.
+void append_status(int status, std::string& to) {
+  const std::array<char, 3> digits = {static_cast<char>('0' + status / 100 % 10),
+                                      static_cast<char>('0' + status / 10 % 10), static_cast<char>('0' + status % 10)};
+  to.append(digits.data(), digits.size());
+}
+
+std::string_view first_host(const Request& request) {
+  if (!request.site || request.site->hosts.empty()) return {};
+  return request.site->hosts.front();
+}
+
+void append_protocol(const Request& request, std::string& to) {
+  to.append(request.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1");
+}
+
+/// Every field of that name, joined.
+void append_fields(const HeaderList& headers, std::string_view name, std::string& to) {
+  const HeaderName id = header_name(name);
+  const std::string_view between = id == HeaderName::cookie ? "; " : ", ";
+  bool first = true;
+  for (const HeaderField& field : headers) {
+    if (field.id != id || (id == HeaderName::other && !same_name(field.name, name))) continue;
+    if (!first) to.append(between);
+    first = false;
+    to.append(field.value);
+  }
+}
+
+/// The first `name=value` among the pieces of `text` between separators. Nothing is decoded, as in nginx.
+std::optional<std::string_view> find_pair(std::string_view text, char separator, std::string_view name) {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(separator), text.size());
+    std::string_view piece = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    while (piece.starts_with(' ')) piece.remove_prefix(1);
+    if (piece.size() > name.size() && piece[name.size()] == '=' && same_name(piece.substr(0, name.size()), name)) {
+      return piece.substr(name.size() + 1);
+    }
+  }
+  return std::nullopt;
+}
+
+void append_cookie(const Request& request, Text name, std::string& to) {
+  for (const HeaderField& field : request.headers) {
+    if (field.id != HeaderName::cookie) continue;
+    if (const auto value = find_pair(field.value, ';', name)) {
+      to.append(*value);
+      return;
+    }
+  }
+}
+
+/// 0 … 63, or a negative number for what is no digit of base 64 (RFC 4648 4).
+int base64_digit(char c) {
+  if (c >= 'A' && c <= 'Z') return c - 'A';
+  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+  if (c >= '0' && c <= '9') return c - '0' + 52;
+  return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/// The user name of `Authorization: Basic …` (RFC 7617), as the client claims it; nothing when that is malformed.
+void append_remote_user(const Request& request, Text, std::string& to) {
+  constexpr std::string_view kScheme = "Basic ";
+  std::string_view text = request.headers.get(HeaderName::authorization);
+  if (!same_name(text.substr(0, kScheme.size()), kScheme)) return;
+  text.remove_prefix(std::min(text.find_first_not_of(' ', kScheme.size()), text.size()));
+  const std::size_t before = to.size();
+  unsigned bits = 0;
+  unsigned count = 0;
+  for (const char c : text) {
+    const int digit = base64_digit(c);
+    if (digit < 0) break;
+    bits = bits << 6U | static_cast<unsigned>(digit);
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    const char decoded = static_cast<char>(bits >> count & 0xffU);
+    if (decoded == ':') return;
+    to.push_back(decoded);
+  }
+  to.resize(before);
+}
+
+void append_host(const Request& request, Text, std::string& to) {
+  to.append(request.host.empty() ? first_host(request) : request.host);
+}
+
+void append_hostname(const Request&, Text, std::string& to) {
+  static const std::string name = [] {
+    std::array<char, 256> buffer{};
+    return gethostname(buffer.data(), buffer.size() - 1) == 0 ? std::string(buffer.data()) : std::string();
+  }();
+  to.append(name);
+}
+
+void append_pid(const Request&, Text, std::string& to) {
+  static const auto pid = static_cast<std::uint64_t>(getpid());
+  append_number(pid, to);
+}
+
+void append_msec(const Request&, Text, std::string& to) {
+  timespec time{};
+  clock_gettime(CLOCK_REALTIME_COARSE, &time);
+  append_seconds(static_cast<std::uint64_t>(time.tv_sec) * 1000 + static_cast<std::uint64_t>(time.tv_nsec) / 1'000'000,
+                 to);
+}
+
+void append_request(const Request& request, Text, std::string& to) {
+  if (request.method_name.empty()) return;
+  to.append(request.method_name);
+  to.push_back(' ');
+  to.append(request.target);
+  to.push_back(' ');
+  append_protocol(request, to);
+}
+
+void append_request_length(const Request& request, Text, std::string& to) {
+  append_number(request.head_size + request.body.length().value_or(0), to);
+}
+
+void append_request_time(const Request& request, Text, std::string& to) {
+  const std::uint64_t now = request.loop.now();
+  append_seconds(now > request.begun ? now - request.begun : 0, to);
+}
+
+void append_upstream_status(const Request& request, Text, std::string& to) {
+  if (request.upstream.status != 0) append_status(request.upstream.status, to);
+}
+void append_upstream_response_time(const Request& request, Text, std::string& to) {
+  if (request.upstream.status != 0) append_seconds(request.upstream.response_time, to);
+}
+void append_upstream_queue_time(const Request& request, Text, std::string& to) {
+  if (!request.upstream.address.empty()) append_seconds(request.upstream.queue_time, to);
+}
+
+struct Named {
+  std::string_view name;
+  AppendVariable append;
+};
+
+/// In the order of the alphabet.
+constexpr Named kNamed[] = {
+    {"args", [](const Request& r, Text, std::string& to) { to.append(r.query); }},
+    {"body_bytes_sent", [](const Request& r, Text, std::string& to) { append_number(r.sent.body_bytes, to); }},
+    {"bytes_sent", [](const Request& r, Text, std::string& to) { append_number(r.sent.bytes, to); }},
+    {"connection", [](const Request& r, Text, std::string& to) { append_number(r.connection->number, to); }},
+    {"connection_requests", [](const Request& r, Text, std::string& to) { append_number(r.connection->requests, to); }},
+    {"content_length",
+     [](const Request& r, Text, std::string& to) { to.append(r.headers.get(HeaderName::content_length)); }},
+    {"content_type",
+     [](const Request& r, Text, std::string& to) { to.append(r.headers.get(HeaderName::content_type)); }},
+    {"document_uri", [](const Request& r, Text, std::string& to) { to.append(r.path); }},
+    {"host", append_host},
+    {"hostname", append_hostname},
+    {"https", [](const Request& r, Text, std::string& to) { to.append(r.connection->tls ? "on" : ""); }},
+    {"is_args", [](const Request& r, Text, std::string& to) { to.append(r.query.empty() ? "" : "?"); }},
+    {"msec", append_msec},
+    {"pid", append_pid},
+    {"query_string", [](const Request& r, Text, std::string& to) { to.append(r.query); }},
+    {"remote_addr", [](const Request& r, Text, std::string& to) { append_ip(r.connection->remote, to); }},
+    {"remote_port", [](const Request& r, Text, std::string& to) { append_port(r.connection->remote, to); }},
+    {"remote_user", append_remote_user},
+    {"request", append_request},
+    {"request_id", [](const Request& r, Text, std::string& to) { to.append(r.id()); }},
+    {"request_length", append_request_length},
+    {"request_method", [](const Request& r, Text, std::string& to) { to.append(r.method_name); }},
+    {"request_time", append_request_time},
+    {"request_uri", [](const Request& r, Text, std::string& to) { to.append(r.target); }},
+    {"scheme", [](const Request& r, Text, std::string& to) { to.append(r.scheme()); }},
+    {"server_addr", [](const Request& r, Text, std::string& to) { append_ip(r.connection->local, to); }},
+    {"server_name", [](const Request& r, Text, std::string& to) { to.append(first_host(r)); }},
+    {"server_port", [](const Request& r, Text, std::string& to) { append_port(r.connection->local, to); }},
+    {"server_protocol", [](const Request& r, Text, std::string& to) { append_protocol(r, to); }},
+    {"status", [](const Request& r, Text, std::string& to) { append_status(r.sent.status, to); }},
+    {"time_iso8601", [](const Request& r, Text, std::string& to) { to.append(time_iso8601(r.loop.unix_seconds())); }},
+    {"time_local", [](const Request& r, Text, std::string& to) { to.append(time_local(r.loop.unix_seconds())); }},
+    {"upstream_addr", [](const Request& r, Text, std::string& to) { to.append(r.upstream.address); }},
+    {"upstream_queue_time", append_upstream_queue_time},
+    {"upstream_response_time", append_upstream_response_time},
+    {"upstream_status", append_upstream_status},
+    {"uri", [](const Request& r, Text, std::string& to) { to.append(r.path); }},
+};
+
+/// Families: the rest of the name says what of it.
+constexpr Named kFamilies[] = {
+    {"arg_",
+     [](const Request& r, Text name, std::string& to) { to.append(find_pair(r.query, '&', name).value_or("")); }},
+    {"cookie_", append_cookie},
+    {"http_", [](const Request& r, Text name, std::string& to) { append_fields(r.headers, name, to); }},
+    {"sent_http_",
+     [](const Request& r, Text name, std::string& to) {
+       if (r.sent.headers) append_fields(*r.sent.headers, name, to);
+     }},
+};
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  return result;
+}
+
+}  // namespace
+
+std::optional<Variable> find_variable(std::string_view name) {
+  const std::string folded = lower(name);
+  for (const Named& named : kNamed) {
+    if (named.name == folded) return Variable{named.append, {}};
+  }
+  for (const Named& family : kFamilies) {
+    if (!folded.starts_with(family.name) || folded.size() == family.name.size()) continue;
+    std::string argument = folded.substr(family.name.size());
+    if (family.name.ends_with("http_")) std::ranges::replace(argument, '_', '-');
+    return Variable{family.append, std::move(argument)};
+  }
+  return std::nullopt;
+}
+
+std::string nearest_variable(std::string_view name) {
+  std::vector<std::string_view> known;
+  for (const Named& named : kNamed) known.push_back(named.name);
+  return nearest(name, known);
+}
+
+}  // namespace edge
