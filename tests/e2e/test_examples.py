@@ -155,7 +155,7 @@ def test_django_with_its_admin(serve, tmp_path):
 def test_django_before_collectstatic_says_what_is_missing(serve, tmp_path):
     edge = serve(None, folder=copied("django", tmp_path), environment=LISTEN, ready=False)
     assert edge.wait() == 2
-    assert re.search(r"site\.yaml:17:\d+: .*collected", edge.log.text()), edge.log.text()
+    assert re.search(r"site\.yaml:15:\d+: .*collected", edge.log.text()), edge.log.text()
 
 
 @pytest.mark.parametrize("interpreter", other_pythons(), ids=lambda path: path.name)

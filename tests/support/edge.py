@@ -22,7 +22,8 @@ PATIENCE = float(os.environ.get("EDGE_TEST_PATIENCE", "30"))    # seconds until 
 LISTENING = re.compile(r"listening on (https?)://(\S+?):(\d+)")
 READY = re.compile(r"^\S+ info ready$")
 SANITIZER = re.compile(r"(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error:")
-LEFT_OUT = ("EDGE_", "PYTEST_", "PYTHON")               # what the tests' own environment must not hand on
+LEFT_OUT = ("EDGE_", "PYTEST_", "PYTHON", "VIRTUAL_ENV") # what the tests' own environment must not hand on
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"    # so `python3` is the system's
 
 
 def wait_until(condition, what, within=PATIENCE):
@@ -89,7 +90,7 @@ class Lines:
 def environment_of(more=None):
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(LEFT_OUT)}
     return {"ASAN_OPTIONS": "detect_stack_use_after_return=1", "UBSAN_OPTIONS": "print_stacktrace=1",
-            **inherited, **(more or {})}
+            **inherited, "PATH": SYSTEM_PATH, **(more or {})}
 
 
 class Edge:

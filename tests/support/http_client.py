@@ -69,6 +69,15 @@ class Connection:
         self.socket.sendall(data)
         return self
 
+    def send_slowly(self, data):
+        """Sends byte by byte, and stops when an answer has come. Returns how many were sent."""
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for sent in range(len(data)):
+            if self._answer_waits():
+                return sent
+            self.socket.send(data[sent:sent + 1])
+        return len(data)
+
     def send_until_refused(self, data, most):
         """Sends `data` over and over until the server has had enough of it; at most `most` bytes, else it fails."""
         sent = 0

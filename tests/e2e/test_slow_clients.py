@@ -1,0 +1,147 @@
+"""Clients that are slow, stop, or vanish: cut at the timeout, and nothing of them stays."""
+import time
+
+import pytest
+
+from edge import wait_until
+
+SITE = """\
+    http:
+      header_timeout: 400ms
+      body_timeout: 400ms
+      send_timeout: 400ms
+      keepalive_timeout: 400ms
+    log: {access: off}
+    apps:
+      app: {module: app, processes: 1}
+    sites:
+      - listen: ["127.0.0.1:0"]
+        routes:
+          - path: /app/
+            app: app
+          - path: /files/
+            static: {directory: ./files}
+          - path: /
+            return: {status: 200, body: "ok\\n", type: text/plain}
+"""
+APP = '''\
+    """Reads the body; or answers with more than any socket buffer holds."""
+
+
+    def application(environ, start_response):
+        if environ["PATH_INFO"] == "/app/endless":
+            start_response("200 OK", [])
+            return (b"x" * 65536 for _ in range(4096))
+        body = environ["wsgi.input"].read()
+        start_response("200 OK", [("Content-Length", str(len(body)))])
+        return [body]
+'''
+LARGE = 64 << 20
+SOON = 10                                               # seconds: the timeouts above, and a slow machine
+PARTS = {
+    "of a request line": b"GET / HT",
+    "of a field": b"GET / HTTP/1.1\r\nHost: a\r\nX-Na",
+    "of a head": b"GET / HTTP/1.1\r\nHost: a\r\n",
+    "of a body": b"POST /app/ HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello",
+    "of a chunk": b"POST /app/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe",
+    "of a chunk size": b"POST /app/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5",
+}
+
+
+@pytest.fixture(scope="module")
+def edge(serve_module):
+    started = serve_module(SITE, {"app.py": APP, "files/.keep": ""})
+    with open(started.folder / "files" / "large.bin", "wb") as file:
+        file.truncate(LARGE)
+    return started
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_that_is_never_finished_is_cut(edge, part):
+    with edge.connect() as connection:
+        connection.send(PARTS[part])
+        began = time.monotonic()
+        answer = connection.answer()
+        assert answer.status == 408 and answer.get("Connection") == "close"
+        assert connection.is_closed()
+        assert 0.2 < time.monotonic() - began < SOON
+
+
+def test_a_head_that_drips_is_cut_from_its_first_byte(edge):
+    """Each byte comes in time; the whole does not."""
+    with edge.connect() as connection:
+        connection.send(b"GET / HTTP/1.1\r\nHost: a\r\n")
+        connection.socket.settimeout(0.1)
+        began = time.monotonic()
+        while time.monotonic() - began < SOON:
+            try:
+                if connection.more():
+                    break
+            except TimeoutError:
+                connection.send(b"X")
+        connection.socket.settimeout(SOON)
+        assert connection.answer().status == 408
+        assert connection.is_closed()
+
+
+def test_a_body_that_drips_in_time_is_served(edge):
+    with edge.connect() as connection:
+        connection.send(b"POST /app/ HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n")
+        connection.socket.settimeout(0.1)
+        for byte in b"0123456789":
+            with pytest.raises(TimeoutError):
+                connection.more()
+            connection.send(bytes([byte]))
+        connection.socket.settimeout(SOON)
+        assert connection.answer("POST").body == b"0123456789"
+
+
+@pytest.mark.parametrize("before", [b"", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"], ids=["a new one", "a used one"])
+def test_an_idle_connection_is_closed_without_a_word(edge, before):
+    with edge.connect() as connection:
+        if before:
+            assert connection.send(before).answer().status == 200
+        began = time.monotonic()
+        assert connection.is_closed()
+        assert 0.2 < time.monotonic() - began < SOON
+
+
+@pytest.mark.parametrize("target", ["/files/large.bin", "/app/endless"])
+def test_a_client_that_does_not_read_is_cut(edge, target):
+    before = edge.descriptors()
+    with edge.connect(receive_buffer=4096) as connection:
+        connection.ask("GET", target)
+        assert connection.head().status == 200
+        wait_until(lambda: edge.descriptors() > before, "the connection is there")
+        wait_until(lambda: edge.descriptors() <= before, "edge has cut it")
+        with pytest.raises((AssertionError, ConnectionResetError)):
+            connection.exactly(LARGE)
+
+
+@pytest.mark.parametrize("part", [*PARTS, "idle", "a large file", "an endless answer"])
+def test_a_torn_connection_frees_everything(edge, part):
+    assert edge.get("/").status == 200
+    wait_until(lambda: len(edge.family()) > 0, "the app is there")
+    before = edge.descriptors()
+    connections = [edge.connect(receive_buffer=4096) for _ in range(20)]
+    for connection in connections:
+        if part in PARTS:
+            connection.send(PARTS[part])
+        elif part != "idle":
+            connection.ask("GET", "/files/large.bin" if part == "a large file" else "/app/endless")
+    for connection in connections:
+        connection.tear()
+    wait_until(lambda: edge.descriptors() <= before, "every descriptor is back")
+    assert edge.get("/app/", method="POST", body=b"still here").body == b"still here"
+
+
+def test_slow_clients_do_not_hold_python(edge):
+    """More half-sent bodies than there are processes, and another client is served."""
+    slow = [edge.connect() for _ in range(10)]
+    try:
+        for connection in slow:
+            connection.send(PARTS["of a body"])
+        assert edge.get("/app/", method="POST", body=b"quick").body == b"quick"
+    finally:
+        for connection in slow:
+            connection.close()
