@@ -154,7 +154,7 @@ Response StaticHandler::answer_failure(Request& request, int error) {
   const int status = status_of(error);
   if (const std::uint64_t now = request.loop.now(); status >= 500 && now >= quiet_until_) {
     quiet_until_ = now + kBetweenLogLines;
-    log::error("{} below {}: {}", request.path, root_.path(), std::strerror(error));
+    log::error("request {}: {} in directory {}: {}", request.id(), request.path, root_.path(), std::strerror(error));
   }
   return Response::of_status(request.arena, status);
 }
