@@ -40,7 +40,8 @@ const char* reserved(std::string_view name) {
 std::optional<HeaderRule> read_rule(const Section& section, const Entry& entry, const std::string& path) {
   Problems& problems = section.loading().problems;
   if (!is_token(entry.key)) {
-    problems.add(entry.place, path, fmt::format("{} is no header name; expected letters, digits and -", quoted(entry.key)));
+    problems.add(entry.place, path,
+                 fmt::format("{} is no header name; expected letters, digits and -", quoted(entry.key)));
     return std::nullopt;
   }
   if (const char* why = reserved(entry.key)) {
@@ -62,7 +63,8 @@ std::optional<HeaderRule> read_rule(const Section& section, const Entry& entry, 
 }
 
 std::vector<HeaderRule>::iterator find_rule(std::vector<HeaderRule>& rules, std::string_view name) {
-  return std::find_if(rules.begin(), rules.end(), [name](const HeaderRule& rule) { return same_name(rule.name, name); });
+  return std::find_if(rules.begin(), rules.end(),
+                      [name](const HeaderRule& rule) { return same_name(rule.name, name); });
 }
 
 /// "404" or "500-504".
@@ -102,8 +104,10 @@ void read_headers(const Section& section, std::vector<HeaderRule>& rules) {
   }
   for (HeaderRule& rule : own) {
     const auto inherited = find_rule(rules, rule.name);
-    if (inherited == rules.end()) rules.push_back(std::move(rule));
-    else *inherited = std::move(rule);
+    if (inherited == rules.end())
+      rules.push_back(std::move(rule));
+    else
+      *inherited = std::move(rule);
   }
 }
 
@@ -127,8 +131,9 @@ void read_error_pages(const Section& section, std::vector<ErrorPage>& pages) {
       return page->first <= other.last && other.first <= page->last;
     });
     if (overlapping != pages.end()) {
-      problems.add(entry.place, path, fmt::format("a status in it is answered by {} already; give each status once",
-                                                  quoted(overlapping->path)));
+      problems.add(
+          entry.place, path,
+          fmt::format("a status in it is answered by {} already; give each status once", quoted(overlapping->path)));
       continue;
     }
     page->path = entry.value->text;

@@ -10,8 +10,12 @@
 namespace edge::config {
 namespace {
 
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c < 0; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c < 0;
+}
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 /// Identifiers of Python joined by dots. Letters outside ASCII are left to Python to judge.
 bool is_dotted_name(std::string_view text) {
@@ -69,7 +73,8 @@ void read_module(const Section& section, App& app) {
   if (!module_text.empty()) split_module(section, "module", *module, app);
   section.read("wsgi_file", app.wsgi_file);
   const Machine& machine = section.loading().machine;
-  if (!app.wsgi_file.empty() && (machine.kind(app.wsgi_file) != Machine::Kind::file || !machine.readable(app.wsgi_file))) {
+  if (!app.wsgi_file.empty() &&
+      (machine.kind(app.wsgi_file) != Machine::Kind::file || !machine.readable(app.wsgi_file))) {
     section.problem("wsgi_file", fmt::format("there is no file {} that can be read", quoted(app.wsgi_file)));
   }
 }
@@ -93,8 +98,8 @@ bool has_interpreter(const Machine& machine, const std::string& virtualenv) {
 void find_virtualenv(const Machine& machine, App& app) {
   for (const char* name : {".venv", "venv"}) {
     const std::string candidate = absolute_path(app.chdir, name);
-    const bool is_one = has_interpreter(machine, candidate) &&
-                        machine.kind(candidate + "/pyvenv.cfg") == Machine::Kind::file;
+    const bool is_one =
+        has_interpreter(machine, candidate) && machine.kind(candidate + "/pyvenv.cfg") == Machine::Kind::file;
     if (!is_one) continue;
     app.virtualenv = candidate;
     return;
@@ -109,7 +114,8 @@ void read_folders(const Section& section, App& app) {
     section.problem("chdir", fmt::format("there is no directory {}", quoted(app.chdir)));
   }
   section.read("virtualenv", app.virtualenv);
-  if (app.virtualenv.empty() && !section.given("virtualenv")) find_virtualenv(machine, app);
+  if (app.virtualenv.empty() && !section.given("virtualenv"))
+    find_virtualenv(machine, app);
   else if (!app.virtualenv.empty() && !has_interpreter(machine, app.virtualenv)) {
     section.problem("virtualenv", fmt::format("{} is no virtual environment, it has no bin/python; make one with: "
                                               "python3 -m venv {}",

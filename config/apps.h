@@ -11,7 +11,7 @@
 namespace edge::config {
 
 std::vector<App> load_apps(const Section& top);
-/// The app of the short form, `app: module` or `app: module:callable`, named after its module.
+/// The app that `app: module` or `app: module:callable` at the top level is short for, named after its module.
 std::optional<App> load_short_app(const Section& top);
 
 }  // namespace edge::config

@@ -109,8 +109,10 @@ class TreeBuilder final : public YAML::EventHandler {
     if (result.changed) node->lead = -1;
     if (result.changed && !is_key && tag == "?" && YAML::IsNullString(node->text)) node->kind = Node::Kind::null;
     remember(anchor, {node, 1, 0});
-    if (is_key) begin_entry(*node);
-    else place_value(std::move(node));
+    if (is_key)
+      begin_entry(*node);
+    else
+      place_value(std::move(node));
   }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -166,8 +168,10 @@ class TreeBuilder final : public YAML::EventHandler {
     return path;
   }
   static void append_step(const Frame& frame, std::string& path) {
-    if (frame.key) path = key_path(path, *frame.key);
-    else if (frame.node->kind == Node::Kind::list) path = item_path(path, frame.node->items.size());
+    if (frame.key)
+      path = key_path(path, *frame.key);
+    else if (frame.node->kind == Node::Kind::list)
+      path = item_path(path, frame.node->items.size());
   }
 
   static void refuse_tag(const YAML::Mark& mark, const std::string& tag) {
@@ -300,7 +304,8 @@ NodePtr parse_text(Positions& positions, const Environment& environment, Problem
     }
     return root;
   } catch (const YAML::Exception& error) {
-    problems.add(positions.place(error.mark), {}, fmt::format("not valid YAML: {}{}", error.msg, hint(positions, error)));
+    problems.add(positions.place(error.mark), {},
+                 fmt::format("not valid YAML: {}{}", error.msg, hint(positions, error)));
     return nullptr;
   }
 }
@@ -342,6 +347,8 @@ std::string key_path(const std::string& parent, const std::string& key) {
   return parent.empty() ? step : parent + "." + step;
 }
 
-std::string item_path(const std::string& parent, std::size_t index) { return fmt::format("{}[{}]", parent, index); }
+std::string item_path(const std::string& parent, std::size_t index) {
+  return fmt::format("{}[{}]", parent, index);
+}
 
 }  // namespace edge::config

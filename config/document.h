@@ -29,7 +29,7 @@ struct Node {
   enum class Kind : std::uint8_t { null, scalar, list, map };
 
   Kind kind = Kind::null;
-  Place place;  // of the first character; of a null its key's
+  Place place;       // of the first character; of a null its key's
   std::string text;  // of a scalar, with the environment substituted
   /// Columns from `place` to the first character of `text` when the text stands in the file as it is (1 inside
   /// quotes); -1 when it does not (escapes, several lines, substitution).

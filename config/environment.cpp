@@ -9,8 +9,12 @@
 namespace edge::config {
 namespace {
 
-bool begins_name(char c) { return (c >= 'A' && c <= 'Z') || c == '_'; }
-bool continues_name(char c) { return begins_name(c) || (c >= '0' && c <= '9'); }
+bool begins_name(char c) {
+  return (c >= 'A' && c <= 'Z') || c == '_';
+}
+bool continues_name(char c) {
+  return begins_name(c) || (c >= '0' && c <= '9');
+}
 
 /// Takes the reference at `at` ("${" and a name's first letter); returns the offset after it.
 std::size_t take(const std::string& text, std::size_t at, const Environment& environment, Substituted& to) {
@@ -27,8 +31,8 @@ std::size_t take(const std::string& text, std::size_t at, const Environment& env
   std::optional<std::string> value = environment(name);
   if (has_default && (!value || value->empty())) value = text.substr(after + 2, close - after - 2);
   if (!value) {
-    to.faults.push_back({at, fmt::format("the environment has no {}; set it, or give a default: ${{{}:-default}}",
-                                         name, name)});
+    to.faults.push_back(
+        {at, fmt::format("the environment has no {}; set it, or give a default: ${{{}:-default}}", name, name)});
   } else if (value->find('\0') != std::string::npos) {
     to.faults.push_back({at, fmt::format("the value of {} holds a NUL", name)});
   } else {

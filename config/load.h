@@ -24,6 +24,11 @@ using Environment = std::function<std::optional<std::string>(const std::string& 
 
 /// Reads `file` (relative to the working directory) and what it includes. Blocking; only for start and check.
 std::expected<std::shared_ptr<const Snapshot>, std::vector<Problem>> load(const std::string& file,
-                                                                         const Environment& environment);
+                                                                          const Environment& environment);
+
+class Machine;
+/// The same on any machine, such as one in memory.
+std::expected<std::shared_ptr<const Snapshot>, std::vector<Problem>> load(const std::string& file,
+                                                                          const Machine& machine);
 
 }  // namespace edge::config

@@ -20,7 +20,9 @@
 namespace edge::config {
 namespace {
 
-std::string reason() { return std::error_code(errno, std::generic_category()).message(); }
+std::string reason() {
+  return std::error_code(errno, std::generic_category()).message();
+}
 
 }  // namespace
 
@@ -31,7 +33,7 @@ std::string ThisMachine::working_directory() const {
 }
 
 Machine::Kind ThisMachine::kind(const std::string& path) const {
-  struct stat found {};
+  struct stat found{};
   if (::stat(path.c_str(), &found) != 0) return Kind::missing;
   return S_ISDIR(found.st_mode) ? Kind::directory : Kind::file;
 }
@@ -67,7 +69,9 @@ std::vector<std::string> ThisMachine::names(const std::string& directory) const 
   return result;
 }
 
-unsigned ThisMachine::usable_cpus() const { return edge::usable_cpus(); }
+unsigned ThisMachine::usable_cpus() const {
+  return edge::usable_cpus();
+}
 
 std::string absolute_path(const std::string& directory, const std::string& path) {
   const std::string whole = path.starts_with('/') ? path : directory + "/" + path;

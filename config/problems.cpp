@@ -10,7 +10,9 @@
 
 namespace edge::config {
 
-std::string Place::text() const { return line > 0 ? fmt::format("{}:{}:{}", file, line, column) : file; }
+std::string Place::text() const {
+  return line > 0 ? fmt::format("{}:{}:{}", file, line, column) : file;
+}
 
 std::string Problem::text() const {
   return path.empty() ? fmt::format("{}: {}", place.text(), message)
@@ -43,9 +45,12 @@ std::string quoted(const std::string& text) {
       break;
     }
     const auto byte = static_cast<unsigned char>(c);
-    if (byte == '\n') shown += "\\n";
-    else if (byte < 0x20 || byte == 0x7f) shown += fmt::format("\\x{:02x}", byte);
-    else shown += c;
+    if (byte == '\n')
+      shown += "\\n";
+    else if (byte < 0x20 || byte == 0x7f)
+      shown += fmt::format("\\x{:02x}", byte);
+    else
+      shown += c;
   }
   return shown + "`";
 }

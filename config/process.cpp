@@ -17,7 +17,8 @@ std::shared_ptr<const AccessFormat> compile_format(const Section& section) {
   const Node* given = section.given("format");
   if (given && given->kind == Node::Kind::scalar) {
     AccessFormat format;
-    if (given->text.find_first_of("\r\n") != std::string::npos) section.refuse("format", *given, "has a line break");
+    if (given->text.find_first_of("\r\n") != std::string::npos)
+      section.refuse("format", *given, "has a line break");
     else if (compile_text(section.loading(), *given, section.path_of("format"), format)) {
       return std::make_shared<const AccessFormat>(std::move(format));
     }
@@ -46,8 +47,10 @@ void check_server_header(const Section& section, const Node& given, HttpSettings
   const std::optional<bool> boolean = parse_boolean(given.text);
   const bool visible = std::all_of(given.text.begin(), given.text.end(),
                                    [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; });
-  if (boolean == true || given.text.empty() || !visible) section.refuse("server_header", given);
-  else if (boolean == false) settings.server_header.clear();
+  if (boolean == true || given.text.empty() || !visible)
+    section.refuse("server_header", given);
+  else if (boolean == false)
+    settings.server_header.clear();
 }
 
 }  // namespace
@@ -82,8 +85,9 @@ Log load_log(const Section& log) {
   return result;
 }
 
-void read_head_settings(const Section& section, HttpSettings& settings) {
+void read_connection_settings(const Section& section, HttpSettings& settings) {
   section.read("header_timeout", settings.header_timeout);
+  section.read("keepalive_timeout", settings.keepalive_timeout);
   section.read("max_header_size", settings.max_header_size);
   section.read("max_headers", settings.max_headers);
   section.read("max_uri", settings.max_uri);
@@ -92,7 +96,6 @@ void read_head_settings(const Section& section, HttpSettings& settings) {
 void read_exchange_settings(const Section& section, HttpSettings& settings) {
   section.read("body_timeout", settings.body_timeout);
   section.read("send_timeout", settings.send_timeout);
-  section.read("keepalive_timeout", settings.keepalive_timeout);
   section.read("keepalive_requests", settings.keepalive_requests);
   section.read("client_max_body_size", settings.client_max_body_size);
   section.read("server_header", settings.server_header);

@@ -13,7 +13,7 @@ Process load_process(const Section& edge);
 Log load_log(const Section& log);
 
 /// Reads what the section gives; the rest stays as inherited.
-void read_head_settings(const Section& section, HttpSettings& settings);
+void read_connection_settings(const Section& section, HttpSettings& settings);
 void read_exchange_settings(const Section& section, HttpSettings& settings);
 
 /// The access log under `key`: `around` when not given, none for false, `base` for true and for what a map leaves

@@ -18,24 +18,40 @@ std::string range(const Key& key, std::string (*written)(std::uint64_t)) {
   return fmt::format(", from {} to {}", written(key.least), written(key.most));
 }
 
-std::string number_text(std::uint64_t number) { return fmt::format("{}", number); }
+std::string number_text(std::uint64_t number) {
+  return fmt::format("{}", number);
+}
 
 std::string expected_without_words(const Key& key) {
   switch (key.type) {
-    case Type::text: return "text";
-    case Type::path: return "a path";
-    case Type::boolean: return "true or false";
-    case Type::number: return "a number" + range(key, number_text);
-    case Type::size: return "a size such as 512, 16k or 2M" + range(key, size_text);
-    case Type::duration: return "a duration such as 250ms, 30s, 5m or 1h" + range(key, duration_text);
-    case Type::choice: return "one of";
-    case Type::templated: return "text, which may hold $variables";
-    case Type::texts: return "text or a list of texts";
-    case Type::paths: return "a path or a list of paths";
-    case Type::map: return "a map";
-    case Type::maps: return "a list of maps";
-    case Type::named_maps: return "a map from names to maps";
-    case Type::text_map: return "a map from names to texts";
+    case Type::text:
+      return "text";
+    case Type::path:
+      return "a path";
+    case Type::boolean:
+      return "true or false";
+    case Type::number:
+      return "a number" + range(key, number_text);
+    case Type::size:
+      return "a size such as 512, 16k or 2M" + range(key, size_text);
+    case Type::duration:
+      return "a duration such as 250ms, 30s, 5m or 1h" + range(key, duration_text);
+    case Type::choice:
+      return "one of";
+    case Type::templated:
+      return "text, which may hold $variables";
+    case Type::texts:
+      return "text or a list of texts";
+    case Type::paths:
+      return "a path or a list of paths";
+    case Type::map:
+      return "a map";
+    case Type::maps:
+      return "a list of maps";
+    case Type::named_maps:
+      return "a map from names to maps";
+    case Type::text_map:
+      return "a map from names to texts";
   }
   return {};
 }

@@ -14,7 +14,7 @@ namespace edge::config {
 
 enum class Type : std::uint8_t {
   text,
-  path,        // relative to the file that names it
+  path,  // relative to the file that names it
   boolean,
   number,
   size,        // bytes
@@ -37,11 +37,11 @@ struct Key {
   std::string_view name;
   Type type = Type::text;
   std::string_view preset;
-  std::string_view doc;           // Markdown, one line
-  std::uint64_t least = 0;        // of numbers, sizes and durations
+  std::string_view doc;     // Markdown, one line
+  std::uint64_t least = 0;  // of numbers, sizes and durations
   std::uint64_t most = kUnlimited;
-  std::string_view words{};       // choices separated by ", "; for other types words taken besides
-  std::string_view later_words{}; // choices that are not built yet
+  std::string_view words{};        // choices separated by ", "; for other types words taken besides
+  std::string_view later_words{};  // choices that are not built yet
   bool built = true;
 
   constexpr Key between(std::uint64_t from, std::uint64_t to) const {
@@ -104,7 +104,8 @@ std::string sections_with(std::string_view key);
 
 /// Keys of `http` that sites and routes may give as well.
 std::span<const Key> exchange_keys();
-/// Keys of `http` that hold before the route of a request is known: sites may give them, routes may not.
-std::span<const Key> head_keys();
+/// Keys of `http` that hold before the route of a request is known, or between two requests: sites may give them,
+/// routes may not.
+std::span<const Key> connection_keys();
 
 }  // namespace edge::config

@@ -13,7 +13,8 @@ constexpr Key kApp[] = {
     Key{"callable", Type::text, "~",
         "Name of the application in it. Looked for when not given: `application`, `app`, then `create_app()`."},
     Key{"chdir", Type::path, "~", "Working directory; without it the folder of the file that names the app."},
-    Key{"virtualenv", Type::path, "~", "Virtual environment; without it `.venv` or `venv` in `chdir`, when there is one."},
+    Key{"virtualenv", Type::path, "~",
+        "Virtual environment; without it `.venv` or `venv` in `chdir`, when there is one."},
     Key{"python", Type::text, "auto",
         "`auto` (the virtual environment's, else `python3`), a version such as `3.12`, or a path to an interpreter or "
         "to a libpython."},
@@ -30,7 +31,8 @@ constexpr Key kApp[] = {
         .between(0, 1'000'000),
     Key{"queue_timeout", Type::duration, "30s", "A request that waited longer gets 503."}.between(1, kMostTime),
     Key{"depth", Type::number, "4",
-        "Requests handed ahead to a busy worker while its service time is short; `1`: none."}.between(1, 64),
+        "Requests handed ahead to a busy worker while its service time is short; `1`: none."}
+        .between(1, 64),
     Key{"request_timeout", Type::duration, "60s",
         "A request that ran longer gets 504; its worker's stacks are logged and the worker is replaced."}
         .between(1, kMostTime),
@@ -38,8 +40,8 @@ constexpr Key kApp[] = {
     Key{"max_requests", Type::number, "0", "Replace a worker after so many requests."}.later(),
     Key{"max_memory", Type::size, "0", "Replace a worker above this resident size."}.later(),
     Key{"restart", Type::map, "{}", "Back-off of a worker that dies while starting."},
-    Key{"shutdown_timeout", Type::duration, "30s", "How long a worker may take to finish what it holds."}
-        .between(1, kMostTime),
+    Key{"shutdown_timeout", Type::duration, "30s", "How long a worker may take to finish what it holds."}.between(
+        1, kMostTime),
     Key{"socket", Type::text, "~", "Serve the plain uwsgi protocol here as well."}.later(),
     Key{"chmod_socket", Type::text, "660", "Mode of that socket."}.later(),
     Key{"reload_on", Type::texts, "[]", "Paths whose change is a rolling reload."}.later(),
@@ -52,8 +54,8 @@ constexpr Key kProcesses[] = {
 };
 
 constexpr Key kRestart[] = {
-    Key{"delay", Type::duration, "100ms", "Before the first new attempt; doubled for each one after."}
-        .between(1, kMostTime),
+    Key{"delay", Type::duration, "100ms", "Before the first new attempt; doubled for each one after."}.between(
+        1, kMostTime),
     Key{"max_delay", Type::duration, "10s", "The longest pause."}.between(1, kMostTime),
 };
 
@@ -124,7 +126,11 @@ constexpr SectionSchema kUpstreamSections[] = {
 
 }  // namespace
 
-std::span<const SectionSchema> app_sections() { return kAppSections; }
-std::span<const SectionSchema> upstream_sections() { return kUpstreamSections; }
+std::span<const SectionSchema> app_sections() {
+  return kAppSections;
+}
+std::span<const SectionSchema> upstream_sections() {
+  return kUpstreamSections;
+}
 
 }  // namespace edge::config

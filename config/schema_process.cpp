@@ -8,7 +8,8 @@ constexpr std::uint64_t kMostTime = 365ULL * 24 * 60 * 60 * 1000;  // a year in 
 
 constexpr Key kTop[] = {
     Key{"include", Type::texts, "[]",
-        "Further files: one pattern (`sites/*.yaml`) or a list, merged in the order of their names. A pattern may match "
+        "Further files: one pattern (`sites/*.yaml`) or a list, merged in the order of their names. A pattern may "
+        "match "
         "nothing; a plain name must exist."},
     Key{"edge", Type::map, "{}", "The process."},
     Key{"log", Type::map, "{}", "The error log and the access log."},
@@ -26,15 +27,18 @@ constexpr Key kTop[] = {
 };
 
 constexpr Key kEdge[] = {
-    Key{"threads", Type::number, "auto", "Event loops in the one process. `auto`: as many as CPUs may be used; a "
-                                         "control group's quota counts."}.between(1, 1024).or_words("auto"),
+    Key{"threads", Type::number, "auto",
+        "Event loops in the one process. `auto`: as many as CPUs may be used; a "
+        "control group's quota counts."}
+        .between(1, 1024)
+        .or_words("auto"),
     Key{"user", Type::text, "~", "User to become after the ports are bound; only meaningful when started as root."},
     Key{"group", Type::text, "~", "Group to become; without it the user's own."},
     Key{"pid_file", Type::path, "~", "Where to write the process id."},
     Key{"control", Type::path, "~", "Control socket."}.later(),
     Key{"runtime_dir", Type::path, "~", "Private folder for spooled bodies and sockets; without it one is made."},
-    Key{"max_connections", Type::number, "20000", "Above it new connections wait in the kernel's backlog."}
-        .between(1, 10'000'000),
+    Key{"max_connections", Type::number, "20000", "Above it new connections wait in the kernel's backlog."}.between(
+        1, 10'000'000),
     Key{"shutdown_timeout", Type::duration, "30s", "How long a graceful stop may take."}.between(1, kMostTime),
     Key{"trusted_proxies", Type::texts, "[]", "Networks whose `X-Forwarded-*` headers are believed."}.later(),
 };
@@ -42,19 +46,21 @@ constexpr Key kEdge[] = {
 constexpr Key kLog[] = {
     Key{"level", Type::choice, "info", "The least level that the error log shows."}.of("debug, info, warn, error"),
     Key{"error", Type::path, "stderr", "Where errors go: `stderr`, `stdout` or a path."}.or_words("stderr, stdout"),
-    Key{"access", Type::map, "{path: stdout, format: combined}", "The access log of every site; `off`: none."}
-        .or_words("off"),
+    Key{"access", Type::map, "{path: stdout, format: combined}", "The access log of every site; `off`: none."}.or_words(
+        "off"),
 };
 
 constexpr Key kAccess[] = {
-    Key{"path", Type::path, "stdout", "`stdout`, `stderr` or a path, opened again on SIGUSR1."}
-        .or_words("stdout, stderr"),
+    Key{"path", Type::path, "stdout", "`stdout`, `stderr` or a path, opened again on SIGUSR1."}.or_words(
+        "stdout, stderr"),
     Key{"format", Type::text, "combined", "`combined`, `json`, or a pattern with $variables."},
 };
 
-constexpr Key kHead[] = {
-    Key{"header_timeout", Type::duration, "10s", "The whole head of a request, from its first byte. 408."}
-        .between(1, kMostTime),
+constexpr Key kConnection[] = {
+    Key{"header_timeout", Type::duration, "10s", "The whole head of a request, from its first byte. 408."}.between(
+        1, kMostTime),
+    Key{"keepalive_timeout", Type::duration, "65s", "How long a connection may idle between two requests."}.between(
+        1, kMostTime),
     Key{"max_header_size", Type::size, "32k", "Bytes of the whole head. 431."}.between(1024, 1 << 20),
     Key{"max_headers", Type::number, "100", "Header fields in a request. 431."}.between(1, 10'000),
     Key{"max_uri", Type::size, "8k", "Bytes of the request target. 414."}.between(64, 1 << 20),
@@ -62,16 +68,14 @@ constexpr Key kHead[] = {
 
 constexpr Key kExchange[] = {
     Key{"body_timeout", Type::duration, "30s", "Between two reads of a request body. 408."}.between(1, kMostTime),
-    Key{"send_timeout", Type::duration, "60s", "Between two writes to a client that does not read."}
-        .between(1, kMostTime),
-    Key{"keepalive_timeout", Type::duration, "65s", "How long a connection may idle between two requests."}
-        .between(1, kMostTime),
-    Key{"keepalive_requests", Type::number, "10000", "Requests on a connection; after them it is closed."}
-        .between(1, 0xffff'ffff),
-    Key{"client_max_body_size", Type::size, "16M", "Bytes of a request body; `0`: none may be sent. 413."}
-        .between(0, 1ULL << 50),
-    Key{"server_header", Type::text, "edge", "Value of the `Server` header; `false`: no such header."}
-        .or_words("false"),
+    Key{"send_timeout", Type::duration, "60s", "Between two writes to a client that does not read."}.between(1,
+                                                                                                             kMostTime),
+    Key{"keepalive_requests", Type::number, "10000", "Requests on a connection; after them it is closed."}.between(
+        1, 0xffff'ffff),
+    Key{"client_max_body_size", Type::size, "16M", "Bytes of a request body; `0`: none may be sent. 413."}.between(
+        0, 1ULL << 50),
+    Key{"server_header", Type::text, "edge", "Value of the `Server` header; `false`: no such header."}.or_words(
+        "false"),
     Key{"compress", Type::map, "~", "Compression of answers."}.later(),
 };
 
@@ -90,21 +94,31 @@ constexpr Key kList[] = {
 };
 
 constexpr SectionSchema kSections[] = {
-    {"", "The top level of a file. `apps` and `sites` of included files are added; any other section stands in one "
-         "file only.", {kTop}},
+    {"",
+     "The top level of a file. `apps` and `sites` of included files are added; any other section stands in one "
+     "file only.",
+     {kTop}},
     {"edge", "The process.", {kEdge}},
     {"log", "Logs. Files are opened again on SIGUSR1.", {kLog}},
     {"log.access", "One access log; `access_log` of a site or route takes the same keys.", {kAccess}},
-    {"http", "Limits and defaults of every site. A site, and a route where that makes sense, may give the same keys "
-             "for itself.", {kHead, kExchange}},
+    {"http",
+     "Limits and defaults of every site. A site, and a route where that makes sense, may give the same keys "
+     "for itself.",
+     {kConnection, kExchange}},
     {"http.compress", "Compression of answers.", {kCompress}, false},
     {"lists.NAME", "A named address list.", {kList}, false},
 };
 
 }  // namespace
 
-std::span<const SectionSchema> process_sections() { return kSections; }
-std::span<const Key> exchange_keys() { return kExchange; }
-std::span<const Key> head_keys() { return kHead; }
+std::span<const SectionSchema> process_sections() {
+  return kSections;
+}
+std::span<const Key> exchange_keys() {
+  return kExchange;
+}
+std::span<const Key> connection_keys() {
+  return kConnection;
+}
 
 }  // namespace edge::config

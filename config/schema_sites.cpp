@@ -28,13 +28,14 @@ constexpr Key kAnswers[] = {
         "Headers of every answer; values may hold $variables. A route's are added to the site's; `~` removes one."},
     Key{"access_log", Type::map, "~",
         "`false`: none. `true`: that of `log.access`. A map: its own, what is left out being that of `log.access`. "
-        "Without it, what holds around."}.or_words("true, false"),
+        "Without it, what holds around."}
+        .or_words("true, false"),
 };
 
 constexpr Key kListen[] = {
     Key{"address", Type::text, "", "As above."},
-    Key{"backlog", Type::number, "4096", "Connections that the kernel keeps until they are accepted."}
-        .between(1, 65535),
+    Key{"backlog", Type::number, "4096", "Connections that the kernel keeps until they are accepted."}.between(1,
+                                                                                                               65535),
     Key{"tls", Type::boolean, "false", "Speak TLS."}.later(),
     Key{"http2", Type::boolean, "false", "Offer HTTP/2."}.later(),
     Key{"proxy_protocol", Type::boolean, "false", "Expect the PROXY protocol."}.later(),
@@ -90,7 +91,8 @@ constexpr Key kStatic[] = {
     Key{"precompressed", Type::boolean, "false", "Send `a.css.br` or `a.css.gz` in place of `a.css`."}.later(),
     Key{"hidden_files", Type::boolean, "false", "Serve names that begin with a dot."},
     Key{"follow_symlinks", Type::choice, "inside", "Symbolic links that stay inside the folder are followed."}
-        .of("inside, always, never").later(),
+        .of("inside, always, never")
+        .later(),
 };
 
 constexpr Key kRedirect[] = {
@@ -120,9 +122,11 @@ constexpr Key kBasicAuth[] = {
 
 std::span<const SectionSchema> site_sections() {
   static const SectionSchema sections[] = {
-      {"sites[]", "A site: the hosts it answers, where, and how. Keys of `http` hold for this site; of those that are "
-                  "needed before the host is known, the first site of an address decides.",
-       {kSite, kAnswers, head_keys(), exchange_keys()}},
+      {"sites[]",
+       "A site: the hosts it answers, where, and how. Keys of `http` hold for this site; of those that are "
+       "needed while no host is known (`header_timeout`, `keepalive_timeout`, `max_header_size`, `max_headers`, "
+       "`max_uri`) the first site of an address decides.",
+       {kSite, kAnswers, connection_keys(), exchange_keys()}},
       {"sites[].listen[]", "`listen` as a map.", {kListen}},
       {"sites[].tls", "Certificates.", {kTls}, false},
       {"sites[].limits", "Rates and counts.", {kLimits}, false},

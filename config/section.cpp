@@ -15,10 +15,14 @@ namespace {
 /// What stands there, for a message.
 std::string shown(const Node& node) {
   switch (node.kind) {
-    case Node::Kind::null: return "nothing";
-    case Node::Kind::scalar: return quoted(node.text);
-    case Node::Kind::list: return "a list";
-    case Node::Kind::map: return "a map";
+    case Node::Kind::null:
+      return "nothing";
+    case Node::Kind::scalar:
+      return quoted(node.text);
+    case Node::Kind::list:
+      return "a list";
+    case Node::Kind::map:
+      return "a map";
   }
   return {};
 }
@@ -30,10 +34,14 @@ bool is_map_type(Type type) {
 /// Whether a key that is not built is given a value that asks for nothing.
 bool asks_for_nothing(const Key& key, const Node& node) {
   switch (node.kind) {
-    case Node::Kind::null: return true;
-    case Node::Kind::list: return node.items.empty();
-    case Node::Kind::map: return node.entries.empty();
-    case Node::Kind::scalar: break;
+    case Node::Kind::null:
+      return true;
+    case Node::Kind::list:
+      return node.items.empty();
+    case Node::Kind::map:
+      return node.entries.empty();
+    case Node::Kind::scalar:
+      break;
   }
   const std::optional<bool> boolean = parse_boolean(node.text);
   if (key.type == Type::boolean) return boolean && boolean == parse_boolean(key.preset);
@@ -46,7 +54,8 @@ Section::Section(Loading& loading, std::string_view schema, std::string path, Pl
     : loading_(loading), schema_(section_schema(schema)), path_(std::move(path)), place_(std::move(place)) {
   if (!node || node->kind == Node::Kind::null) return;
   if (node->kind != Node::Kind::map) {
-    loading_.problems.add(node->place, path_, fmt::format("{} cannot stand here; expected a map of keys", shown(*node)));
+    loading_.problems.add(node->place, path_,
+                          fmt::format("{} cannot stand here; expected a map of keys", shown(*node)));
     return;
   }
   map_ = node;
@@ -56,8 +65,10 @@ Section::Section(Loading& loading, std::string_view schema, std::string path, Pl
 void Section::check_keys() const {
   for (const Entry& entry : map_->entries) {
     const Key* key = schema_.find(entry.key);
-    if (!key) report_unknown(entry);
-    else if (!key->built) check_unbuilt(*key, entry);
+    if (!key)
+      report_unknown(entry);
+    else if (!key->built)
+      check_unbuilt(*key, entry);
     else if (entry.value->kind == Node::Kind::null && !key->nullable()) {
       refuse(entry.key, *entry.value, "has no value");
     }
@@ -81,9 +92,10 @@ void Section::report_unknown(const Entry& entry) const {
   } else if (const std::string elsewhere = sections_with(entry.key); !elsewhere.empty()) {
     advice = fmt::format("it belongs to {}", elsewhere);
     if (path_.empty() && section_schema("apps.NAME").find(entry.key)) {
-      advice += fmt::format("; in place of the short `app: MODULE` write `apps: {{NAME: {{module: MODULE, {}: …}}}}` and "
-                            "`sites: [{{routes: [{{path: /, app: NAME}}]}}]`",
-                            entry.key);
+      advice += fmt::format(
+          "; in place of the short `app: MODULE` write `apps: {{NAME: {{module: MODULE, {}: …}}}}` and "
+          "`sites: [{{routes: [{{path: /, app: NAME}}]}}]`",
+          entry.key);
     }
   } else if (known.size() <= kMostListed) {
     advice = fmt::format("known here: {}", fmt::join(known, ", "));
@@ -127,8 +139,12 @@ const Node* Section::given_kind(std::string_view key, Node::Kind kind) const {
   return nullptr;
 }
 
-const Node* Section::given_map(std::string_view key) const { return given_kind(key, Node::Kind::map); }
-const Node* Section::given_list(std::string_view key) const { return given_kind(key, Node::Kind::list); }
+const Node* Section::given_map(std::string_view key) const {
+  return given_kind(key, Node::Kind::map);
+}
+const Node* Section::given_list(std::string_view key) const {
+  return given_kind(key, Node::Kind::list);
+}
 const Node* Section::given_scalar(std::string_view key) const {
   schema_of(key);
   return given_kind(key, Node::Kind::scalar);
@@ -143,8 +159,10 @@ void Section::read(std::string_view key, bool& to) const {
   const Node* node = given_scalar(key);
   if (!node) return;
   const std::optional<bool> value = parse_boolean(node->text);
-  if (value) to = *value;
-  else refuse(key, *node);
+  if (value)
+    to = *value;
+  else
+    refuse(key, *node);
 }
 
 bool Section::read_units(std::string_view key, std::uint64_t& to) const {
@@ -166,7 +184,9 @@ bool Section::read_units(std::string_view key, std::uint64_t& to) const {
   return true;
 }
 
-void Section::read(std::string_view key, std::uint64_t& to) const { read_units(key, to); }
+void Section::read(std::string_view key, std::uint64_t& to) const {
+  read_units(key, to);
+}
 
 void Section::read(std::string_view key, std::uint32_t& to) const {
   std::uint64_t value = 0;
@@ -188,9 +208,9 @@ void Section::read_choice(const Key& key, const Node& value, std::string& to) co
   if (later.has_word(value.text)) return refuse(key.name, value, "is not built yet");
   const std::string near = nearest(value.text, word_list(key.words));
   if (near.empty()) return refuse(key.name, value);
-  loading_.problems.add(value.place, path_of(key.name),
-                        fmt::format("{} is not accepted; did you mean `{}`? Expected {}", shown(value), near,
-                                    key.expected()));
+  loading_.problems.add(
+      value.place, path_of(key.name),
+      fmt::format("{} is not accepted; did you mean `{}`? Expected {}", shown(value), near, key.expected()));
 }
 
 void Section::read(std::string_view key, std::string& to) const {
@@ -232,8 +252,10 @@ std::vector<ListedText> Section::texts(std::string_view key) const {
   for (std::size_t i = 0; i < node->items.size(); ++i) {
     const Node& item = *node->items[i];
     const std::string path = item_path(path_of(key), i);
-    if (item.kind == Node::Kind::scalar) result.push_back({item.text, item.place, path});
-    else loading_.problems.add(item.place, path, fmt::format("{} cannot stand here; expected text", shown(item)));
+    if (item.kind == Node::Kind::scalar)
+      result.push_back({item.text, item.place, path});
+    else
+      loading_.problems.add(item.place, path, fmt::format("{} cannot stand here; expected text", shown(item)));
   }
   return result;
 }

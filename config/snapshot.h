@@ -23,8 +23,8 @@ namespace edge::config {
 /// Where something stands, for errors that are found later (a port in use, a folder that is missing).
 struct Place {
   std::string file;
-  int line = 0;    // from 1
-  int column = 0;  // from 1
+  int line = 0;              // from 1
+  int column = 0;            // from 1
   std::string text() const;  // "site.yaml:3:7"
 };
 
@@ -52,11 +52,11 @@ struct Log {
 struct App {
   std::string name;
   Place place;
-  std::string module;     // dotted, without the callable; empty with wsgi_file
+  std::string module;  // dotted, without the callable; empty with wsgi_file
   std::string wsgi_file;
-  std::string callable;   // empty: looked for
+  std::string callable;  // empty: looked for
   std::string chdir;
-  std::string virtualenv; // empty: none
+  std::string virtualenv;  // empty: none
   std::string python = "auto";
   std::vector<std::string> python_path;
   std::map<std::string, std::string> env;
@@ -99,16 +99,16 @@ struct Route {
   Place place;
   RoutePath path;
   HttpSettings http;
-  std::vector<HeaderRule> headers;      // the site's, with the route's added
+  std::vector<HeaderRule> headers;  // the site's, with the route's added
   std::vector<ErrorPage> error_pages;
-  std::optional<AccessTarget> access;   // nothing: off
+  std::optional<AccessTarget> access;  // nothing: off
   std::variant<StaticFiles, Redirect, Return, AppRef> handler;
 };
 
 struct Listen {
   Place place;
-  std::string text;        // as written
-  Address address;         // family none: unix_path
+  std::string text;  // as written
+  Address address;   // family none: unix_path
   std::string unix_path;
   int backlog = 4096;
   bool operator==(const Listen& other) const { return address == other.address && unix_path == other.unix_path; }

@@ -11,7 +11,9 @@ std::uint8_t byte_at(std::string_view text, std::size_t at) {
   return at < text.size() ? static_cast<std::uint8_t>(text[at]) : 0;
 }
 
-bool within(std::uint8_t byte, std::uint8_t least, std::uint8_t most) { return byte >= least && byte <= most; }
+bool within(std::uint8_t byte, std::uint8_t least, std::uint8_t most) {
+  return byte >= least && byte <= most;
+}
 
 /// Bytes of the character at `at`, 0 when it is none that may stand there.
 std::size_t character_size(std::string_view text, std::size_t at) {

@@ -65,10 +65,16 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
   return bytes ? bytes : parse_with_unit(text, kSizes, true);
 }
 
-std::optional<std::uint64_t> parse_duration(std::string_view text) { return parse_with_unit(text, kTimes, false); }
+std::optional<std::uint64_t> parse_duration(std::string_view text) {
+  return parse_with_unit(text, kTimes, false);
+}
 
-std::string size_text(std::uint64_t bytes) { return text_with_unit(bytes, kSizes); }
+std::string size_text(std::uint64_t bytes) {
+  return text_with_unit(bytes, kSizes);
+}
 
-std::string duration_text(std::uint64_t milliseconds) { return text_with_unit(milliseconds, kTimes); }
+std::string duration_text(std::uint64_t milliseconds) {
+  return text_with_unit(milliseconds, kTimes);
+}
 
 }  // namespace edge::config

@@ -1,0 +1,127 @@
+// Handlers of routes: static, redirect, return, app.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "config/answers.h"
+#include "config/routes.h"
+#include "core/nearest.h"
+
+namespace edge::config {
+namespace {
+
+constexpr std::array<std::string_view, 5> kHandlers = {"static", "redirect", "return", "app", "proxy"};
+
+StaticFiles read_static(const Section& section) {
+  StaticFiles files;
+  section.read("directory", files.directory);
+  section.read("strip_prefix", files.strip_prefix);
+  section.read("hidden_files", files.hidden_files);
+  section.read("index", files.index);
+  for (const ListedText& index : section.texts("index")) {
+    if (!index.text.empty() && index.text.find('/') == std::string::npos) continue;
+    section.loading().problems.add(index.place, index.path, "expected the name of a file, without a /");
+  }
+  if (!section.given("directory")) {
+    section.problem("directory", "the folder of the files is missing; give a path");
+  } else if (!files.directory.empty()) {
+    check_directory(section.loading(), files.directory, section.place_of("directory"), section.path_of("directory"));
+  }
+  return files;
+}
+
+/// Whether a template may become the value of a header.
+bool check_one_line(const Section& section, std::string_view key) {
+  const Node* node = section.given(key);
+  if (!node || node->kind != Node::Kind::scalar || is_field_value(node->text)) return true;
+  section.problem(key, "cannot hold a line break or a control character");
+  return false;
+}
+
+Redirect read_redirect(const Section& section) {
+  Redirect redirect;
+  if (check_one_line(section, "to")) section.read("to", redirect.to);
+  const Node* to = section.given("to");
+  if (!to)
+    section.problem("to", "where to redirect is missing; give a path or a URL");
+  else if (to->kind == Node::Kind::scalar && to->text.empty())
+    section.refuse("to", *to, "is empty");
+  std::uint32_t status = static_cast<std::uint32_t>(redirect.status);
+  section.read("status", status);
+  redirect.status = static_cast<int>(status);
+  constexpr std::array<int, 5> kStatuses = {301, 302, 303, 307, 308};
+  if (std::find(kStatuses.begin(), kStatuses.end(), redirect.status) == kStatuses.end()) {
+    section.problem("status", fmt::format("{} is no redirect; expected 301, 302, 303, 307 or 308", redirect.status));
+  }
+  return redirect;
+}
+
+Return read_return(const Section& section) {
+  Return result;
+  std::uint32_t status = static_cast<std::uint32_t>(result.status);
+  section.read("status", status);
+  result.status = static_cast<int>(status);
+  section.read("body", result.body);
+  if (check_one_line(section, "type")) section.read("type", result.type);
+  const bool has_no_body = result.status == 204 || result.status == 205 || result.status == 304;
+  if (has_no_body && !result.body.source().empty()) {
+    section.problem("body", fmt::format("an answer of status {} has no body; remove it", result.status));
+  }
+  return result;
+}
+
+AppRef read_app(const Section& section, const std::vector<App>& apps) {
+  AppRef ref;
+  section.read("app", ref.app);
+  const bool exists = std::any_of(apps.begin(), apps.end(), [&ref](const App& app) { return app.name == ref.app; });
+  if (exists || ref.app.empty() || section.loading().incomplete) return ref;
+  std::vector<std::string_view> names;
+  for (const App& app : apps) names.push_back(app.name);
+  const std::string near = nearest(ref.app, names);
+  std::string advice;
+  if (!near.empty())
+    advice = fmt::format("did you mean `{}`?", near);
+  else if (ref.app.find(':') != std::string::npos)
+    advice = "a route takes the name of an app; name it under `apps`";
+  else if (names.empty())
+    advice = "there is none; name it under `apps`";
+  else
+    advice = fmt::format("there are: {}", fmt::join(names, ", "));
+  section.problem("app", fmt::format("there is no app {}; {}", quoted(ref.app), advice));
+  return ref;
+}
+
+}  // namespace
+
+void check_directory(Loading& loading, const std::string& directory, const Place& place, const std::string& path) {
+  if (loading.machine.kind(directory) != Machine::Kind::directory) {
+    loading.problems.add(place, path, fmt::format("there is no directory {}", quoted(directory)));
+  } else if (!loading.machine.readable(directory)) {
+    loading.problems.add(place, path, fmt::format("the directory {} cannot be read", quoted(directory)));
+  }
+}
+
+void read_handler(const Section& section, const RouteContext& context, Route& route) {
+  std::vector<std::string_view> given;
+  for (const std::string_view handler : kHandlers) {
+    if (section.given(handler)) given.push_back(handler);
+  }
+  if (given.empty()) {
+    section.loading().problems.add(section.place(), section.path(),
+                                   "what answers is missing; give one of static, redirect, return, app");
+  }
+  for (std::size_t i = 1; i < given.size(); ++i) {
+    section.problem(given[i], fmt::format("a route has one handler, and this one has `{}` at {}; remove one", given[0],
+                                          section.place_of(given[0]).text()));
+  }
+  if (section.given("static")) route.handler = read_static(section.inner("static", "sites[].routes[].static"));
+  if (section.given("redirect")) route.handler = read_redirect(section.inner("redirect", "sites[].routes[].redirect"));
+  if (section.given("return")) route.handler = read_return(section.inner("return", "sites[].routes[].return"));
+  if (section.given("app")) route.handler = read_app(section, context.apps);
+}
+
+}  // namespace edge::config

@@ -1,0 +1,116 @@
+// Reading `listen`.
+#include "config/listen.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace edge::config {
+namespace {
+
+constexpr std::size_t kLongestUnixPath = 107;  // sockaddr_un's sun_path less its final NUL
+
+void read_unix(Loading& loading, const ListedText& from, Listen& to) {
+  const std::string path = from.text.substr(std::string_view("unix:").size());
+  if (path.empty()) {
+    loading.problems.add(from.place, from.path, "the path is missing; expected unix:/path/to/socket");
+    return;
+  }
+  to.unix_path = loading.absolute(from.place, path);
+  if (to.unix_path.size() > kLongestUnixPath) {
+    loading.problems.add(
+        from.place, from.path,
+        fmt::format("{} is too long for a socket, which may have {} bytes", quoted(to.unix_path), kLongestUnixPath));
+  }
+}
+
+Listen read_address(Loading& loading, const ListedText& from) {
+  Listen listen;
+  listen.place = from.place;
+  listen.text = from.text;
+  if (from.text.starts_with("unix:")) {
+    read_unix(loading, from, listen);
+  } else if (from.text.starts_with("fd:")) {
+    loading.problems.add(from.place, from.path, "an inherited descriptor is not built yet; give an address");
+  } else if (const Result<Address> address = Address::parse(from.text)) {
+    listen.address = *address;
+  } else {
+    loading.problems.add(from.place, from.path,
+                         fmt::format("{} is no address to listen on; expected \":80\", \"127.0.0.1:80\", "
+                                     "\"[::1]:80\" or \"unix:/path\"",
+                                     quoted(from.text)));
+  }
+  return listen;
+}
+
+class ListenReader {
+ public:
+  ListenReader(const Section& site, SiteClaims& claims) : site_(site), claims_(claims) {}
+
+  void read(const Node& node, const std::string& path) {
+    if (node.kind == Node::Kind::map) return read_map(node, path);
+    if (node.kind != Node::Kind::scalar) {
+      site_.loading().problems.add(node.place, path, "expected an address such as \":80\", or a map");
+      return;
+    }
+    add(read_address(site_.loading(), {node.text, node.place, path}), {}, path);
+  }
+
+  std::vector<Listen> take() { return std::move(listens_); }
+
+ private:
+  void read_map(const Node& node, const std::string& path) {
+    const Section section(site_.loading(), "sites[].listen[]", path, node.place, &node);
+    const Node* address = section.given("address");
+    if (!address || address->kind != Node::Kind::scalar) {
+      section.problem("address", "expected an address such as \":80\"");
+      return;
+    }
+    Listen listen = read_address(site_.loading(), {address->text, address->place, section.path_of("address")});
+    std::uint32_t backlog = static_cast<std::uint32_t>(listen.backlog);
+    section.read("backlog", backlog);
+    listen.backlog = static_cast<int>(backlog);
+    add(std::move(listen), section.given("backlog") ? section.place_of("backlog") : Place(), path);
+  }
+
+  void add(Listen listen, Place backlog_given, const std::string& path) {
+    const auto twice = std::find(listens_.begin(), listens_.end(), listen);
+    if (twice != listens_.end()) {
+      const bool is_valid = listen.address.family != Address::Family::none || !listen.unix_path.empty();
+      if (!is_valid) return;  // reported already
+      site_.loading().problems.add(listen.place, path,
+                                   fmt::format("is the same address as at {}; keep one", twice->place.text()));
+      return;
+    }
+    listens_.push_back(std::move(listen));
+    claims_.backlogs.push_back(std::move(backlog_given));
+  }
+
+  const Section& site_;
+  SiteClaims& claims_;
+  std::vector<Listen> listens_;
+};
+
+}  // namespace
+
+std::vector<Listen> load_listen(const Section& site, SiteClaims& claims) {
+  ListenReader reader(site, claims);
+  const Node* node = site.given("listen");
+  if (!node) {
+    Node preset;
+    preset.kind = Node::Kind::scalar;
+    preset.place = site.place();
+    preset.text = ":8080";
+    reader.read(preset, site.path_of("listen"));
+  } else if (node->kind == Node::Kind::list) {
+    if (node->items.empty()) site.problem("listen", "the list is empty; leave the key out to listen on :8080");
+    for (std::size_t i = 0; i < node->items.size(); ++i) {
+      reader.read(*node->items[i], item_path(site.path_of("listen"), i));
+    }
+  } else {
+    reader.read(*node, site.path_of("listen"));
+  }
+  return reader.take();
+}
+
+}  // namespace edge::config

@@ -1,0 +1,61 @@
+// From a file to a snapshot: gather, read by the schema, refuse when anything is wrong.
+#include "config/load.h"
+
+#include <utility>
+
+#include "config/apps.h"
+#include "config/gather.h"
+#include "config/process.h"
+#include "config/short_form.h"
+#include "config/sites.h"
+
+namespace edge::config {
+namespace {
+
+void load_apps_and_sites(const Section& top, const std::string& file, Snapshot& snapshot) {
+  HttpSettings http;
+  const Section settings = top.inner("http", "http");
+  read_connection_settings(settings, http);
+  read_exchange_settings(settings, http);
+  const RouteContext context{snapshot.apps, snapshot.log.access};
+  if (uses_short_form(top)) {
+    const std::optional<App> app = load_short_app(top);
+    if (app) snapshot.apps.push_back(*app);
+    snapshot.sites.push_back(load_short_site(top, http, context, app));
+    return;
+  }
+  snapshot.apps = load_apps(top);
+  snapshot.sites = load_sites(top, http, context);
+  const Node* sites = top.given("sites");
+  const bool has_none = !sites || (sites->kind == Node::Kind::list && sites->items.empty());
+  if (has_none && !top.loading().incomplete) {
+    top.loading().problems.add({file, 0, 0}, {},
+                               "there are no `sites`, so nothing would be served; the smallest file that serves is: "
+                               "app: hello:application");
+  }
+}
+
+}  // namespace
+
+std::expected<std::shared_ptr<const Snapshot>, std::vector<Problem>> load(const std::string& file,
+                                                                          const Machine& machine) {
+  Problems problems;
+  Loading loading{machine, problems};
+  auto snapshot = std::make_shared<Snapshot>();
+  snapshot->file = absolute_path(machine.working_directory(), file);
+  if (const NodePtr tree = gather_files(file, loading)) {
+    const Section top(loading, "", {}, tree->place, tree.get());
+    snapshot->process = load_process(top.inner("edge", "edge"));
+    snapshot->log = load_log(top.inner("log", "log"));
+    load_apps_and_sites(top, file, *snapshot);
+  }
+  if (!problems.empty()) return std::unexpected(problems.sorted());
+  return snapshot;
+}
+
+std::expected<std::shared_ptr<const Snapshot>, std::vector<Problem>> load(const std::string& file,
+                                                                          const Environment& environment) {
+  return load(file, ThisMachine(environment));
+}
+
+}  // namespace edge::config

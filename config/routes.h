@@ -1,0 +1,33 @@
+// Loading of routes and their handlers.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/section.h"
+#include "config/snapshot.h"
+
+namespace edge::config {
+
+/// What routes refer to or inherit from outside their site.
+struct RouteContext {
+  const std::vector<App>& apps;
+  const std::optional<AccessTarget>& access_base;  // of log.access
+};
+
+/// The routes of `section`, with what they inherit from `site`.
+std::vector<Route> load_routes(const Section& section, const Site& site, const RouteContext& context);
+
+/// A route with what it inherits, at `place`.
+Route inherit_route(const Site& site, const Place& place);
+/// `text` as the path of a route; a fault is reported at its column, under `path`.
+std::optional<RoutePath> parse_route_path(Loading& loading, const Node& node, const std::string& path);
+/// Looks at a directory for static files; what is wrong is reported.
+void check_directory(Loading& loading, const std::string& directory, const Place& place, const std::string& path);
+
+/// Reads the one handler of a route, given under one of the keys static, redirect, return, app.
+void read_handler(const Section& section, const RouteContext& context, Route& route);
+
+}  // namespace edge::config
