@@ -1,0 +1,131 @@
+// Golden files of the configuration: tests/golden/*.golden hold files above a line "----", and below it the snapshot
+// or every problem, exactly. UPDATE_GOLDEN=1 in the environment writes what is below anew.
+//
+//   the first lines           site.yaml
+//   --- sites/a.yaml          begins another file
+//   --- static/               a folder
+//   --- secret/ unreadable    a folder that cannot be read; files likewise
+//   --- $NAME=value           a variable of the environment
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "config/load.h"
+#include "config/reference.h"
+#include "unit/config_memory_machine.h"
+#include "unit/config_snapshot_text.h"
+
+namespace edge::config {
+namespace {
+
+const std::filesystem::path kRoot = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path();
+
+bool update_wanted() {
+  return std::getenv("UPDATE_GOLDEN") != nullptr;
+}
+
+std::string read_file(const std::filesystem::path& path) {
+  std::ostringstream content;
+  content << std::ifstream(path, std::ios::binary).rdbuf();
+  return content.str();
+}
+
+void write_file(const std::filesystem::path& path, const std::string& content) {
+  std::ofstream(path, std::ios::binary) << content;
+}
+
+/// Builds the machine that the part above "----" describes.
+class GoldenInput {
+ public:
+  explicit GoldenInput(const std::string& above) {
+    std::istringstream lines(above);
+    std::string line;
+    while (std::getline(lines, line)) {
+      if (line.starts_with("--- "))
+        begin(line.substr(4));
+      else
+        content_ += line + "\n";
+    }
+    end_file();
+  }
+  const Machine& machine() const { return machine_; }
+
+ private:
+  void begin(std::string name) {
+    end_file();
+    if (name.starts_with('$')) {
+      const std::size_t equals = name.find('=');
+      machine_.set_variable(name.substr(1, equals - 1), name.substr(equals + 1));
+      return;
+    }
+    if (const std::size_t mark = name.rfind(" unreadable"); mark != std::string::npos) {
+      name.resize(mark);
+      machine_.make_unreadable(name);
+    }
+    if (name.ends_with('/'))
+      machine_.add_directory(name);
+    else
+      name_ = name;
+  }
+  void end_file() {
+    if (!name_.empty()) machine_.add_file(name_, content_);
+    name_.clear();
+    content_.clear();
+  }
+
+  MemoryMachine machine_;
+  std::string name_ = "site.yaml";
+  std::string content_;
+};
+
+std::string outcome(const Machine& machine) {
+  const auto snapshot = load("site.yaml", machine);
+  if (snapshot) return SnapshotText().of(**snapshot);
+  std::string text;
+  for (const Problem& problem : snapshot.error()) text += problem.text() + "\n";
+  return text;
+}
+
+void check_golden(const std::filesystem::path& path) {
+  const std::string golden = read_file(path);
+  const std::size_t separator = golden.find("\n----\n");
+  REQUIRE_MESSAGE(separator != std::string::npos, path.string() << " has no line ----");
+  const std::string above = golden.substr(0, separator + 1);
+  const std::string actual = outcome(GoldenInput(above).machine());
+  if (update_wanted())
+    write_file(path, above + "----\n" + actual);
+  else
+    CHECK_MESSAGE(golden.substr(separator + 6) == actual, path.filename().string() << " became:\n" << actual);
+}
+
+}  // namespace
+
+TEST_CASE("golden files of the configuration") {
+  std::vector<std::filesystem::path> goldens;
+  for (const auto& entry : std::filesystem::directory_iterator(kRoot / "tests" / "golden")) {
+    CHECK_MESSAGE(entry.path().extension() == ".golden", entry.path().string() << " would never be looked at");
+    if (entry.path().extension() == ".golden") goldens.push_back(entry.path());
+  }
+  std::sort(goldens.begin(), goldens.end());
+  CHECK_FALSE(goldens.empty());
+  for (const std::filesystem::path& golden : goldens) {
+    CAPTURE(golden.filename().string());
+    check_golden(golden);
+  }
+}
+
+TEST_CASE("deploy/reference.md is made from the schema") {
+  const std::filesystem::path path = kRoot / "deploy" / "reference.md";
+  if (update_wanted())
+    write_file(path, reference_markdown());
+  else
+    CHECK_MESSAGE(read_file(path) == reference_markdown(), "UPDATE_GOLDEN=1 writes it anew");
+}
+
+}  // namespace edge::config

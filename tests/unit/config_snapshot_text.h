@@ -1,0 +1,157 @@
+// A snapshot as text for golden files: every field that is not what an empty snapshot holds.
+#pragma once
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "config/snapshot.h"
+#include "config/values.h"
+
+namespace edge::config {
+
+class SnapshotText {
+ public:
+  std::string of(const Snapshot& snapshot) {
+    text_ = "file " + snapshot.file;
+    line(0, "edge");
+    process(snapshot.process);
+    line(0, "log");
+    field("level", static_cast<int>(snapshot.log.level), static_cast<int>(LogLevel::info));
+    field("error", snapshot.log.error, std::string("stderr"));
+    access(snapshot.log.access);
+    for (const App& each : snapshot.apps) app(each);
+    for (const Site& each : snapshot.sites) site(each);
+    return text_ + "\n";
+  }
+
+ private:
+  void line(int indent, const std::string& title) {
+    text_ += "\n" + std::string(static_cast<std::size_t>(indent), ' ') + title;
+  }
+
+  template <class T>
+  void field(std::string_view name, const T& value, const T& preset) {
+    if (value == preset) return;
+    if constexpr (std::is_same_v<T, Milliseconds>) {
+      text_ += fmt::format(" {}={}", name, duration_text(static_cast<std::uint64_t>(value.count())));
+    } else {
+      text_ += fmt::format(" {}={}", name, value);
+    }
+  }
+
+  void process(const Process& process) {
+    const Process preset;
+    field("threads", process.threads, 0u);
+    field("user", process.user, preset.user);
+    field("group", process.group, preset.group);
+    field("pid_file", process.pid_file, preset.pid_file);
+    field("runtime_dir", process.runtime_dir, preset.runtime_dir);
+    field("max_connections", process.max_connections, preset.max_connections);
+    field("shutdown_timeout", process.shutdown_timeout, preset.shutdown_timeout);
+  }
+
+  /// Formats have no text of their own: each gets a number, the same for the same one.
+  void access(const std::optional<AccessTarget>& target) {
+    if (!target) {
+      text_ += " access=off";
+      return;
+    }
+    const auto [format, is_new] = formats_.try_emplace(target->format.get(), formats_.size() + 1);
+    text_ += fmt::format(" access={}#{}", target->path, format->second);
+  }
+
+  void app(const App& app) {
+    const App preset;
+    line(0, fmt::format("app {} at {}", app.name, app.place.text()));
+    field("module", app.module, preset.module);
+    field("wsgi_file", app.wsgi_file, preset.wsgi_file);
+    field("callable", app.callable, preset.callable);
+    field("chdir", app.chdir, preset.chdir);
+    field("virtualenv", app.virtualenv, preset.virtualenv);
+    field("python", app.python, preset.python);
+    field("python_path", app.python_path, preset.python_path);
+    for (const auto& [name, value] : app.env) text_ += fmt::format(" env.{}={}", name, value);
+    field("processes", app.processes, preset.processes);
+    field("threads", app.threads, preset.threads);
+    field("preload", app.preload, preset.preload);
+    field("queue", app.queue, preset.queue);
+    field("queue_timeout", app.queue_timeout, preset.queue_timeout);
+    field("depth", app.depth, preset.depth);
+    field("request_timeout", app.request_timeout, preset.request_timeout);
+    field("start_timeout", app.start_timeout, preset.start_timeout);
+    field("restart_delay", app.restart_delay, preset.restart_delay);
+    field("restart_max_delay", app.restart_max_delay, preset.restart_max_delay);
+    field("shutdown_timeout", app.shutdown_timeout, preset.shutdown_timeout);
+  }
+
+  void http(const HttpSettings& http) {
+    const HttpSettings preset;
+    field("header_timeout", http.header_timeout, preset.header_timeout);
+    field("body_timeout", http.body_timeout, preset.body_timeout);
+    field("send_timeout", http.send_timeout, preset.send_timeout);
+    field("keepalive_timeout", http.keepalive_timeout, preset.keepalive_timeout);
+    field("keepalive_requests", http.keepalive_requests, preset.keepalive_requests);
+    field("max_header_size", http.max_header_size, preset.max_header_size);
+    field("max_headers", http.max_headers, preset.max_headers);
+    field("max_uri", http.max_uri, preset.max_uri);
+    field("client_max_body_size", http.client_max_body_size, preset.client_max_body_size);
+    field("server_header", http.server_header, preset.server_header);
+  }
+
+  void answers(const std::vector<HeaderRule>& headers, const std::vector<ErrorPage>& pages,
+               const std::optional<AccessTarget>& target) {
+    for (const HeaderRule& rule : headers) {
+      text_ += rule.value ? fmt::format(" +{}: {};", rule.name, rule.value->source()) : fmt::format(" -{};", rule.name);
+    }
+    for (const ErrorPage& page : pages) text_ += fmt::format(" {}-{}:{}", page.first, page.last, page.path);
+    access(target);
+  }
+
+  void site(const Site& site) {
+    line(0, "site at " + site.place.text());
+    field("hosts", site.hosts, {});
+    field("default", site.is_default, false);
+    for (const Listen& listen : site.listen) {
+      text_ += fmt::format(" listen={}", listen.text);
+      if (listen.address.family != Address::Family::none) text_ += fmt::format("({})", listen.address.text());
+      field("unix_path", listen.unix_path, std::string());
+      field("backlog", listen.backlog, Listen().backlog);
+    }
+    http(site.http);
+    answers(site.headers, site.error_pages, site.access);
+    for (const Route& each : site.routes) route(each);
+  }
+
+  void route(const Route& route) {
+    constexpr std::string_view kKinds[] = {"", "= ", "^~ ", "~ ", "mount "};
+    line(2, fmt::format("{}{} at {}", kKinds[static_cast<int>(route.path.kind)], route.path.path, route.place.text()));
+    http(route.http);
+    answers(route.headers, route.error_pages, route.access);
+    std::visit([this](const auto& each) { handler(each); }, route.handler);
+  }
+
+  void handler(const StaticFiles& files) {
+    const StaticFiles preset;
+    text_ += " static " + files.directory;
+    field("strip_prefix", files.strip_prefix, preset.strip_prefix);
+    field("index", files.index, preset.index);
+    field("hidden_files", files.hidden_files, preset.hidden_files);
+  }
+  void handler(const Redirect& redirect) {
+    text_ += fmt::format(" redirect {} {}", redirect.status, redirect.to.source());
+  }
+  void handler(const Return& answer) {
+    text_ += fmt::format(" return {} {} [{}]", answer.status, answer.type, answer.body.source());
+  }
+  void handler(const AppRef& ref) { text_ += " app " + ref.app; }
+
+  std::string text_;
+  std::map<const AccessFormat*, std::size_t> formats_;
+};
+
+}  // namespace edge::config
