@@ -6,7 +6,7 @@ import pytest
 from source_tree import ROOT
 
 NAMES = {                                               # folder -> what a file in it may be called
-    "unit": r".*_test\.cpp|main\.cpp",
+    "unit": r".*_test\.cpp|main\.cpp|.*\.h",
     "fuzz": r".*_fuzz\.cpp|replay\.cpp|corpus|.*\.dict",
     "bench": r".*_bench\.cpp|(static|app)\.yaml",
     "e2e": r"test_.*\.py|conftest\.py",
