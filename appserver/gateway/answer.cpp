@@ -1,0 +1,210 @@
+// Frames straight from the app's own bytes: one sendmsg for a whole small answer.
+#include "appserver/gateway/answer.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include "appserver/gateway/process.h"
+
+namespace edge::gateway {
+namespace {
+
+using wire::FrameHeader;
+
+constexpr std::size_t kHeadRoom = wire::kMaxAnswerHead;
+
+/// Takes `size` bytes off the front.
+void advance(std::span<iovec>& parts, std::size_t size) {
+  while (!parts.empty() && size >= parts.front().iov_len) {
+    size -= parts.front().iov_len;
+    parts = parts.subspan(1);
+  }
+  if (size == 0) return;
+  parts.front().iov_base = static_cast<char*>(parts.front().iov_base) + size;
+  parts.front().iov_len -= size;
+}
+
+ssize_t send_parts(int channel, std::span<iovec> parts, int flags) {
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  return sendmsg(channel, &message, flags | MSG_NOSIGNAL);
+}
+
+/// RFC 9110 6.4.1.
+bool status_has_body(std::uint16_t status) {
+  return status != 204 && status != 304;
+}
+
+/// The app's own fork came back from the view: its parent answers this request, this process has no business here.
+[[noreturn]] void leave_stray() {
+  static constexpr std::string_view kWhy = "edge: a process that the application forked returned from it; it ends\n";
+  if (write(STDERR_FILENO, kWhy.data(), kWhy.size()) < 0) _exit(1);
+  _exit(0);
+}
+
+}  // namespace
+
+Answer::Answer(LogLines& log)
+    : log_(log), head_bytes_(std::make_unique_for_overwrite<char[]>(sizeof(FrameHeader) + kHeadRoom)) {}
+
+void Answer::open(std::uint64_t sequence, int channel, const wire::SharedSlot& slot, bool is_head) {
+  sequence_ = sequence;
+  channel_ = channel;
+  slot_ = &slot;
+  is_head_request_ = is_head;
+  head_ = {};
+  body_size_ = 0;
+  has_head_ = head_sent_ = finished_ = overrun_ = false;
+}
+
+bool Answer::set_head(PyObject* status, PyObject* headers) {
+  has_head_ = false;
+  Head head;
+  if (!encode_head(status, headers, {head_bytes_.get() + sizeof(FrameHeader), kHeadRoom}, head)) return false;
+  head_ = head;
+  has_head_ = true;
+  return true;
+}
+
+bool Answer::is_wanted() {
+  if (cut_off_) return false;
+  // The edge writes it from another process; it is only ever compared.
+  const std::uint64_t cancelled =
+      std::atomic_ref(const_cast<std::uint64_t&>(slot_->cancelled)).load(std::memory_order_relaxed);
+  return cancelled != sequence_;
+}
+
+bool Answer::send(std::span<iovec> pieces, bool complete) {
+  if (sending_) {
+    PyErr_SetString(PyExc_RuntimeError, "two threads send parts of the same answer");
+    return false;
+  }
+  const std::uint64_t size = clip(pieces);
+  if (finished_) return !overrun_;
+  const std::optional<std::uint64_t> promised = head_.content_length;
+  // With the promised length reached, the last piece and the end of the answer go out in one frame.
+  if (overrun_ || (promised && body_size_ == *promised && size > 0)) complete = true;
+  const bool bodiless = is_head_request_ || !status_has_body(head_.status);
+  if (complete && !bodiless && promised && body_size_ < *promised) {
+    log_.write("the application sent " + std::to_string(body_size_) + " bytes of the " + std::to_string(*promised) +
+               " that its Content-Length promised\n");
+    // What there is goes out first: a client that was sent a part learns that it is one.
+    if (head_sent_ && size > 0 && !send_frames(pieces, 0)) return false;
+    fail();
+    return true;
+  }
+  if (size == 0 && !complete) return is_wanted();
+  if (bodiless) pieces = {};
+  if (bodiless && head_sent_ && !complete) return is_wanted();
+  return send_frames(pieces, complete ? wire::kLast : std::uint16_t{0}) && !overrun_;
+}
+
+void Answer::fail() {
+  if (finished_) return;
+  has_head_ = false;
+  send_frames({}, wire::kLast | wire::kFailed);
+  finished_ = true;
+}
+
+/// Cuts off what is beyond the promised length, and counts the rest.
+std::uint64_t Answer::clip(std::span<iovec> pieces) {
+  std::uint64_t size = 0;
+  const std::uint64_t left = head_.content_length ? *head_.content_length - body_size_ : ~std::uint64_t{0};
+  bool cut = false;
+  for (iovec& piece : pieces) {
+    const std::uint64_t take = std::min<std::uint64_t>(piece.iov_len, left - size);
+    cut = cut || take < piece.iov_len;
+    piece.iov_len = take;
+    size += take;
+  }
+  body_size_ += size;
+  if (cut && !overrun_) {
+    overrun_ = true;
+    log_.write("the application sent more than the " + std::to_string(*head_.content_length) +
+               " bytes that its Content-Length promised; the rest was cut off\n");
+  }
+  return size;
+}
+
+bool Answer::send_frames(std::span<iovec> pieces, std::uint16_t last_flags) {
+  do {
+    if (cut_off_ || ((last_flags & wire::kFailed) == 0 && !is_wanted())) return false;
+    std::array<iovec, kMostParts> parts;
+    std::size_t count = 0;
+    std::uint16_t flags = fill_frame(pieces, parts, count);
+    if (pieces.empty()) flags |= last_flags;
+    if ((flags & wire::kLast) != 0) finished_ = true;
+    const std::size_t head_size = (flags & wire::kHead) != 0 ? head_.size : 0;
+    std::size_t payload = 0;
+    for (std::size_t i = 0; i < count; ++i) payload += parts[i].iov_len;
+    const FrameHeader header{.sequence = sequence_,
+                             .payload_size = static_cast<std::uint32_t>(payload - sizeof(FrameHeader)),
+                             .head_size = static_cast<std::uint32_t>(head_size),
+                             .status = (flags & wire::kHead) != 0 ? head_.status : std::uint16_t{0},
+                             .flags = flags};
+    std::memcpy(head_bytes_.get(), &header, sizeof header);
+    if (!transmit({parts.data(), count})) return false;
+  } while (!pieces.empty());
+  return true;
+}
+
+/// Gathers one frame: its header and head, and as much of `pieces` as fits, which is taken off them.
+std::uint16_t Answer::fill_frame(std::span<iovec>& pieces, std::array<iovec, kMostParts>& parts, std::size_t& count) {
+  const bool with_head = has_head_ && !head_sent_;
+  const std::size_t head_size = with_head ? head_.size : 0;
+  parts[0] = {head_bytes_.get(), sizeof(FrameHeader) + head_size};
+  count = 1;
+  std::size_t room = wire::kMaxFrame - head_size;
+  while (!pieces.empty() && room > 0 && count < kMostParts) {
+    const std::size_t take = std::min(room, pieces.front().iov_len);
+    if (take > 0) parts[count++] = {pieces.front().iov_base, take};
+    room -= take;
+    advance(pieces, take);
+  }
+  if (with_head) head_sent_ = true;
+  return with_head ? wire::kHead : std::uint16_t{0};
+}
+
+bool Answer::transmit(std::span<iovec> parts) {
+  if (process().is_stray) leave_stray();
+  std::size_t size = 0;
+  for (const iovec& part : parts) size += part.iov_len;
+  const ssize_t sent = send_parts(channel_, parts, MSG_DONTWAIT);
+  if (sent == static_cast<ssize_t>(size)) return true;
+  if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+    cut_off_ = finished_ = true;
+    return false;
+  }
+  advance(parts, sent < 0 ? 0 : static_cast<std::size_t>(sent));
+  sending_ = true;
+  const bool all = transmit_waiting(parts);
+  sending_ = false;
+  if (!all) cut_off_ = finished_ = true;
+  return all;
+}
+
+bool Answer::transmit_waiting(std::span<iovec> parts) {
+  WithoutLock without_lock;
+  while (!parts.empty()) {
+    const ssize_t sent = send_parts(channel_, parts, 0);
+    if (sent >= 0) {
+      advance(parts, static_cast<std::size_t>(sent));
+    } else if (errno == EAGAIN) {
+      pollfd wanted{channel_, POLLOUT, 0};
+      poll(&wanted, 1, -1);
+    } else if (errno != EINTR) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace edge::gateway

@@ -1,0 +1,73 @@
+// One request's answer on its way to the edge: frames, the promised length, and an edge that wants no more of it.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "appserver/gateway/head.h"
+#include "appserver/gateway/log.h"
+#include "appserver/gateway/python.h"
+#include "appserver/wire.h"
+
+namespace edge::gateway {
+
+/// Belongs to one worker thread and is used for one request after the other. Needs the interpreter's lock, which is
+/// released only while the edge takes no bytes.
+class Answer {
+ public:
+  explicit Answer(LogLines& log);
+
+  /// A new request. Without a body (HEAD) what the app sends is counted and dropped.
+  void open(std::uint64_t sequence, int channel, const wire::SharedSlot& slot, bool is_head);
+
+  /// The head as start_response was given it; a second one replaces the first as long as nothing was sent. false with a
+  /// Python error set: there is no head then.
+  bool set_head(PyObject* status, PyObject* headers);
+  bool has_head() const { return has_head_; }
+  bool head_sent() const { return head_sent_; }
+
+  /// Sends pieces of the body, and the head before the first that is not empty. `complete`: there are no more. The
+  /// pieces are changed. false: nobody wants the rest (see is_wanted()), or this was more than the promised length, or
+  /// a Python error is set.
+  bool send(std::span<iovec> pieces, bool complete);
+  /// The app has come to its end without an error.
+  void finish() { send({}, true); }
+  /// The app failed, or nobody wants the rest. Nothing happens when the last frame was sent already.
+  void fail();
+
+  /// false: the client has left, or the edge itself.
+  bool is_wanted();
+  /// The edge has closed the channel.
+  bool is_cut_off() const { return cut_off_; }
+
+ private:
+  static constexpr std::size_t kMostParts = 64;
+
+  std::uint64_t clip(std::span<iovec> pieces);
+  bool send_frames(std::span<iovec> pieces, std::uint16_t last_flags);
+  std::uint16_t fill_frame(std::span<iovec>& pieces, std::array<iovec, kMostParts>& parts, std::size_t& count);
+  bool transmit(std::span<iovec> parts);
+  bool transmit_waiting(std::span<iovec> parts);
+
+  LogLines& log_;
+  std::unique_ptr<char[]> head_bytes_;  // a frame header, then the head
+  Head head_;
+  const wire::SharedSlot* slot_ = nullptr;
+  std::uint64_t sequence_ = 0;
+  std::uint64_t body_size_ = 0;  // of what the app sent so far, the promised length at most
+  int channel_ = -1;
+  bool is_head_request_ = false;
+  bool has_head_ = false;
+  bool head_sent_ = false;
+  bool finished_ = false;  // the last frame was sent, or cannot be
+  bool overrun_ = false;
+  bool cut_off_ = false;
+  bool sending_ = false;
+};
+
+}  // namespace edge::gateway

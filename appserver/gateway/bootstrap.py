@@ -1,0 +1,386 @@
+# What an app's interpreter runs first: `python -c SOURCE SETTINGS`. It loads the gateway, imports the app, and becomes
+# the zygote. Kept parsable by every Python since 2.7, so that one that is too old can still say so.
+#
+# SETTINGS is one JSON object, every key required:
+#   name         the app's, for messages
+#   parent       process id of the edge; when it is not our parent any more, we end
+#   control      descriptor: our end of the control channel (appserver/wire.h)
+#   gateway      descriptor: a memfd that holds edge_gateway.abi3.so; closed once loaded
+#   module       dotted module, or "" when wsgi_file is given
+#   wsgi_file    path of a Python file, or ""
+#   callable     dotted name inside the module, "()" behind it calls it; "" looks for application, app, create_app()
+#   chdir        directory to run in, or "" to stay
+#   python_path  list of directories, before all others in sys.path
+#   preload      true: import once, here; false: each worker imports by itself
+#   threads      Python threads of a worker
+#   processes    workers of the app, for wsgi.multiprocess
+import sys
+
+# `-c` puts "" first, and a json.py beside the app must not be ours.
+sys.path[:] = [entry for entry in sys.path if entry]
+
+import json
+import os
+import struct
+
+IMPORT_FAILED = 17  # wire::ControlKind::kImportFailed
+CONTROL_HEADER = struct.Struct("=IIIiiI")  # wire::ControlHeader
+MAX_CONTROL = 32 * 1024  # wire::kMaxControl
+LOOKED_FOR = ("application", "app")
+FACTORY = "create_app"
+
+
+class Refused(Exception):
+    """The app cannot be served; the text is for its author."""
+
+
+def end_with(settings, text):
+    """Tells the edge why the import failed and ends. At once: threads that the app left could block a normal end."""
+    payload = shortened(text.encode("utf-8", "backslashreplace"), MAX_CONTROL - CONTROL_HEADER.size)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            pass
+    try:
+        os.write(settings["control"], CONTROL_HEADER.pack(IMPORT_FAILED, 0, 0, os.getpid(), 0, len(payload)) + payload)
+    except OSError:
+        os.write(2, payload)
+    os._exit(1)
+
+
+def shortened(text, limit):
+    """The beginning and, above all, the end: there stands what went wrong."""
+    if len(text) <= limit:
+        return text
+    begin = limit // 4
+    mark = b"\n[... shortened ...]\n"
+    return text[:begin] + mark + text[len(text) - (limit - begin - len(mark)):]
+
+
+def unsupported():
+    """Why this interpreter cannot load the gateway, or nothing."""
+    what = "%s is Python %s" % (sys.executable, sys.version.split()[0])
+    if sys.version_info < (3, 9):
+        return what + "; edge needs CPython 3.9 or later"
+    if sys.implementation.name != "cpython":
+        return what + " of %s; edge needs CPython" % sys.implementation.name
+    if "t" in getattr(sys, "abiflags", ""):
+        return what + ", a free-threaded build; edge needs one with the global interpreter lock"
+    return None
+
+
+def load_gateway(descriptor):
+    from importlib import machinery, util
+
+    loader = machinery.ExtensionFileLoader("edge_gateway", "/proc/self/fd/%d" % descriptor)
+    module = util.module_from_spec(util.spec_from_loader("edge_gateway", loader))
+    loader.exec_module(module)
+    os.close(descriptor)
+    return module
+
+
+def prepare(settings):
+    """Makes the process look to the app like `python wsgi_file` run in its folder."""
+    if settings["chdir"]:
+        try:
+            os.chdir(settings["chdir"])
+        except OSError as error:
+            raise Refused("chdir: cannot enter %s: %s" % (settings["chdir"], error.strerror))
+    first = [os.path.abspath(entry) for entry in settings["python_path"]] + [os.getcwd()]
+    if settings["wsgi_file"]:
+        first.append(os.path.dirname(os.path.abspath(settings["wsgi_file"])))
+    sys.path[:] = list(dict.fromkeys(first + sys.path))
+    sys.argv = [settings["wsgi_file"] or settings["module"]]
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(line_buffering=True)
+
+
+def import_app(settings):
+    """The app's module, whatever its import may raise told as Refused."""
+    name = settings["module"]
+    try:
+        if settings["wsgi_file"]:
+            name = settings["wsgi_file"]
+            return import_file(os.path.abspath(name))
+        import importlib
+
+        return importlib.import_module(name)
+    except BaseException as error:
+        raised = sys.exc_info()
+        trace = without_our_frames(raised[2])
+        if trace is None and isinstance(error, ModuleNotFoundError) and (name + ".").startswith("%s." % error.name):
+            raise Refused(no_such_module(name, error.name))
+        if trace is None and isinstance(error, FileNotFoundError):
+            raise Refused("there is no file %s" % name)
+        raise Refused(traceback_of(raised[0], error, trace) + "importing %s failed: %s" % (name, brief(error)))
+
+
+def import_file(path):
+    from importlib import machinery, util
+
+    name = os.path.splitext(os.path.basename(path))[0]
+    if not name.isidentifier() or name in sys.modules:
+        name = "wsgi_file_" + "".join(c if c.isalnum() else "_" for c in name)
+    loader = machinery.SourceFileLoader(name, path)
+    module = util.module_from_spec(util.spec_from_file_location(name, path, loader=loader))
+    sys.modules[name] = module
+    loader.exec_module(module)
+    return module
+
+
+def without_our_frames(trace):
+    ours = ("importlib", "importlib._bootstrap", "importlib._bootstrap_external")
+    while trace is not None:
+        names = trace.tb_frame.f_globals
+        if names is not globals() and names.get("__name__") not in ours:
+            return trace
+        trace = trace.tb_next
+    return None
+
+
+def traceback_of(kind, error, trace):
+    import traceback
+
+    return "".join(traceback.format_exception(kind, error, trace))
+
+
+def brief(error):
+    if isinstance(error, SystemExit):
+        return "it called sys.exit(%s)" % ("" if error.code is None else repr(error.code))
+    try:
+        text = str(error).strip()
+    except Exception:
+        text = "(no text: its __str__ raised)"
+    return type(error).__name__ + (": " + text if text else "")
+
+
+def no_such_module(name, missing):
+    import difflib
+
+    present = set()
+    for directory in sys.path[:4]:
+        try:
+            found = os.listdir(directory)
+        except OSError:
+            continue
+        present.update(entry[:-3] for entry in found if entry.endswith(".py"))
+        present.update(entry for entry in found if os.path.isfile(os.path.join(directory, entry, "__init__.py")))
+    text = "there is no module named %s" % missing
+    if missing != name:
+        text += " (for %s)" % name
+    close = difflib.get_close_matches(missing, sorted(present), 1)
+    if close:
+        text += ". Did you mean %s?" % close[0]
+    return text + "\nlooked in:\n" + "\n".join("  " + entry for entry in sys.path)
+
+
+def find_app(module, settings):
+    """The WSGI callable of an imported module."""
+    wanted = settings["callable"]
+    if wanted:
+        return named(module, wanted)
+    present = [name for name in LOOKED_FOR if hasattr(module, name)]
+    for name in present:
+        if callable(getattr(module, name)):
+            return checked(getattr(module, name), "%s in %s" % (name, place(module)))
+    if hasattr(module, FACTORY):
+        return made(module, FACTORY)
+    if present:
+        return named(module, present[0])
+    raise Refused("%s has none of %s or %s()\n%s" % (place(module), ", ".join(LOOKED_FOR), FACTORY, candidates(module)))
+
+
+def named(module, wanted):
+    call = wanted.endswith("()")
+    found = module
+    for part in (wanted[:-2] if call else wanted).split("."):
+        if not hasattr(found, part):
+            import difflib
+
+            close = difflib.get_close_matches(part, [name for name in dir(found) if not name.startswith("__")], 1)
+            hint = ". Did you mean %s?" % close[0] if close else ""
+            raise Refused("%s has no %s%s\n%s" % (place(module), wanted, hint, candidates(module)))
+        found = getattr(found, part)
+    if call:
+        return made(module, wanted[:-2], found)
+    return checked(found, "%s in %s" % (wanted, place(module)))
+
+
+def made(module, name, factory=None):
+    """What a factory returns."""
+    factory = getattr(module, name) if factory is None else factory
+    if not callable(factory):
+        raise Refused("%s in %s is not callable: it is %s" % (name, place(module), a_kind_of(factory)))
+    try:
+        return checked(factory(), "what %s() in %s returned" % (name, place(module)))
+    except Refused:
+        raise
+    except BaseException as error:
+        raised = sys.exc_info()
+        text = traceback_of(raised[0], error, without_our_frames(raised[2]))
+        raise Refused(text + "%s() in %s failed: %s" % (name, place(module), brief(error)))
+
+
+def checked(app, what):
+    """`app` when it can be called with two arguments and is not asynchronous."""
+    import inspect
+
+    if not callable(app):
+        raise Refused("%s is not callable: it is %s" % (what, a_kind_of(app)))
+    called = app if inspect.isroutine(app) or inspect.isclass(app) else type(app).__call__
+    if inspect.iscoroutinefunction(called) or takes(app, 3) and not takes(app, 2):
+        raise Refused("%s is an ASGI application; this edge serves WSGI only, ASGI is not built yet" % what)
+    if not takes(app, 2):
+        hint = "; it takes none: is it a factory? Then name it with (), as in create_app()" if takes(app, 0) else ""
+        raise Refused("%s cannot be called with (environ, start_response)%s" % (what, hint))
+    return app
+
+
+def takes(app, count):
+    import inspect
+
+    try:
+        inspect.signature(app).bind(*range(count))
+    except TypeError:
+        return False
+    except ValueError:
+        return count == 2  # built in, and says nothing about itself
+    return True
+
+
+def place(module):
+    path = getattr(module, "__file__", None)
+    return "%s (%s)" % (module.__name__, path) if path else module.__name__
+
+
+def a_kind_of(value):
+    return "%s %s" % ("an" if type(value).__name__[:1].lower() in "aeiou" else "a", type(value).__name__)
+
+
+def candidates(module):
+    names = [name for name in sorted(vars(module)) if not name.startswith("_") and callable(getattr(module, name))]
+    own = [name for name in names if getattr(getattr(module, name), "__module__", None) == module.__name__]
+    others = [name for name in names if name not in own]
+    if not names:
+        return "it holds nothing that can be called"
+    more = "" if len(names) <= 20 else " and %d more" % (len(names) - 20)
+    return "what it holds that can be called: " + ", ".join((own + others)[:20]) + more
+
+
+def open_descriptors():
+    """Descriptor -> what it is, of this process."""
+    found = {}
+    for entry in os.listdir("/proc/self/fd"):
+        try:
+            found[int(entry)] = os.readlink("/proc/self/fd/" + entry)
+        except OSError:
+            pass
+    return found
+
+
+def left_open(before):
+    """A line for each thing from the import that workers must not share, or will miss."""
+    import threading
+
+    lines = ["thread %r was started at import: it does not run in the workers" % thread.name
+             for thread in threading.enumerate() if thread is not threading.main_thread()]
+    new = {fd: target for fd, target in open_descriptors().items() if before.get(fd) != target}
+    sockets = {fd for fd, target in new.items() if target.startswith("socket:")}
+    databases = [target for fd, target in new.items() if is_sqlite(fd, target)]
+    lines += ["SQLite database %s was opened at import: workers must not share its handle" % path
+              for path in sorted(set(databases))]
+    lines += ["%s was opened at import: every worker would share it" % text for text in describe_sockets(sockets)]
+    return lines
+
+
+def is_sqlite(fd, target):
+    try:
+        with open("/proc/self/fd/%d" % fd, "rb") as file:
+            return target.startswith("/") and os.path.isfile(target) and file.read(15) == b"SQLite format 3"
+    except OSError:
+        return False
+
+
+DATABASE_HANDLES = {
+    ("psycopg2.extensions", "connection"): "PostgreSQL connection (psycopg2)",
+    ("psycopg", "Connection"): "PostgreSQL connection (psycopg)",
+    ("pymysql.connections", "Connection"): "MySQL connection (PyMySQL)",
+    ("MySQLdb.connections", "Connection"): "MySQL connection (MySQLdb)",
+    ("mysql.connector.connection", "MySQLConnection"): "MySQL connection (mysql.connector)",
+    ("redis.connection", "Connection"): "Redis connection (redis)",
+    ("pymongo.mongo_client", "MongoClient"): "MongoDB client (pymongo)",
+}
+
+
+def describe_sockets(descriptors):
+    if not descriptors:
+        return []
+    import gc
+    import socket
+
+    handles = {}
+    for item in gc.get_objects():
+        kind = type(item)
+        label = DATABASE_HANDLES.get((getattr(kind, "__module__", None), kind.__name__))
+        if label:
+            handles[label] = handles.get(label, 0) + 1
+    lines = ["%s (%d)" % pair for pair in sorted(handles.items())]
+    for fd in sorted(descriptors):
+        try:
+            with socket.socket(fileno=os.dup(fd)) as copy:
+                lines.append("socket %d%s" % (fd, ends_of(copy)))
+        except OSError:
+            lines.append("socket %d" % fd)
+    return lines
+
+
+def ends_of(socket):
+    text = ""
+    for word, ask in ((" at ", socket.getsockname), (" to ", socket.getpeername)):
+        try:
+            address = ask()
+        except OSError:
+            continue
+        if isinstance(address, tuple):
+            address = "%s:%s" % address[:2]
+        if address:
+            text += word + str(address)
+    return text
+
+
+def main():
+    settings = json.loads(sys.argv[1])
+    reason = unsupported()
+    if reason:
+        end_with(settings, "%s: %s" % (settings["name"], reason))
+    gateway = load_gateway(settings["gateway"])
+    gateway.attach(settings["control"], settings["parent"])
+
+    def load():
+        try:
+            return find_app(import_app(settings), settings)
+        except Refused:
+            raise
+        except BaseException as error:
+            raised = sys.exc_info()
+            raise Refused(traceback_of(raised[0], error, raised[2]) + "looking for the app failed: " + brief(error))
+
+    app, warnings = None, []
+    try:
+        prepare(settings)
+        if settings["preload"]:
+            import gc
+
+            before = open_descriptors()
+            app = load()
+            gc.collect()
+            warnings = left_open(before)
+            gc.freeze()
+    except Refused as refused:
+        end_with(settings, "%s: %s" % (settings["name"], refused))
+    sys.exit(gateway.zygote(settings["threads"], settings["processes"], app, load, "\n".join(warnings)))
+
+
+main()

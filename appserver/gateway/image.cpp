@@ -1,0 +1,21 @@
+// The carried bytes as views.
+#include "appserver/gateway/image.h"
+
+extern "C" {
+extern const char edge_gateway_begin[];
+extern const char edge_gateway_end[];
+extern const char edge_bootstrap_begin[];
+extern const char edge_bootstrap_end[];
+}
+
+namespace edge {
+
+std::string_view gateway_image() {
+  return {edge_gateway_begin, edge_gateway_end};
+}
+
+std::string_view bootstrap_source() {
+  return {edge_bootstrap_begin, edge_bootstrap_end};
+}
+
+}  // namespace edge

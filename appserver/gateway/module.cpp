@@ -1,0 +1,71 @@
+// The Python module edge_gateway: the two calls of bootstrap.py.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "appserver/gateway/process.h"
+#include "appserver/gateway/python.h"
+#include "appserver/gateway/signals.h"
+#include "appserver/gateway/zygote.h"
+
+namespace edge::gateway {
+namespace {
+
+PyObject* attach(PyObject*, PyObject* arguments) {
+  int control = -1;
+  int parent = 0;
+  if (PyArg_ParseTuple(arguments, "ii:attach", &control, &parent) == 0) return nullptr;
+  if (!die_with_parent(parent)) _exit(0);
+  if (fcntl(control, F_SETFD, FD_CLOEXEC) != 0) return PyErr_SetFromErrno(PyExc_OSError);
+  process().control = Control(Descriptor(control));
+  process().pid = getpid();
+  quiet_group_signals();
+  Py_RETURN_NONE;
+}
+
+PyObject* zygote(PyObject*, PyObject* arguments) {
+  WorkerSettings settings;
+  PyObject* app = nullptr;
+  PyObject* load = nullptr;
+  const char* warnings = nullptr;
+  Py_ssize_t size = 0;
+  if (PyArg_ParseTuple(arguments, "IIOOs#:zygote", &settings.threads, &settings.processes, &app, &load, &warnings,
+                       &size) == 0) {
+    return nullptr;
+  }
+  if (settings.threads == 0) {
+    PyErr_SetString(PyExc_ValueError, "a worker has one thread at least");
+    return nullptr;
+  }
+  settings.zygote = getpid();
+  if (app != Py_None) settings.app = Ref::borrowed(app);
+  settings.load = Ref::borrowed(load);
+  const int status = Zygote(std::move(settings)).run({warnings, static_cast<std::size_t>(size)});
+  return PyLong_FromLong(status);
+}
+
+PyMethodDef methods[] = {
+    {"attach", attach, METH_VARARGS,
+     "attach(control, parent): takes over the control channel, and ties this process's life to its parent's."},
+    {"zygote", zygote, METH_VARARGS,
+     "zygote(threads, processes, app, load, warnings): serves the edge. app is None when each worker is to call load() "
+     "for it. Returns the exit status of the process, which may have become a worker meanwhile."},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+PyModuleDef definition{PyModuleDef_HEAD_INIT,
+                       "edge_gateway",
+                       "edge inside an application's Python.",
+                       -1,
+                       methods,
+                       nullptr,
+                       nullptr,
+                       nullptr,
+                       nullptr};
+
+}  // namespace
+}  // namespace edge::gateway
+
+PyMODINIT_FUNC PyInit_edge_gateway();
+PyMODINIT_FUNC PyInit_edge_gateway() {
+  return PyModule_Create(&edge::gateway::definition);
+}

@@ -1,0 +1,29 @@
+// The process's one state.
+#include "appserver/gateway/process.h"
+
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "appserver/gateway/log.h"
+
+namespace edge::gateway {
+
+Process& process() {
+  static Process the_process;
+  return the_process;
+}
+
+bool die_with_parent(pid_t parent) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  return getppid() == parent;
+}
+
+void abandon(std::string_view why) {
+  constexpr int kProtocolError = 76;  // EX_PROTOCOL
+  send_log({}, why);
+  _exit(kProtocolError);
+}
+
+}  // namespace edge::gateway

@@ -1,0 +1,27 @@
+// start_response of PEP 3333, and the write() that it returns.
+#pragma once
+
+#include "appserver/gateway/answer.h"
+#include "appserver/gateway/python.h"
+
+namespace edge::gateway {
+
+/// The two callables of one worker thread, used for one request after the other as long as no app keeps them. Needs the
+/// interpreter's lock.
+class StartResponse {
+ public:
+  /// Makes the types. false with an error set.
+  bool prepare();
+  /// For a new request; a borrowed reference to start_response. Null with an error set.
+  PyObject* open(Answer& answer);
+  /// The request is over: what an app may have kept raises from now on.
+  void close();
+
+ private:
+  Ref start_type_;
+  Ref write_type_;
+  Ref start_;
+  Ref write_;
+};
+
+}  // namespace edge::gateway

@@ -1,0 +1,173 @@
+// From fork to exit: the shared memory, the import where it was left to the worker, the threads.
+#include "appserver/gateway/worker.h"
+
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include "appserver/gateway/environ.h"
+#include "appserver/gateway/log.h"
+#include "appserver/gateway/process.h"
+#include "appserver/gateway/signals.h"
+#include "appserver/gateway/worker_thread.h"
+
+namespace edge::gateway {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kPatience = 30s;
+
+/// Ends a worker that never served, at once: threads that its import left could keep a normal end from coming.
+[[noreturn]] void give_up() {
+  constexpr int kFailed = 1;
+  _exit(kFailed);
+}
+
+Worker* current = nullptr;
+
+/// For os.register_at_fork: the app forked a process of its own out of this worker. It must neither hold the worker's
+/// channels open nor write to them.
+PyObject* app_forked(PyObject*, PyObject*) {
+  process().is_stray = true;
+  process().control.close();
+  if (current != nullptr) current->close_channels();
+  restore_default_signals();
+  Py_RETURN_NONE;
+}
+
+PyMethodDef app_forked_definition{"app_forked", app_forked, METH_NOARGS, nullptr};
+
+bool watch_forks() {
+  const Ref hook = Ref::owned(PyCFunction_NewEx(&app_forked_definition, nullptr, nullptr));
+  const Ref os = Ref::owned(PyImport_ImportModule("os"));
+  if (!hook || !os) return false;
+  const Ref register_hook = Ref::owned(PyObject_GetAttrString(os.get(), "register_at_fork"));
+  const Ref arguments = Ref::owned(PyTuple_New(0));
+  const Ref names = Ref::owned(Py_BuildValue("{s:O}", "after_in_child", hook.get()));
+  if (!register_hook || !arguments || !names) return false;
+  return static_cast<bool>(Ref::owned(PyObject_Call(register_hook.get(), arguments.get(), names.get())));
+}
+
+PyObject* run_thread(PyObject*, PyObject* index) {
+  const std::size_t thread = PyLong_AsSize_t(index);
+  if (PyErr_Occurred() != nullptr) return nullptr;
+  current->serve(thread);
+  Py_RETURN_NONE;
+}
+
+PyMethodDef run_thread_definition{"run_thread", run_thread, METH_O, nullptr};
+
+std::string text_of_error() {
+  PyObject* type = nullptr;
+  PyObject* value = nullptr;
+  PyObject* trace = nullptr;
+  PyErr_Fetch(&type, &value, &trace);
+  PyErr_NormalizeException(&type, &value, &trace);
+  std::string text = "the app could not be imported";
+  const Ref shown = Ref::owned(value != nullptr ? PyObject_Str(value) : nullptr);
+  const Ref bytes = Ref::owned(shown ? PyUnicode_AsEncodedString(shown.get(), "utf-8", "backslashreplace") : nullptr);
+  if (bytes) text = bytes_of(bytes.get());
+  PyErr_Clear();
+  Py_XDECREF(type);
+  Py_XDECREF(value);
+  Py_XDECREF(trace);
+  return text;
+}
+
+void tell(wire::ControlKind kind, std::string_view text) {
+  constexpr std::size_t kMostText = wire::kMaxControl - sizeof(wire::ControlHeader);
+  if (text.size() > kMostText) text.remove_prefix(text.size() - kMostText);
+  const wire::ControlHeader header{.kind = kind, .worker = process().worker, .pid = process().pid};
+  process().control.send(header, text, kPatience);
+}
+
+}  // namespace
+
+Worker::Worker(std::uint32_t number, std::vector<ThreadChannels> threads, Descriptor slots, WorkerSettings settings)
+    : threads_(std::move(threads)), slots_memory_(std::move(slots)), settings_(std::move(settings)) {
+  process().worker = number;
+  process().pid = getpid();
+  current = this;
+}
+
+Worker::~Worker() {
+  current = nullptr;
+}
+
+void Worker::enter() {
+  if (!die_with_parent(settings_.zygote)) give_up();
+  struct stat facts{};
+  const std::size_t size = settings_.threads * sizeof(wire::SharedSlot);
+  if (fstat(slots_memory_.get(), &facts) != 0 || static_cast<std::size_t>(facts.st_size) < size) {
+    abandon("a worker was sent too small a piece of shared memory\n");
+  }
+  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, slots_memory_.get(), 0);
+  if (memory == MAP_FAILED) abandon("a worker could not map its shared memory\n");
+  slots_memory_.reset();
+  slots_ = static_cast<wire::SharedSlot*>(memory);
+}
+
+void Worker::import_app() {
+  if (settings_.app) return;
+  settings_.app = Ref::owned(PyObject_CallObject(settings_.load.get(), nullptr));
+  if (settings_.app) return;
+  tell(wire::ControlKind::kWorkerFailed, text_of_error());
+  give_up();
+}
+
+void Worker::run() {
+  enter();
+  import_app();
+  bool served = environ_.prepare(settings_.threads > 1, settings_.processes > 1) && watch_forks();
+  if (served && settings_.threads == 1) {
+    serve(0);
+  } else if (served) {
+    served = serve_in_threads();
+  }
+  if (served) return;
+  LogLines log;
+  log_exception(log, "a worker could not start");
+  give_up();
+}
+
+void Worker::close_channels() {
+  threads_.clear();
+}
+
+void Worker::serve(std::size_t thread) {
+  WorkerThread(*this, thread, threads_[thread]).run();
+}
+
+void Worker::thread_is_ready() {
+  if (++ready_threads_ == settings_.threads) tell(wire::ControlKind::kReady, {});
+}
+
+bool Worker::serve_in_threads() {
+  const Ref module = Ref::owned(PyImport_ImportModule("threading"));
+  const Ref make = Ref::owned(module ? PyObject_GetAttrString(module.get(), "Thread") : nullptr);
+  const Ref target = Ref::owned(PyCFunction_NewEx(&run_thread_definition, nullptr, nullptr));
+  const Ref no_arguments = Ref::owned(PyTuple_New(0));
+  if (!make || !target || !no_arguments) return false;
+  std::vector<Ref> started;
+  for (std::uint32_t i = 0; i < settings_.threads; ++i) {
+    const Ref name = Ref::owned(PyUnicode_FromFormat("edge-%u", i + 1));
+    const Ref names =
+        Ref::owned(Py_BuildValue("{s:O,s:(I),s:O}", "target", target.get(), "args", i, "name", name.get()));
+    Ref thread = Ref::owned(names ? PyObject_Call(make.get(), no_arguments.get(), names.get()) : nullptr);
+    if (!thread || !Ref::owned(PyObject_CallMethod(thread.get(), "start", nullptr))) return false;
+    started.push_back(std::move(thread));
+  }
+  LogLines log;
+  for (const Ref& thread : started) {
+    // join() runs the app's signal handlers; whatever they raise, the edge decides when a worker ends.
+    while (!Ref::owned(PyObject_CallMethod(thread.get(), "join", nullptr))) {
+      log_exception(log, "a signal handler of the app raised");
+    }
+  }
+  return true;
+}
+
+}  // namespace edge::gateway

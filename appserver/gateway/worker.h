@@ -1,0 +1,65 @@
+// A worker: the app and one or more threads that each answer one request at a time.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "appserver/gateway/descriptor.h"
+#include "appserver/gateway/environ.h"
+#include "appserver/gateway/python.h"
+#include "appserver/wire.h"
+
+namespace edge::gateway {
+
+/// A thread's ends of its channels.
+struct ThreadChannels {
+  Descriptor mailbox;
+  std::vector<Descriptor> answers;  // one for each loop of the edge
+};
+
+/// What zygote and worker know of the app.
+struct WorkerSettings {
+  std::uint32_t threads = 1;
+  std::uint32_t processes = 1;  // workers of the app
+  pid_t zygote = 0;
+  Ref app;   // the WSGI callable; empty: the worker gets it from load
+  Ref load;  // returns the WSGI callable, or raises why there is none
+};
+
+/// Lives in the forked process from its first moment to its last. Its threads use it under the interpreter's lock.
+class Worker {
+ public:
+  Worker(std::uint32_t number, std::vector<ThreadChannels> threads, Descriptor slots, WorkerSettings settings);
+
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+  ~Worker();
+
+  /// Serves until every thread was told to quit; then the process may end as any Python does. Does not return when it
+  /// could not begin to serve: the edge was told why, and the process has ended.
+  void run();
+
+  PyObject* app() const { return settings_.app.get(); }
+  Environ& environ() { return environ_; }
+  wire::SharedSlot& slot(std::size_t thread) { return slots_[thread]; }
+  /// A thread reads its mailbox; the last one tells the edge.
+  void thread_is_ready();
+  /// The body of a thread, main or not.
+  void serve(std::size_t thread);
+  /// In a process that the app forked by itself.
+  void close_channels();
+
+ private:
+  void enter();
+  void import_app();
+  bool serve_in_threads();
+
+  std::vector<ThreadChannels> threads_;
+  Descriptor slots_memory_;
+  wire::SharedSlot* slots_ = nullptr;
+  WorkerSettings settings_;
+  Environ environ_;
+  std::size_t ready_threads_ = 0;
+};
+
+}  // namespace edge::gateway

@@ -1,0 +1,56 @@
+// The zygote: holds the imported app, serves nothing, and forks a worker whenever the edge asks for one.
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "appserver/gateway/control.h"
+#include "appserver/gateway/python.h"
+#include "appserver/gateway/signals.h"
+#include "appserver/gateway/worker.h"
+
+namespace edge::gateway {
+
+/// Runs with the interpreter's lock held throughout, so that threads which the app left at import stand still here.
+class Zygote {
+ public:
+  explicit Zygote(WorkerSettings settings) : settings_(std::move(settings)) {}
+
+  /// Sends kImported with `warnings`, then obeys the edge until kStop and the last worker's end. Returns the exit
+  /// status of this process, in the zygote and, much later, in each worker that it has become. When the edge closes the
+  /// channel it ends at once, its workers killed, and does not return.
+  int run(std::string_view warnings);
+
+ private:
+  struct Pending {  // a worker whose threads' channels are coming in
+    std::uint32_t worker = 0;
+    std::vector<ThreadChannels> threads;
+  };
+  struct Child {
+    std::uint32_t worker = 0;
+    pid_t pid = 0;
+  };
+  struct Forked {  // what is left to do in the child
+    std::uint32_t worker = 0;
+    std::vector<ThreadChannels> threads;
+    Descriptor slots;
+  };
+
+  std::optional<Forked> obey_until_stopped();
+  std::optional<Forked> obey(Command command);
+  void collect(Command command);
+  std::optional<Forked> fork_worker(Command command);
+  std::optional<std::vector<ThreadChannels>> take_threads(std::uint32_t worker);
+  void reap();
+  void tell(wire::ControlKind kind, const Child& child, int value);
+  [[noreturn]] void end_everything();
+
+  WorkerSettings settings_;
+  std::vector<Pending> pending_;
+  std::vector<Child> children_;
+  std::optional<ZygoteSignals> signals_;
+  bool stopping_ = false;
+};
+
+}  // namespace edge::gateway
