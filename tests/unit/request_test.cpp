@@ -14,8 +14,7 @@ using namespace edge;
 using edge::test::FakeRequest;
 
 namespace {
-std::string fresh_id() {
-  Loop loop;
+std::string fresh_id(Loop& loop) {
   const FakeRequest fake(loop);
   return std::string(fake.request.id());
 }
@@ -38,12 +37,13 @@ TEST_CASE("an id that the client sent is not taken over") {
 
 TEST_CASE("ids differ within a thread and between threads") {
   constexpr int kEach = 200;
+  Loop loop;
   std::vector<std::string> made[2];
   {
     std::vector<std::jthread> threads;
     for (auto& into : made) {
-      threads.emplace_back([&into] {
-        for (int i = 0; i < kEach; ++i) into.push_back(fresh_id());
+      threads.emplace_back([&into, &loop] {
+        for (int i = 0; i < kEach; ++i) into.push_back(fresh_id(loop));
       });
     }
   }
