@@ -1,0 +1,329 @@
+// Granting slots to requests, and taking requests back from slots.
+#include "appserver/app_queue.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace edge {
+
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::microseconds;
+using std::chrono::steady_clock;
+
+constexpr std::int64_t kAverageOver = 8;  // requests
+
+}  // namespace
+
+AppQueue::AppQueue(std::vector<Loop*> loops, Limits limits)
+    : desks_(loops.size()), by_load_(std::max(limits.depth, 1U)), limits_(limits) {
+  for (std::size_t i = 0; i < loops.size(); ++i) desks_[i].loop = loops[i];
+}
+
+AppQueue::Outcome AppQueue::acquire(Ticket& ticket, Slot*& slot, bool& ahead) {
+  const std::lock_guard lock(mutex_);
+  if (stopped_) return Outcome::closed;
+  Slot* const best = waiting_.empty() ? best_slot() : nullptr;
+  if (!best && waiting_count_ >= limits_.waiting) return Outcome::full;
+  ticket.sequence_ = ++last_sequence_;
+  ++present_;
+  if (!best) {
+    ticket.state_ = Ticket::State::waiting;
+    waiting_.push_back(ticket);
+    ++waiting_count_;
+    return Outcome::waiting;
+  }
+  occupy(ticket, *best);
+  ticket.state_ = Ticket::State::held;
+  best->held_.push_back(ticket);
+  slot = best;
+  ahead = ticket.ahead_;
+  return Outcome::granted;
+}
+
+void AppQueue::finish(Ticket& ticket) {
+  const int loop = ticket.loop_;
+  {
+    const std::lock_guard lock(mutex_);
+    if (Slot* const slot = ticket.slot_) {
+      const auto now = steady_clock::now();
+      const std::int64_t took = duration_cast<microseconds>(now - slot->busy_since_).count();
+      slot->average_ = slot->average_ < 0 ? took : slot->average_ + (took - slot->average_) / kAverageOver;
+      slot->busy_since_ = now;
+      slot->slow_ = slot->stuffed_ = false;
+      ++slot->answered_;
+    }
+    leave(ticket);
+    grant_waiting(loop);
+    report_idle();
+  }
+  deliver(loop);
+}
+
+bool AppQueue::withdraw(Ticket& ticket) {
+  const int loop = ticket.loop_;
+  {
+    const std::lock_guard lock(mutex_);
+    if (ticket.state_ == Ticket::State::held) return false;
+    leave(ticket);
+    grant_waiting(loop);
+    report_idle();
+  }
+  deliver(loop);
+  return true;
+}
+
+bool AppQueue::lose(Ticket& ticket) {
+  const std::lock_guard lock(mutex_);
+  if (ticket.state_ != Ticket::State::held) return false;
+  leave(ticket);
+  report_idle();
+  return true;
+}
+
+bool AppQueue::put_back(Ticket& ticket) {
+  const int loop = ticket.loop_;
+  {
+    const std::lock_guard lock(mutex_);
+    Slot& slot = *ticket.slot_;
+    if (slot.load_ == 1) {
+      leave(ticket);
+      grant_waiting(loop);
+      report_idle();
+    } else {
+      slot.stuffed_ = true;
+      vacate(ticket);
+      TicketList alone;
+      alone.push_back(ticket);
+      to_front(alone, loop);
+      grant_waiting(loop);
+    }
+    if (ticket.state_ == Ticket::State::out) return false;
+  }
+  deliver(loop);
+  return true;
+}
+
+void AppQueue::open(Slot& slot, int caller) {
+  {
+    const std::lock_guard lock(mutex_);
+    slot.open_ = true;
+    list_slot(slot);
+    grant_waiting(caller);
+  }
+  deliver(caller);
+}
+
+void AppQueue::close(Slot& slot, int caller) {
+  {
+    const std::lock_guard lock(mutex_);
+    slot.open_ = false;
+    list_slot(slot);
+    TicketList granted;
+    for (Desk& desk : desks_) {
+      for (Ticket* ticket = desk.tickets.front(); ticket;) {
+        Ticket* const next = TicketList::after(*ticket);
+        if (ticket->slot_ == &slot) {
+          vacate(*ticket);
+          granted.push_back(*ticket);
+        }
+        ticket = next;
+      }
+    }
+    to_front(granted, caller);
+    take_unread(slot, caller);
+    grant_waiting(caller);
+  }
+  deliver(caller);
+}
+
+void AppQueue::take_back(Slot& slot, int caller) {
+  {
+    const std::lock_guard lock(mutex_);
+    slot.slow_ = true;
+    take_unread(slot, caller);
+    grant_waiting(caller);
+  }
+  deliver(caller);
+}
+
+bool AppQueue::take_back_if_slow(Slot& slot, int caller) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!slot.open_ || slot.load_ < 2) return false;
+    const microseconds limit = std::max(kLongService, microseconds(8 * slot.average_));
+    if (steady_clock::now() - slot.busy_since_ < limit) return true;
+    slot.slow_ = true;
+    take_unread(slot, caller);
+    grant_waiting(caller);
+  }
+  deliver(caller);
+  return false;
+}
+
+std::uint64_t AppQueue::answered(const Slot& slot) {
+  const std::lock_guard lock(mutex_);
+  return slot.answered_;
+}
+
+void AppQueue::stop(Loop& main, std::move_only_function<void()> when_idle) {
+  const std::lock_guard lock(mutex_);
+  assert(!stopped_);
+  stopped_ = true;
+  main_ = &main;
+  when_idle_ = std::move(when_idle);
+  report_idle();
+}
+
+void AppQueue::refuse_waiting() {
+  const std::lock_guard lock(mutex_);
+  refusing_ = true;
+  while (Ticket* const ticket = waiting_.pop_front()) {
+    --waiting_count_;
+    refuse(*ticket, -1);
+  }
+}
+
+void AppQueue::list_slot(Slot& slot) {
+  if (slot.listed_at_ != Slot::kUnlisted) by_load_[slot.listed_at_].remove(slot);
+  slot.listed_at_ = Slot::kUnlisted;
+  if (!slot.open_ || slot.load_ >= by_load_.size()) return;
+  const bool is_short = slot.average_ >= 0 && slot.average_ < kShortService.count();
+  if (slot.load_ > 0 && (!is_short || slot.slow_ || slot.stuffed_)) return;
+  slot.listed_at_ = slot.load_;
+  by_load_[slot.load_].push_front(slot);
+}
+
+Slot* AppQueue::best_slot() {
+  for (const SlotList& slots : by_load_) {
+    if (Slot* const slot = slots.front()) return slot;
+  }
+  return nullptr;
+}
+
+void AppQueue::occupy(Ticket& ticket, Slot& slot) {
+  ticket.slot_ = &slot;
+  ticket.ahead_ = slot.load_ > 0;
+  if (slot.load_ == 0) slot.busy_since_ = steady_clock::now();
+  ++slot.load_;
+  list_slot(slot);
+}
+
+/// Takes the ticket out of the list that its slot put it in, and frees its place there.
+void AppQueue::vacate(Ticket& ticket) {
+  Slot& slot = *std::exchange(ticket.slot_, nullptr);
+  (ticket.state_ == Ticket::State::held ? slot.held_ : desks_[static_cast<std::size_t>(ticket.loop_)].tickets)
+      .remove(ticket);
+  --slot.load_;
+  if (slot.load_ == 0) slot.slow_ = slot.stuffed_ = false;
+  list_slot(slot);
+}
+
+void AppQueue::leave(Ticket& ticket) {
+  if (ticket.state_ == Ticket::State::out) return;
+  if (ticket.slot_) {
+    vacate(ticket);
+  } else if (ticket.state_ == Ticket::State::waiting) {
+    waiting_.remove(ticket);
+    --waiting_count_;
+  } else if (ticket.state_ == Ticket::State::refused) {
+    desks_[static_cast<std::size_t>(ticket.loop_)].tickets.remove(ticket);
+  }
+  ticket.state_ = Ticket::State::out;
+  --present_;
+}
+
+void AppQueue::to_front(TicketList& tickets, int caller) {
+  Ticket* const first = waiting_.front();
+  while (Ticket* const ticket = tickets.pop_front()) {
+    if (refusing_) {
+      refuse(*ticket, caller);
+      continue;
+    }
+    ticket->state_ = Ticket::State::waiting;
+    waiting_.insert_before(*ticket, first);
+    ++waiting_count_;
+  }
+}
+
+void AppQueue::take_unread(Slot& slot, int caller) {
+  TicketList unread;
+  while (const std::optional<std::uint64_t> sequence = slot.mailbox.take_back()) {
+    for (Ticket* ticket = slot.held_.front(); ticket; ticket = TicketList::after(*ticket)) {
+      if (ticket->sequence_ != *sequence) continue;
+      vacate(*ticket);
+      unread.push_back(*ticket);
+      break;
+    }
+  }
+  to_front(unread, caller);
+}
+
+void AppQueue::grant_waiting(int caller) {
+  while (!waiting_.empty()) {
+    Slot* const slot = best_slot();
+    if (!slot) return;
+    Ticket& ticket = *waiting_.pop_front();
+    --waiting_count_;
+    occupy(ticket, *slot);
+    ticket.state_ = Ticket::State::granted;
+    tell(ticket, caller);
+  }
+}
+
+void AppQueue::refuse(Ticket& ticket, int caller) {
+  ticket.state_ = Ticket::State::refused;
+  tell(ticket, caller);
+}
+
+void AppQueue::tell(Ticket& ticket, int caller) {
+  Desk& desk = desks_[static_cast<std::size_t>(ticket.loop_)];
+  desk.tickets.push_back(ticket);
+  if (ticket.loop_ == caller || desk.told) return;  // the caller delivers when it has let go of the mutex
+  desk.told = true;
+  desk.loop->post([this, loop = ticket.loop_] {
+    {
+      const std::lock_guard lock(mutex_);
+      desks_[static_cast<std::size_t>(loop)].told = false;
+    }
+    deliver(loop);
+  });
+}
+
+void AppQueue::report_idle() {
+  if (present_ == 0 && when_idle_) main_->post(std::exchange(when_idle_, nullptr));
+}
+
+void AppQueue::deliver(int loop) {
+  if (loop < 0) return;
+  Desk& desk = desks_[static_cast<std::size_t>(loop)];
+  if (desk.delivering) return;  // further up the stack; it takes these too
+  desk.delivering = true;
+  while (true) {
+    Ticket* ticket;
+    Slot* slot;
+    {
+      const std::lock_guard lock(mutex_);
+      ticket = desk.tickets.pop_front();
+      if (!ticket) break;
+      slot = ticket->slot_;
+      ticket->state_ = slot ? Ticket::State::held : Ticket::State::out;
+      if (slot) {
+        slot->held_.push_back(*ticket);
+      } else {
+        --present_;
+        report_idle();
+      }
+    }
+    if (slot) {
+      ticket->on_granted(*slot, ticket->ahead_);
+    } else {
+      ticket->on_refused();
+    }
+  }
+  desk.delivering = false;
+}
+
+}  // namespace edge

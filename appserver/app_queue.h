@@ -1,0 +1,109 @@
+// AppQueue: the slots of one app and the one bounded FIFO of requests that wait for them, shared by all loops.
+//
+// A request gets the most recently used idle slot; else, if depth allows, a busy slot whose service time is short, the
+// least loaded first; else it waits. One mutex, held for some pointer writes; nothing is allocated for a request.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <vector>
+
+#include "appserver/ticket.h"
+#include "appserver/worker_process.h"
+#include "core/net/loop.h"
+
+namespace edge {
+
+class AppQueue {
+ public:
+  struct Limits {
+    std::uint32_t waiting = 1000;  // requests that may wait; those that were taken back from a worker come on top
+    std::uint32_t depth = 4;       // requests on one slot, the one that is being answered included; at least 1
+  };
+  /// A slot takes requests ahead while its average service time is below this …
+  static constexpr std::chrono::microseconds kShortService{5'000};
+  /// … and they are taken back when the request before them runs longer than this, and than 8 times the average.
+  static constexpr std::chrono::microseconds kLongService{20'000};
+
+  /// `loops` in the order of their indices; they and the queue must outlive every ticket.
+  AppQueue(std::vector<Loop*> loops, Limits limits);
+
+  // ---- on the ticket's own loop ---------------------------------------------------------------------------------
+
+  enum class Outcome : std::uint8_t {
+    granted,  // on_granted() is not called: `slot` and `ahead` are set
+    waiting,  // on_granted() or on_refused() follows
+    full,     // too many wait
+    closed,   // stop() was called
+  };
+  Outcome acquire(Ticket& ticket, Slot*& slot, bool& ahead);
+  /// The answer is complete: measures the service time and frees the slot.
+  void finish(Ticket& ticket);
+  /// Takes a ticket out that no slot holds. False, and nothing is changed, when a slot holds it.
+  bool withdraw(Ticket& ticket);
+  /// The worker of the slot that held the ticket is lost. False, and nothing is changed, when no slot holds it.
+  bool lose(Ticket& ticket);
+  /// The slot's mailbox was full: the ticket waits in front. False when the slot held nothing else, so that waiting
+  /// is of no use; the ticket is out then.
+  bool put_back(Ticket& ticket);
+
+  // ---- on any thread; `caller` is the index of the calling loop, -1 for the main loop ---------------------------
+
+  /// Requests may be granted to the slot.
+  void open(Slot& slot, int caller);
+  /// No more are. Those that the worker has not read go to the FIFO's front. May be called again, for those that
+  /// were sent meanwhile.
+  void close(Slot& slot, int caller);
+  /// Moves what the worker has not read to the FIFO's front.
+  void take_back(Slot& slot, int caller);
+  /// The same, if the present request runs long. True while the slot should be asked again later.
+  bool take_back_if_slow(Slot& slot, int caller);
+  /// Requests answered by that slot.
+  std::uint64_t answered(const Slot& slot);
+
+  /// Nothing new comes in; `when_idle` is posted to `main` once nothing waits and no slot is busy. Once.
+  void stop(Loop& main, std::move_only_function<void()> when_idle);
+  /// After stop(): refuses all that wait, and what will be taken back.
+  void refuse_waiting();
+
+ private:
+  struct Desk {  // what a loop is to be told
+    Loop* loop = nullptr;
+    TicketList tickets;       // granted or refused
+    bool told = false;        // deliver() is posted
+    bool delivering = false;  // touched by its loop only
+  };
+  using SlotList = IntrusiveList<Slot, &Slot::by_load_>;
+
+  // With the mutex held:
+  void list_slot(Slot& slot);
+  Slot* best_slot();
+  void occupy(Ticket& ticket, Slot& slot);
+  void vacate(Ticket& ticket);
+  void leave(Ticket& ticket);
+  void to_front(TicketList& tickets, int caller);
+  void take_unread(Slot& slot, int caller);
+  void grant_waiting(int caller);
+  void refuse(Ticket& ticket, int caller);
+  void tell(Ticket& ticket, int caller);
+  void report_idle();
+
+  void deliver(int loop);
+
+  std::mutex mutex_;
+  std::vector<Desk> desks_;
+  std::vector<SlotList> by_load_;  // slots that may take a request, by how many they have
+  TicketList waiting_;
+  std::uint32_t waiting_count_ = 0;
+  std::uint64_t present_ = 0;  // tickets that are not out
+  std::uint64_t last_sequence_ = 0;
+  Limits limits_;
+  bool stopped_ = false;
+  bool refusing_ = false;
+  Loop* main_ = nullptr;
+  std::move_only_function<void()> when_idle_;
+};
+
+}  // namespace edge

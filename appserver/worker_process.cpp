@@ -1,0 +1,60 @@
+// Making what a worker shares with the edge, and ending it.
+#include "appserver/worker_process.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+namespace edge {
+
+Result<std::shared_ptr<WorkerProcess>> WorkerProcess::create(std::uint32_t number, unsigned threads,
+                                                             std::size_t loops) {
+  const std::size_t bytes = threads * sizeof(wire::SharedSlot);
+  UniqueFd memory(memfd_create("edge-slots", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  // A worker that shrank the file would make the edge's next store a SIGBUS.
+  const bool sized = memory && ftruncate(memory.get(), static_cast<off_t>(bytes)) == 0 &&
+                     fcntl(memory.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0;
+  void* const mapped = sized ? mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, memory.get(), 0) : MAP_FAILED;
+  if (mapped == MAP_FAILED) {
+    return fail(ErrorKind::internal, Side::ours,
+                std::string("no memory shared with a worker: ") + std::strerror(errno));
+  }
+  auto worker =
+      std::make_shared<WorkerProcess>(number, std::move(memory), static_cast<wire::SharedSlot*>(mapped), threads);
+  for (unsigned thread = 0; thread < threads; ++thread) {
+    Result<Mailbox> mailbox = Mailbox::open();
+    if (!mailbox) return std::unexpected(std::move(mailbox.error()));
+    worker->slots_.push_back(std::make_unique<Slot>(*worker, std::move(*mailbox), worker->shared_[thread], loops));
+  }
+  return worker;
+}
+
+WorkerProcess::WorkerProcess(std::uint32_t number, UniqueFd memory, wire::SharedSlot* shared, unsigned threads)
+    : number_(number), memory_(std::move(memory)), shared_(shared), threads_(threads) {}
+
+WorkerProcess::~WorkerProcess() {
+  slots_.clear();
+  munmap(shared_, threads_ * sizeof(wire::SharedSlot));
+}
+
+void WorkerProcess::identify(pid_t pid) {
+  pid_ = pid;
+  process_ = UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+}
+
+void WorkerProcess::kill() const {
+  // glibc 2.36 declares wrappers of the pidfd calls, but not for C++.
+  if (process_) syscall(SYS_pidfd_send_signal, process_.get(), SIGKILL, nullptr, 0);
+}
+
+void WorkerProcess::quit() {
+  leaving_.store(true, std::memory_order_release);
+  for (const auto& slot : slots_) slot->mailbox.send_quit();
+}
+
+}  // namespace edge

@@ -1,0 +1,92 @@
+// WorkerProcess and its slots: one worker of an app, shared by the main loop (which supervises it) and every loop
+// (which sends to it). Slot = one thread of it = one request at a time.
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "appserver/intrusive_list.h"
+#include "appserver/mailbox.h"
+#include "appserver/ticket.h"
+#include "appserver/wire.h"
+#include "core/result.h"
+#include "core/unique_fd.h"
+
+namespace edge {
+
+class AnswerChannel;
+class WorkerProcess;
+
+class Slot {
+ public:
+  Slot(WorkerProcess& of, Mailbox box, wire::SharedSlot& shared, std::size_t loops)
+      : worker(of), mailbox(std::move(box)), channels(loops), shared_(shared) {}
+
+  WorkerProcess& worker;
+  Mailbox mailbox;
+  std::vector<AnswerChannel*> channels;  // by loop; each loop touches only its own; null: not open there
+
+  /// Tells the worker that nobody wants the answer to that request any more. From any thread.
+  void cancel(std::uint64_t sequence) { std::atomic_ref(shared_.cancelled).store(sequence, std::memory_order_relaxed); }
+
+ private:
+  friend class AppQueue;
+  wire::SharedSlot& shared_;
+
+  // Everything below is guarded by the mutex of the AppQueue that the slot is in.
+  using Time = std::chrono::steady_clock::time_point;
+  ListLink<Slot> by_load_;
+  TicketList held_;            // sent, or about to be sent by their loops
+  Time busy_since_;            // when the request that is being answered can have begun
+  std::int64_t average_ = -1;  // service time in microseconds, a moving average; -1: not known yet
+  std::uint64_t answered_ = 0;
+  std::uint32_t load_ = 0;  // requests that were granted this slot and are not answered
+  static constexpr std::uint32_t kUnlisted = ~std::uint32_t{0};
+  std::uint32_t listed_at_ = kUnlisted;  // which of the queue's lists of slots it is in
+  bool open_ = false;
+  bool slow_ = false;     // the present request runs long: nothing is handed ahead until it has ended
+  bool stuffed_ = false;  // the mailbox was full
+};
+
+class WorkerProcess {
+ public:
+  /// Makes mailboxes and shared memory for `threads` slots. `number` is that of the worker within its app.
+  static Result<std::shared_ptr<WorkerProcess>> create(std::uint32_t number, unsigned threads, std::size_t loops);
+  WorkerProcess(std::uint32_t number, UniqueFd memory, wire::SharedSlot* shared, unsigned threads);
+  WorkerProcess(const WorkerProcess&) = delete;
+  WorkerProcess& operator=(const WorkerProcess&) = delete;
+  ~WorkerProcess();
+
+  std::uint32_t number() const { return number_; }
+  const std::vector<std::unique_ptr<Slot>>& slots() const { return slots_; }
+  /// The memfd of SharedSlot[threads], for the worker.
+  int memory() const { return memory_.get(); }
+
+  /// Says which process it is. On the main loop, before any slot is opened; once.
+  void identify(pid_t pid);
+  pid_t pid() const { return pid_; }
+  /// SIGKILL, to this very process and never to another that got its number. From any thread; idempotent.
+  void kill() const;
+
+  /// Tells every thread to end after what lies in its mailbox. On the main loop.
+  void quit();
+  /// It was told to end: that its channels close is as it should be. From any thread.
+  bool leaving() const { return leaving_.load(std::memory_order_acquire); }
+
+ private:
+  std::uint32_t number_;
+  UniqueFd memory_;
+  wire::SharedSlot* shared_;
+  unsigned threads_;
+  std::vector<std::unique_ptr<Slot>> slots_;
+  pid_t pid_ = 0;
+  UniqueFd process_;  // a pidfd
+  std::atomic<bool> leaving_ = false;
+};
+
+}  // namespace edge
