@@ -23,11 +23,11 @@ H1Door::~H1Door() = default;
 
 void H1Door::listen(UniqueFd socket, const Address& local, const Router& router) {
   listeners_.push_back(Listener::make(loop_, std::move(socket), [this, local, &router](int fd, const Address& remote) {
-    accepted(fd, remote, local, router);
+    adopt(fd, remote, local, router);
   }));
 }
 
-void H1Door::accepted(int fd, const Address& remote, const Address& local, const Router& router) {
+void H1Door::adopt(int fd, const Address& remote, const Address& local, const Router& router) {
   ConnectionInfo info;
   info.remote = remote;
   info.local = local;

@@ -40,6 +40,9 @@ class H1Door final : private Deadline {
   /// Accepts from a listening, non-blocking socket, which it then owns. The router must outlive the door.
   void listen(UniqueFd socket, const Address& local, const Router& router);
 
+  /// Serves a connected, non-blocking socket, which it then owns.
+  void adopt(int fd, const Address& remote, const Address& local, const Router& router);
+
   /// Takes what waits in the backlog, closes the listeners and idle connections, lets the others finish. `done` runs
   /// when the last is closed.
   void stop(std::move_only_function<void()> done);
@@ -54,7 +57,6 @@ class H1Door final : private Deadline {
   friend class H1Connection;
   friend class H1Exchange;
 
-  void accepted(int fd, const Address& remote, const Address& local, const Router& router);
   void closed(H1Connection& connection);
   std::unique_ptr<H1Exchange> take_exchange();
   void keep_exchange(std::unique_ptr<H1Exchange> exchange);

@@ -95,6 +95,7 @@ struct H1Parser::Callbacks {
     H1Parser& parser = self(state);
     if (parser.head_complete_) return 0;  // a trailer: nothing acts upon it
     HeaderList& headers = parser.request_->headers;
+    if (parser.name_.empty()) return refuse(parser, ErrorKind::malformed, "a header field without a name");
     if (headers.size() == parser.limits_->max_headers) {
       return refuse(parser, ErrorKind::headers_too_large, "more header fields than max_headers");
     }
@@ -125,6 +126,7 @@ struct H1Parser::Callbacks {
 
   static int on_body(llhttp_t* state, const char* at, std::size_t size) {
     H1Parser& parser = self(state);
+    if (size == 0) return 0;  // asked for the end of the message with no bytes
     parser.content_ = {at, size};
     parser.framing_bytes_ = 0;
     return HPE_PAUSED;
@@ -198,6 +200,10 @@ H1Parser::Step H1Parser::parse_body(const char* from, std::size_t size, std::siz
     const int code = llhttp_execute(&state, from, size);
     consumed = code == HPE_OK ? size : static_cast<std::size_t>(llhttp_get_error_pos(&state) - from);
     if (code != HPE_OK && code != HPE_PAUSED) return stop(code, from, consumed);
+    if (!content_.empty() && !framing_.chunked && !complete_) {  // its end takes no byte: see whether this was it
+      llhttp_resume(&state);
+      llhttp_execute(&state, from + consumed, 0);
+    }
     if (content_.empty() && framing_.chunked) framing_bytes_ += consumed;
     if (framing_bytes_ > kMaxChunkFraming) {
       return fail_with(ErrorKind::malformed, "a chunk's extensions or the trailers do not end");
@@ -264,7 +270,12 @@ bool H1Parser::check_framing_field(const HeaderField& field) {
       return fail_with(ErrorKind::malformed, "Transfer-Encoding in HTTP/1.0"), false;
     }
     if (framing_.chunked) return fail_with(ErrorKind::malformed, "two Transfer-Encoding fields"), false;
-    if (!same_name(field.value, "chunked")) {
+    const std::size_t comma = field.value.rfind(',');
+    const std::size_t last = field.value.find_first_not_of(" \t,", comma == std::string_view::npos ? 0 : comma);
+    if (last == std::string_view::npos || !same_name(field.value.substr(last), "chunked")) {
+      return fail_with(ErrorKind::malformed, "chunked is not the final transfer coding"), false;
+    }
+    if (last != 0) {
       return fail_with(ErrorKind::not_implemented, "the only transfer coding understood here is chunked"), false;
     }
     framing_.chunked = true;
