@@ -255,7 +255,7 @@ TEST_CASE("what breaks the protocol is refused, and the connection closes") {
       {"GET / HTTP/2.0\r\nHost: x\r\n\r\n", 505},
       {"GET / HTTP/1.2\r\nHost: x\r\n\r\n", 505},
       {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
-      {"GET /\r\n\r\n", 400},
+      {"GET /\r\n\r\n", 505},
       {std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11), 400},
       {post + "Expect: magic\r\nContent-Length: 1\r\n\r\na", 417},
       {post + "Transfer-Encoding: chunked\r\n\r\nx\r\n", 400},
