@@ -1,0 +1,24 @@
+// Header rules: the fields that configuration adds to every answer, or removes from it.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "core/http/request.h"
+#include "core/http/response.h"
+#include "core/http/router.h"
+
+namespace edge {
+
+/// Applies `rules` in their order. A rule without a value removes every field of its name. One with a value replaces
+/// what the answer has under that name; fields that are lists by nature (Set-Cookie, Vary, Link, WWW-Authenticate,
+/// Via) are added to. A value that renders to nothing changes nothing. Control bytes become %HH: a value never begins
+/// another header.
+void apply_header_rules(std::span<const HeaderRule> rules, const Request& request, Response& response);
+
+/// Whether configuration may have a rule for `name`: a token (RFC 9110 5.6.2), and none of the fields by which the
+/// connection frames and dates an answer (Content-Length, Transfer-Encoding, Connection, Keep-Alive, Trailer,
+/// Upgrade, Date, Server).
+bool header_rule_allowed(std::string_view name);
+
+}  // namespace edge
