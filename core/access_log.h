@@ -15,6 +15,11 @@ namespace edge {
 struct Request;
 
 /// "combined", "json", or a pattern with $variables; compiled at load.
+///
+/// combined is nginx's. json is one object a line: time (ISO 8601, local), request_id, remote_addr, method, host, uri
+/// (as received), protocol, status, bytes (of the body sent), request_time (seconds), referer, user_agent; and where an
+/// app or another server was asked, upstream, upstream_status, upstream_response_time and upstream_queue_time
+/// (seconds).
 class AccessFormat {
  public:
   static std::expected<AccessFormat, Template::Error> compile(std::string_view format);
@@ -26,10 +31,16 @@ class AccessFormat {
   bool json_ = false;
 };
 
+/// Of its loop's thread, but for construction and destruction while the loop does not run.
 class AccessLog final : private Deadline {
  public:
+  /// Everything must outlive it.
   AccessLog(Loop& loop, LogFile& file, const AccessFormat& format);
+  /// Flushes.
   ~AccessLog();
+  AccessLog(const AccessLog&) = delete;
+  AccessLog& operator=(const AccessLog&) = delete;
+
   void write(const Request& request);
   /// Hands what is buffered to the file.
   void flush();

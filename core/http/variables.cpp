@@ -5,33 +5,19 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <ctime>
 #include <vector>
 
 #include "core/http/request.h"
 #include "core/http/router.h"
 #include "core/nearest.h"
+#include "core/number_text.h"
 #include "core/time_text.h"
 
 namespace edge {
 namespace {
 
 using Text = std::string_view;
-
-void append_number(std::uint64_t number, std::string& to) {
-  std::array<char, 20> digits;
-  to.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr);
-}
-
-/// "12.034"
-void append_seconds(std::uint64_t milliseconds, std::string& to) {
-  append_number(milliseconds / 1000, to);
-  const std::uint64_t rest = milliseconds % 1000;
-  const std::array<char, 4> fraction = {'.', static_cast<char>('0' + rest / 100),
-                                        static_cast<char>('0' + rest / 10 % 10), static_cast<char>('0' + rest % 10)};
-  to.append(fraction.data(), fraction.size());
-}
 
 void append_ip(const Address& address, std::string& to) {
   std::array<char, 46> buffer;
