@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 #include <utility>
 
 #include "core/log.h"
@@ -14,7 +14,8 @@ namespace edge {
 Result<DocumentRoot> DocumentRoot::open(const std::string& path, Milliseconds recheck) {
   Found found = look_up(path, OpenStep::complete);
   if (found.error != 0) {
-    return fail(ErrorKind::internal, Side::ours, "directory " + path + ": " + std::strerror(found.error));
+    return fail(ErrorKind::internal, Side::ours,
+                "directory " + path + ": " + std::generic_category().message(found.error));
   }
   return DocumentRoot(path, recheck, std::move(found));
 }
@@ -53,7 +54,8 @@ DocumentRoot::Found DocumentRoot::look_up(const std::string& path, OpenStep step
 void DocumentRoot::follow(Found found) {
   if (found.error != 0) {
     if (!missing_) {
-      log::warn("directory {}: {}; serving from the one that was there", path_, std::strerror(found.error));
+      log::warn("directory {}: {}; serving from the one that was there", path_,
+                std::generic_category().message(found.error));
     }
     missing_ = true;
     return;

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 #include <utility>
 
 #include "core/http/date.h"
@@ -154,7 +154,8 @@ Response StaticHandler::answer_failure(Request& request, int error) {
   const int status = status_of(error);
   if (const std::uint64_t now = request.loop.now(); status >= 500 && now >= quiet_until_) {
     quiet_until_ = now + kBetweenLogLines;
-    log::error("request {}: {} in directory {}: {}", request.id(), request.path, root_.path(), std::strerror(error));
+    log::error("request {}: {} in directory {}: {}", request.id(), request.path, root_.path(),
+               std::generic_category().message(error));
   }
   return Response::of_status(request.arena, status);
 }
