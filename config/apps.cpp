@@ -27,6 +27,9 @@ bool is_dotted_name(std::string_view text) {
   return !at_start;
 }
 
+constexpr std::string_view kCallableAdvice =
+    "is no name of a callable; expected one such as `application` or `create_app()`";
+
 bool is_callable_name(std::string_view text) {
   if (text.ends_with("()")) text.remove_suffix(2);
   return is_dotted_name(text);
@@ -54,9 +57,7 @@ void split_module(const Section& section, std::string_view key, const Node& node
   app.callable = node.text.substr(colon + 1);
   if (is_callable_name(app.callable)) return;
   section.loading().problems.add(node.place_in_text(colon + 1), section.path_of(key),
-                                 fmt::format("{} is no name of a callable; expected one such as `application` or "
-                                             "`create_app()`",
-                                             quoted(app.callable)));
+                                 fmt::format("{} {}", quoted(app.callable), kCallableAdvice));
 }
 
 void read_module(const Section& section, App& app) {
@@ -65,8 +66,7 @@ void read_module(const Section& section, App& app) {
   if (module && file) {
     section.problem("wsgi_file", "an app is a `module` or a `wsgi_file`, not both; remove one");
   } else if (!module && !file) {
-    section.loading().problems.add(section.place(), section.path(),
-                                   "what to import is missing; give a `module` or a `wsgi_file`");
+    section.missing({}, "what to import is missing; give a `module` or a `wsgi_file`");
   }
   std::string module_text;
   section.read("module", module_text);
@@ -87,7 +87,7 @@ void read_callable(const Section& section, App& app) {
   }
   section.read("callable", app.callable);
   if (given && given->kind == Node::Kind::scalar && !given->text.empty() && !is_callable_name(app.callable)) {
-    section.refuse("callable", *given, "is no name of a callable");
+    section.problem("callable", fmt::format("{} {}", quoted(app.callable), kCallableAdvice));
   }
 }
 

@@ -57,6 +57,17 @@ class Positions {
     return in_quotes && here.substr(1).starts_with(value) ? 1 : -1;
   }
 
+  /// False for a quoted scalar that reaches the end of the file, which yaml-cpp lets pass.
+  bool quote_is_closed(const YAML::Mark& mark) const {
+    if (mark.is_null() || static_cast<std::size_t>(mark.pos) >= text_.size()) return true;
+    const std::string_view here = text_.substr(static_cast<std::size_t>(mark.pos));
+    const char quote = here.front();
+    if (quote != '"' && quote != '\'') return true;
+    std::size_t at = 1;
+    while (at < here.size() && here[at] != quote) at += quote == '"' && here[at] == '\\' ? 2 : 1;
+    return at < here.size();
+  }
+
   bool indented_with_tab(const YAML::Mark& mark) const {
     if (mark.is_null() || static_cast<std::size_t>(mark.pos) > text_.size()) return false;
     const std::size_t offset = static_cast<std::size_t>(mark.pos);
@@ -97,6 +108,7 @@ class TreeBuilder final : public YAML::EventHandler {
     refuse_tag(mark, tag);
     std::shared_ptr<Node> node = make(Node::Kind::scalar, mark);
     if (value.find('\0') != std::string::npos) throw YAML::ParserException(mark, "a NUL cannot stand in a value");
+    if (!positions_.quote_is_closed(mark)) throw YAML::ParserException(mark, "this quote is never closed");
     Substituted result = substitute(value, environment_);
     node->lead = positions_.lead(mark, value);
     node->text = value;
@@ -107,7 +119,10 @@ class TreeBuilder final : public YAML::EventHandler {
     }
     node->text = std::move(result.text);
     if (result.changed) node->lead = -1;
-    if (result.changed && !is_key && tag == "?" && YAML::IsNullString(node->text)) node->kind = Node::Kind::null;
+    if (!result.faults.empty())
+      problems_.silence(node->place);
+    else if (result.changed && !is_key && tag == "?" && YAML::IsNullString(node->text))
+      node->kind = Node::Kind::null;
     remember(anchor, {node, 1, 0});
     if (is_key)
       begin_entry(*node);

@@ -21,13 +21,14 @@ StaticFiles read_static(const Section& section) {
   section.read("directory", files.directory);
   section.read("strip_prefix", files.strip_prefix);
   section.read("hidden_files", files.hidden_files);
-  section.read("index", files.index);
+  if (section.given("index")) files.index.clear();
   for (const ListedText& index : section.texts("index")) {
+    files.index.push_back(index.text);
     if (!index.text.empty() && index.text.find('/') == std::string::npos) continue;
     section.loading().problems.add(index.place, index.path, "expected the name of a file, without a /");
   }
   if (!section.given("directory")) {
-    section.problem("directory", "the folder of the files is missing; give a path");
+    section.missing("directory", "the folder of the files is missing; give a path");
   } else if (!files.directory.empty()) {
     check_directory(section.loading(), files.directory, section.place_of("directory"), section.path_of("directory"));
   }
@@ -47,7 +48,7 @@ Redirect read_redirect(const Section& section) {
   if (check_one_line(section, "to")) section.read("to", redirect.to);
   const Node* to = section.given("to");
   if (!to)
-    section.problem("to", "where to redirect is missing; give a path or a URL");
+    section.missing("to", "where to redirect is missing; give a path or a URL");
   else if (to->kind == Node::Kind::scalar && to->text.empty())
     section.refuse("to", *to, "is empty");
   std::uint32_t status = static_cast<std::uint32_t>(redirect.status);
@@ -111,8 +112,7 @@ void read_handler(const Section& section, const RouteContext& context, Route& ro
     if (section.given(handler)) given.push_back(handler);
   }
   if (given.empty()) {
-    section.loading().problems.add(section.place(), section.path(),
-                                   "what answers is missing; give one of static, redirect, return, app");
+    section.missing({}, "what answers is missing; give one of static, redirect, return, app");
   }
   for (std::size_t i = 1; i < given.size(); ++i) {
     section.problem(given[i], fmt::format("a route has one handler, and this one has `{}` at {}; remove one", given[0],

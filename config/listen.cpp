@@ -62,10 +62,8 @@ class ListenReader {
   void read_map(const Node& node, const std::string& path) {
     const Section section(site_.loading(), "sites[].listen[]", path, node.place, &node);
     const Node* address = section.given("address");
-    if (!address || address->kind != Node::Kind::scalar) {
-      section.problem("address", "expected an address such as \":80\"");
-      return;
-    }
+    if (!address) return section.missing("address", "the address is missing; expected one such as \":80\"");
+    if (address->kind != Node::Kind::scalar) return section.refuse("address", *address);
     Listen listen = read_address(site_.loading(), {address->text, address->place, section.path_of("address")});
     std::uint32_t backlog = static_cast<std::uint32_t>(listen.backlog);
     section.read("backlog", backlog);

@@ -20,6 +20,7 @@ std::string Problem::text() const {
 }
 
 void Problems::add(Place place, std::string path, std::string message) {
+  if (silenced_.contains(place.text())) return;
   problems_.push_back({std::move(place), std::move(path), std::move(message)});
 }
 

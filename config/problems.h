@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,8 @@ class Problems {
   /// Tells the order of files: those opened first come first in sorted().
   void opened(const std::string& file) { files_.push_back(file); }
   void add(Place place, std::string path, std::string message);
+  /// Drops what is added later about exactly this place: it follows from a problem that is known.
+  void silence(const Place& place) { silenced_.insert(place.text()); }
   bool empty() const { return problems_.empty(); }
   std::size_t size() const { return problems_.size(); }
   /// By file, line and column; at one place in the order found.
@@ -22,6 +25,7 @@ class Problems {
  private:
   std::vector<std::string> files_;
   std::vector<Problem> problems_;
+  std::set<std::string> silenced_;  // places as text
 };
 
 /// `text` in backticks for a message: control bytes escaped, a long one cut.

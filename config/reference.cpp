@@ -75,22 +75,10 @@ std::string_view type_name(Type type) {
   return {};
 }
 
-/// What may be given: the range of a number, the words of a choice.
+/// What may be given: the type with its range, the words of a choice.
 std::string value_text(const Key& key) {
-  const bool is_amount = key.type == Type::number || key.type == Type::size || key.type == Type::duration;
-  std::string text = is_amount ? key.expected() : std::string(type_name(key.type));
-  if (is_amount) {
-    for (const std::string_view article : {"a ", "one "}) {
-      if (text.starts_with(article)) text.erase(0, article.size());
-    }
-    if (const std::size_t examples = text.find(" such as"); examples != std::string::npos) {
-      const std::size_t range = text.find(", from");
-      text.erase(examples, (range == std::string::npos ? text.size() : range) - examples);
-    }
-    return text;
-  }
-  if (!key.words.empty()) text += fmt::format(": {}", key.words);
-  return text;
+  if (key.type == Type::choice) return fmt::format("one of {}", key.words);
+  return fmt::format("{}{}{}", type_name(key.type), key.range(), key.or_words_text());
 }
 
 std::string preset_text(const Key& key) {

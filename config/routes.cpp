@@ -80,7 +80,7 @@ std::optional<RoutePath> read_route_path(const Section& section) {
   }
   if (mount) return parse_mount(section, *mount);
   if (!path) {
-    section.loading().problems.add(section.place(), section.path(), "the path is missing; give `path` or `mount`");
+    section.missing({}, "the path is missing; give `path` or `mount`");
     return std::nullopt;
   }
   if (path->kind != Node::Kind::scalar) {
@@ -162,7 +162,7 @@ std::vector<Route> load_routes(const Section& section, const Site& site, const R
   const Node* list = section.given_list("routes");
   if (!list || list->items.empty()) {
     const bool wrong_kind = !list && section.given("routes");
-    if (!wrong_kind) section.problem("routes", "a site needs at least one route, such as {path: /, app: NAME}");
+    if (!wrong_kind) section.missing("routes", "a site needs at least one route, such as {path: /, app: NAME}");
     return routes;
   }
   PathClashes clashes;

@@ -11,13 +11,6 @@
 namespace edge::config {
 namespace {
 
-/// "from 1 to 1024", "at least 1", or nothing.
-std::string range(const Key& key, std::string (*written)(std::uint64_t)) {
-  if (key.least == 0 && key.most == kUnlimited) return {};
-  if (key.most == kUnlimited) return fmt::format(", at least {}", written(key.least));
-  return fmt::format(", from {} to {}", written(key.least), written(key.most));
-}
-
 std::string number_text(std::uint64_t number) {
   return fmt::format("{}", number);
 }
@@ -31,11 +24,11 @@ std::string expected_without_words(const Key& key) {
     case Type::boolean:
       return "true or false";
     case Type::number:
-      return "a number" + range(key, number_text);
+      return "a number" + key.range();
     case Type::size:
-      return "a size such as 512, 16k or 2M" + range(key, size_text);
+      return fmt::format("a size{}, written like 512, 16k or 2M", key.range());
     case Type::duration:
-      return "a duration such as 250ms, 30s, 5m or 1h" + range(key, duration_text);
+      return fmt::format("a duration{}, written like 250ms, 30s, 5m or 1h", key.range());
     case Type::choice:
       return "one of";
     case Type::templated:
@@ -79,10 +72,22 @@ bool Key::nullable() const {
   return preset == "~" || holds_others;
 }
 
+std::string Key::range() const {
+  if (least == 0 && most == kUnlimited) return {};
+  const auto written = type == Type::size ? size_text : type == Type::duration ? duration_text : number_text;
+  return fmt::format(" from {} to {}", written(least), written(most));
+}
+
+std::string Key::or_words_text() const {
+  const std::size_t last = words.rfind(", ");
+  if (words.empty()) return {};
+  if (last == std::string_view::npos) return fmt::format(" or {}", words);
+  return fmt::format(", {} or {}", words.substr(0, last), words.substr(last + 2));
+}
+
 std::string Key::expected() const {
   const std::string base = expected_without_words(*this);
-  if (words.empty()) return base;
-  return type == Type::choice ? fmt::format("{} {}", base, words) : fmt::format("{}, or {}", base, words);
+  return type == Type::choice ? fmt::format("{} {}", base, words) : base + or_words_text();
 }
 
 const Key* SectionSchema::find(std::string_view key) const {
@@ -94,10 +99,12 @@ const Key* SectionSchema::find(std::string_view key) const {
   return nullptr;
 }
 
-std::vector<std::string_view> SectionSchema::names() const {
+std::vector<std::string_view> SectionSchema::names(bool only_built) const {
   std::vector<std::string_view> result;
   for (const std::span<const Key> part : keys) {
-    for (const Key& key : part) result.push_back(key.name);
+    for (const Key& key : part) {
+      if (key.built || !only_built) result.push_back(key.name);
+    }
   }
   return result;
 }
@@ -127,7 +134,8 @@ std::string sections_with(std::string_view key) {
   std::string result;
   int named = 0;
   for (const SectionSchema* section : all_sections()) {
-    if (!section->find(key) || named == kMostNamed) continue;
+    const Key* found = section->built ? section->find(key) : nullptr;
+    if (!found || !found->built || named == kMostNamed) continue;
     result += fmt::format("{}{}", named == 0 ? "" : " or ",
                           section->name.empty() ? "the top level" : fmt::format("`{}`", section->name));
     ++named;

@@ -69,7 +69,11 @@ struct Key {
   bool has_word(std::string_view word) const;
   /// Null asks for the preset: for what has no value of its own, and for whatever holds others.
   bool nullable() const;
-  /// "a duration such as 30s, at least 1ms"
+  /// " from 1 to 1024", or nothing when any amount will do.
+  std::string range() const;
+  /// ", stdout or stderr": the words, as they follow the description of the type.
+  std::string or_words_text() const;
+  /// "a number from 1 to 1024 or auto"
   std::string expected() const;
 };
 
@@ -80,7 +84,7 @@ struct SectionSchema {
   bool built = true;
 
   const Key* find(std::string_view key) const;
-  std::vector<std::string_view> names() const;
+  std::vector<std::string_view> names(bool only_built) const;
 };
 
 /// The parts of "stdout, stderr".
@@ -98,8 +102,8 @@ std::span<const SectionSchema> upstream_sections();  // upstreams
 std::span<const SectionSchema> site_sections();      // sites, listen
 std::span<const SectionSchema> route_sections();     // routes and their handlers
 
-/// The sections that have a key of this name, for a key that stands in the wrong one: "`http` or `sites[]`"; empty
-/// when there are none.
+/// The sections that have a key of this name, and have it built, for a key that stands in the wrong one: "`http` or
+/// `sites[]`"; empty when there are none.
 std::string sections_with(std::string_view key);
 
 /// Keys of `http` that sites and routes may give as well.

@@ -12,6 +12,8 @@
 namespace edge::config {
 namespace {
 
+constexpr std::size_t kMostListed = 12;  // names in a message
+
 /// What stands there, for a message.
 std::string shown(const Node& node) {
   switch (node.kind) {
@@ -53,13 +55,16 @@ bool asks_for_nothing(const Key& key, const Node& node) {
 Section::Section(Loading& loading, std::string_view schema, std::string path, Place place, const Node* node)
     : loading_(loading), schema_(section_schema(schema)), path_(std::move(path)), place_(std::move(place)) {
   if (!node || node->kind == Node::Kind::null) return;
-  if (node->kind != Node::Kind::map) {
-    loading_.problems.add(node->place, path_,
-                          fmt::format("{} cannot stand here; expected a map of keys", shown(*node)));
-    return;
-  }
+  is_map_ = node->kind == Node::Kind::map;
+  if (!is_map_) return report_no_map(*node);
   map_ = node;
   check_keys();
+}
+
+void Section::report_no_map(const Node& node) const {
+  const std::vector<std::string_view> built = schema_.names(true);
+  const std::string keys = built.size() <= kMostListed ? fmt::format(" of {}", fmt::join(built, ", ")) : std::string();
+  loading_.problems.add(node.place, path_, fmt::format("{} cannot stand here; expected a map{}", shown(node), keys));
 }
 
 void Section::check_keys() const {
@@ -84,12 +89,9 @@ void Section::check_unbuilt(const Key& key, const Entry& entry) const {
 }
 
 void Section::report_unknown(const Entry& entry) const {
-  constexpr std::size_t kMostListed = 12;
-  const std::vector<std::string_view> known = schema_.names();
+  const std::vector<std::string_view> built = schema_.names(true);
   std::string advice;
-  if (const std::string near = nearest(entry.key, known); !near.empty()) {
-    advice = fmt::format("did you mean `{}`?", near);
-  } else if (const std::string elsewhere = sections_with(entry.key); !elsewhere.empty()) {
+  if (const std::string elsewhere = sections_with(entry.key); !elsewhere.empty()) {
     advice = fmt::format("it belongs to {}", elsewhere);
     if (path_.empty() && section_schema("apps.NAME").find(entry.key)) {
       advice += fmt::format(
@@ -97,8 +99,10 @@ void Section::report_unknown(const Entry& entry) const {
           "`sites: [{{routes: [{{path: /, app: NAME}}]}}]`",
           entry.key);
     }
-  } else if (known.size() <= kMostListed) {
-    advice = fmt::format("known here: {}", fmt::join(known, ", "));
+  } else if (const std::string near = nearest(entry.key, schema_.names(false)); !near.empty()) {
+    advice = fmt::format("did you mean `{}`?", near);
+  } else if (built.size() <= kMostListed) {
+    advice = fmt::format("known here: {}", fmt::join(built, ", "));
   } else {
     advice = "see the reference for the keys that are known here";
   }
@@ -124,6 +128,10 @@ Place Section::place_of(std::string_view key) const {
 
 void Section::problem(std::string_view key, std::string message) const {
   loading_.problems.add(place_of(key), path_of(key), std::move(message));
+}
+
+void Section::missing(std::string_view key, std::string message) const {
+  if (is_map_) loading_.problems.add(place_, key.empty() ? path_ : path_of(key), std::move(message));
 }
 
 void Section::refuse(std::string_view key, const Node& value, std::string_view why) const {

@@ -36,6 +36,9 @@ class Section {
   Place place_of(std::string_view key) const;
   void problem(std::string_view key, std::string message) const;
 
+  /// Says that something must be given which is not: `key`, or with an empty one any of several.
+  void missing(std::string_view key, std::string message) const;
+
   /// The value, when the key was given one.
   const Node* given(std::string_view key) const;
   /// As above, when it is of that kind; another is reported.
@@ -60,6 +63,7 @@ class Section {
   void refuse(std::string_view key, const Node& value, std::string_view why = "is not accepted") const;
 
  private:
+  void report_no_map(const Node& node) const;
   void check_keys() const;
   void check_unbuilt(const Key& key, const Entry& entry) const;
   void report_unknown(const Entry& entry) const;
@@ -74,6 +78,7 @@ class Section {
   std::string path_;
   Place place_;
   const Node* map_ = nullptr;
+  bool is_map_ = true;  // false: something else stands there, and was reported
 };
 
 /// Compiles a template or an access log format; a fault is reported with its column.

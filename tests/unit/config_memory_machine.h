@@ -16,12 +16,12 @@ namespace edge::config {
 class MemoryMachine final : public Machine {
  public:
   void add_file(const std::string& name, std::string content) {
-    const std::string path = absolute_path(working_directory(), name);
+    const std::string path = resolved(absolute_path(working_directory(), name));
     files_[path] = std::move(content);
     add_directory(parent_path(path));
   }
   void add_directory(const std::string& name) {
-    for (std::string path = absolute_path(working_directory(), name); path != "/"; path = parent_path(path)) {
+    for (std::string path = resolved(absolute_path(working_directory(), name)); path != "/"; path = parent_path(path)) {
       directories_.insert(path);
     }
   }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <variant>
 
+#include "config/problems.h"
 #include "config/snapshot.h"
 #include "config/values.h"
 
@@ -75,7 +76,7 @@ class SnapshotText {
     field("virtualenv", app.virtualenv, preset.virtualenv);
     field("python", app.python, preset.python);
     field("python_path", app.python_path, preset.python_path);
-    for (const auto& [name, value] : app.env) text_ += fmt::format(" env.{}={}", name, value);
+    for (const auto& [name, value] : app.env) text_ += fmt::format(" env.{}={}", name, quoted(value));
     field("processes", app.processes, preset.processes);
     field("threads", app.threads, preset.threads);
     field("preload", app.preload, preset.preload);
