@@ -30,7 +30,7 @@ struct MakeHandler {
   const Pools& pools;
 
   using Made = Result<std::unique_ptr<Handler>>;
-  Made operator()(const config::StaticFiles& files) const { return StaticHandler::make(loop, files, path); }
+  Made operator()(const config::StaticFiles& files) const { return StaticHandler::open(files, path); }
   Made operator()(const config::Redirect& redirect) const {
     return std::make_unique<RedirectHandler>(redirect.to, redirect.status);
   }
@@ -81,14 +81,15 @@ Result<std::unique_ptr<Site>> EdgeLoop::build_site(const config::Site& from, Log
 }
 
 Result<void> EdgeLoop::build(const config::Snapshot& snapshot, LogFiles& files, const Pools& pools) {
-  std::vector<std::pair<config::Listen, std::vector<std::unique_ptr<Site>>>> addresses;
+  using Sites = std::vector<std::unique_ptr<Site>>;
+  std::vector<std::pair<config::Listen, Sites>> addresses;
   for (const config::Site& site : snapshot.sites) {
     for (const config::Listen& listen : site.listen) {
       Result<std::unique_ptr<Site>> built = build_site(site, files, pools);
       if (!built) return std::unexpected(built.error());
       auto at = std::find_if(addresses.begin(), addresses.end(), [&](const auto& a) { return a.first == listen; });
-      if (at == addresses.end()) at = addresses.insert(at, {listen, {}});
-      at->second.push_back(std::move(*built));
+      auto& sites = at == addresses.end() ? addresses.emplace_back(listen, Sites()).second : at->second;
+      sites.push_back(std::move(*built));
     }
   }
   for (auto& [listen, sites] : addresses) {
