@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
+#include <iterator>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -48,6 +49,7 @@ class LogFile::Writer {
   using Lock = std::unique_lock<std::mutex>;
   void run();
   void wait_for_lines(Lock& lock);
+  void take_chunks();
   bool write_batch(Lock& lock);
   bool write_chunk(std::string_view left);
   void count_written(std::size_t bytes);
@@ -66,12 +68,13 @@ class LogFile::Writer {
   std::vector<std::string> filling_;
   std::string spare_;                 // an empty chunk with its memory
   std::uint64_t appended_bytes_ = 0;  // since the beginning
-  std::uint64_t written_bytes_ = 0;   // since the beginning, what was given up included
+  std::uint64_t written_bytes_ = 0;   // since the beginning
   std::uint64_t dropped_lines_ = 0;   // not yet reported
   std::uint64_t failed_attempts_ = 0;
   bool hurry_ = false;  // write what there is now
   bool retry_ = false;  // somebody in flush() wants to know whether it works again
   bool reopen_ = false;
+  std::size_t old_chunks_ = 0;  // with reopen_: so many of filling_ belong to the file that is open now
   bool stopping_ = false;
 
   // The thread's own.
@@ -110,7 +113,7 @@ void LogFile::Writer::append(std::string_view lines, Urgency urgency) {
       return;
     }
     notify = filling_.empty() || urgency == Urgency::prompt || lines.size() >= kMuch;
-    if (filling_.empty() || filling_.back().size() + lines.size() > kChunk) {
+    if (filling_.size() == old_chunks_ || filling_.back().size() + lines.size() > kChunk) {
       filling_.push_back(std::exchange(spare_, {}));
       notify = true;
     }
@@ -127,6 +130,7 @@ void LogFile::Writer::reopen() {
   {
     const std::lock_guard lock(mutex_);
     reopen_ = true;
+    old_chunks_ = filling_.size();
   }
   wake_.notify_one();
 }
@@ -148,11 +152,15 @@ void LogFile::Writer::run() {
   Lock lock(mutex_);
   while (true) {
     wait_for_lines(lock);
-    lock.unlock();
-    open_again_if_wanted();
-    lock.lock();
-    if (filling_.empty() && stopping_) return;
-    if (!filling_.empty() && !write_batch(lock)) return;
+    if (reopen_ && old_chunks_ == 0) {
+      lock.unlock();
+      open_again_if_wanted();
+      lock.lock();
+    } else if (!filling_.empty()) {
+      if (!write_batch(lock)) return;
+    } else if (stopping_) {
+      return;
+    }
   }
 }
 
@@ -163,9 +171,17 @@ void LogFile::Writer::wait_for_lines(Lock& lock) {
                  [&] { return nudged() || hurry_ || filling_.size() > 1 || filling_.front().size() >= kMuch; });
 }
 
+/// All there are, or those that belong to the file that is open now.
+void LogFile::Writer::take_chunks() {
+  if (!reopen_) return writing_.swap(filling_);
+  const auto first_new = filling_.begin() + static_cast<std::ptrdiff_t>(std::exchange(old_chunks_, 0));
+  writing_.assign(std::move_iterator(filling_.begin()), std::move_iterator(first_new));
+  filling_.erase(filling_.begin(), first_new);
+}
+
 /// Gives the lock up while it writes. False when the end has come and not everything can be written.
 bool LogFile::Writer::write_batch(Lock& lock) {
-  writing_.swap(filling_);
+  take_chunks();
   hurry_ = false;
   lock.unlock();
   const bool complete = std::ranges::all_of(writing_, [this](const std::string& chunk) { return write_chunk(chunk); });
@@ -236,6 +252,7 @@ void LogFile::Writer::open_again_if_wanted() {
   {
     const std::lock_guard lock(mutex_);
     if (!std::exchange(reopen_, false)) return;
+    old_chunks_ = 0;
   }
   Result<LogSink> opened = LogSink::open(where_);
   if (opened) {

@@ -25,8 +25,9 @@ class LogFile {
   /// From any thread: whole lines. Copied; returns at once. When more than kMostWaiting bytes wait for a stalled
   /// disk or pipe, lines are dropped and counted, and the error log says how many as soon as writing goes on.
   void append(std::string_view lines, Urgency urgency = Urgency::batched);
-  /// From any thread: opens the path again (after logrotate moved it), soon. What waits goes to the new file. What
-  /// cannot be opened keeps the old file and is logged as an error.
+  /// From any thread: opens the path again (after logrotate moved it), soon. What was appended before goes to the old
+  /// file if that can be written, what is appended from now on to the new one. A path that cannot be opened keeps the
+  /// old file and is logged as an error.
   void reopen();
   /// Waits until all that was appended is written; for the end of the process and for tests, never on a loop. False
   /// when it cannot be written at present: an attempt failed meanwhile, or five seconds went by.

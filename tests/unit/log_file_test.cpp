@@ -152,16 +152,17 @@ TEST_CASE("what cannot be opened is an error with its path and reason") {
   CHECK(error_of(pipe).starts_with("cannot open the log " + pipe));
 }
 
-TEST_CASE("reopening after a rename goes on in a new file") {
+TEST_CASE("reopening after a rename divides the lines by the moment of the call") {
   const TemporaryDirectory folder;
   const auto file = open_log(folder / "a.log");
   file->append("old\n");
   CHECK(file->flush());
+  file->append("waiting\n");
   std::filesystem::rename(folder / "a.log", folder / "a.log.1");
   file->reopen();
   file->append("new\n");
   CHECK(file->flush());
-  CHECK(file_content(folder / "a.log.1") == "old\n");
+  CHECK(file_content(folder / "a.log.1") == "old\nwaiting\n");
   CHECK(file_content(folder / "a.log") == "new\n");
 }
 
