@@ -13,7 +13,7 @@ namespace edge {
 /// Applies `rules` in their order. A rule without a value removes every field of its name. One with a value replaces
 /// what the answer has under that name; fields that are lists by nature (Set-Cookie, Vary, Link, WWW-Authenticate,
 /// Via) are added to. A value that renders to nothing changes nothing. Control bytes become %HH: a value never begins
-/// another header.
+/// another header. The names of `rules` must live as long as the answer, as those of the snapshot do.
 void apply_header_rules(std::span<const HeaderRule> rules, const Request& request, Response& response);
 
 /// Whether configuration may have a rule for `name`: a token (RFC 9110 5.6.2), and none of the fields by which the

@@ -33,8 +33,8 @@ TEST_CASE("a rule adds its field, and replaces what the answer has under that na
   Response response(fake.request.arena);
   response.headers.add("x-frame-options", "ALLOW");
   response.headers.add(HeaderName::content_type, "text/html");
-  apply_header_rules(std::vector{rule("X-Frame-Options", "DENY"), rule("X-Path", "at $uri"), rule("X-Path", "last")},
-                     fake.request, response);
+  const std::vector rules = {rule("X-Frame-Options", "DENY"), rule("X-Path", "at $uri"), rule("X-Path", "last")};
+  apply_header_rules(rules, fake.request, response);
   CHECK(lines_of(response) == "Content-Type: text/html\nX-Frame-Options: DENY\nX-Path: last\n");
 }
 
@@ -44,7 +44,8 @@ TEST_CASE("lists grow instead") {
   Response response(fake.request.arena);
   response.headers.add("Set-Cookie", "a=1");
   response.headers.add("Link", "</a>");
-  apply_header_rules(std::vector{rule("set-cookie", "b=2"), rule("Link", "</b>")}, fake.request, response);
+  const std::vector rules = {rule("set-cookie", "b=2"), rule("Link", "</b>")};
+  apply_header_rules(rules, fake.request, response);
   CHECK(lines_of(response) == "Set-Cookie: a=1\nLink: </a>\nset-cookie: b=2\nLink: </b>\n");
 }
 
@@ -56,9 +57,9 @@ TEST_CASE("a rule without a value removes, one that renders to nothing changes n
   response.headers.add("x-powered-by", "again");
   response.headers.add(HeaderName::etag, "\"e\"");
   response.headers.add("X-Tenant", "app's");
-  apply_header_rules(std::vector{HeaderRule{"X-Powered-By", std::nullopt}, HeaderRule{"ETag", std::nullopt},
-                                 rule("X-Tenant", "$arg_tenant")},
-                     fake.request, response);
+  const std::vector rules = {HeaderRule{"X-Powered-By", std::nullopt}, HeaderRule{"ETag", std::nullopt},
+                             rule("X-Tenant", "$arg_tenant")};
+  apply_header_rules(rules, fake.request, response);
   CHECK(lines_of(response) == "X-Tenant: app's\n");
 }
 
@@ -67,7 +68,8 @@ TEST_CASE("a value that the client sent cannot begin another header") {
   FakeRequest fake(loop);
   fake.request.path = "/a\r\nSet-Cookie: evil=1";
   Response response(fake.request.arena);
-  apply_header_rules(std::vector{rule("X-Path", "$uri")}, fake.request, response);
+  const std::vector rules = {rule("X-Path", "$uri")};
+  apply_header_rules(rules, fake.request, response);
   CHECK(lines_of(response) == "X-Path: /a%0D%0ASet-Cookie: evil=1\n");
 }
 
