@@ -44,7 +44,7 @@ void Socket::close() {
   if (closing()) return;
   const int fd = std::exchange(fd_, -1);
   interest_ = 0;
-  uv_poll_stop(&poll_);  // takes the descriptor out of epoll before its number can be reused
+  // Takes the descriptor out of epoll too, before its number can be reused.
   uv_close(reinterpret_cast<uv_handle_t*>(&poll_),
            [](uv_handle_t* handle) { static_cast<Socket*>(handle->data)->on_closed(); });
   ::close(fd);
