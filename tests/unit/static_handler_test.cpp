@@ -2,108 +2,29 @@
 #include "static/static_handler.h"
 
 #include <doctest/doctest.h>
-#include <sys/resource.h>
+#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <string_view>
-#include <variant>
-#include <vector>
 
 #include "core/http/date.h"
-#include "support/fake_request.h"
-#include "support/temporary_directory.h"
+#include "support/static_site.h"
 
-using edge::HeaderName;
-using edge::Loop;
-using edge::Milliseconds;
 using edge::OpenStep;
 using edge::OpenSupport;
 using edge::Response;
 using edge::RoutePath;
-using edge::StaticHandler;
 using edge::Task;
 using edge::UniqueFd;
+using edge::test::Answer;
+using edge::test::answer_of;
 using edge::test::FakeRequest;
-using edge::test::TemporaryDirectory;
+using edge::test::StaticSite;
+using edge::test::supports;
 
 namespace {
-
-/// Cached opens first, opens on the pool only, and a kernel without openat2.
-std::vector<OpenSupport> supports() {
-  const OpenSupport here = edge::probe_open_support();
-  std::vector<OpenSupport> all{{false, OpenStep::by_segment}};
-  if (here.blocking == OpenStep::complete) all.push_back({false, OpenStep::complete});
-  if (here.cached) all.push_back(here);
-  return all;
-}
-
-/// What the client would see, copied out of the request's memory.
-struct Answer {
-  int status = 0;
-  std::string type, etag, last_modified, location, allow;
-  std::size_t headers = 0;
-  bool file = false;
-  std::string content;
-};
-
-std::string content_of(const edge::FileRange& range) {
-  std::string content(range.length, '\0');
-  const ssize_t got = pread(range.fd.get(), content.data(), content.size(), static_cast<off_t>(range.offset));
-  CHECK(got == static_cast<ssize_t>(content.size()));
-  return content;
-}
-
-Answer answer_of(const Response& response) {
-  const auto value = [&](HeaderName name) { return std::string(response.headers.get(name)); };
-  Answer answer{response.status,
-                value(HeaderName::content_type),
-                value(HeaderName::etag),
-                value(HeaderName::last_modified),
-                value(HeaderName::location),
-                value(HeaderName::allow),
-                response.headers.size(),
-                std::holds_alternative<edge::FileRange>(response.body),
-                {}};
-  if (const auto* range = std::get_if<edge::FileRange>(&response.body)) answer.content = content_of(*range);
-  return answer;
-}
-
-class Site {
- public:
-  explicit Site(OpenSupport support, std::string prefix = "/static/") : machine_{.support = support} {
-    route.path = std::move(prefix);
-    files.directory = (directory / "root").string();
-    std::filesystem::create_directory(files.directory);
-    machine_.recheck = Milliseconds(0);
-  }
-  void recheck_every(Milliseconds interval) { machine_.recheck = interval; }
-
-  StaticHandler& handler() {
-    if (!handler_) handler_ = StaticHandler::open(files, route, machine_).value();
-    return *handler_;
-  }
-  Answer ask(std::string_view target, FakeRequest::Headers headers = {}, std::string_view method = "GET") {
-    FakeRequest fake(loop, method, target, headers);
-    return answer_of(edge::test::run(loop, handler().handle(fake.request)));
-  }
-  int status(std::string_view target) { return ask(target).status; }
-  void write(std::string_view name, std::string_view content) const {
-    directory.write("root/" + std::string(name), content);
-  }
-
-  TemporaryDirectory directory;
-  Loop loop;
-  edge::config::StaticFiles files;
-  RoutePath route;
-
- private:
-  StaticHandler::Machine machine_;
-  std::unique_ptr<StaticHandler> handler_;
-};
 
 void set_modified(const std::filesystem::path& file, std::int64_t seconds, long nanoseconds = 0) {
   const timespec times[2] = {{seconds, nanoseconds}, {seconds, nanoseconds}};
@@ -114,7 +35,7 @@ void set_modified(const std::filesystem::path& file, std::int64_t seconds, long 
 
 TEST_CASE("static handler: a file with its type and validators") {
   for (const OpenSupport& support : supports()) {
-    Site site(support);
+    StaticSite site(support);
     site.write("css/a.css", "body{}");
     site.write("empty.txt", "");
     set_modified(site.directory / "root/css/a.css", 784'111'777, 5);
@@ -140,7 +61,7 @@ TEST_CASE("static handler: a file with its type and validators") {
 
 TEST_CASE("static handler: a hit in the kernel's memory is answered without suspending") {
   if (!edge::probe_open_support().cached) return;
-  Site site(edge::probe_open_support());
+  StaticSite site(edge::probe_open_support());
   site.write("a.css", "body{}");
   CHECK(site.status("/static/a.css") == 200);
   const UniqueFd root(edge::open_directory(site.files.directory.c_str(), OpenStep::complete));
@@ -153,7 +74,7 @@ TEST_CASE("static handler: a hit in the kernel's memory is answered without susp
 
 TEST_CASE("static handler: preconditions") {
   for (const OpenSupport& support : supports()) {
-    Site site(support);
+    StaticSite site(support);
     site.write("a.css", "body{}");
     set_modified(site.directory / "root/a.css", 784'111'777);
     const Answer plain = site.ask("/static/a.css");
@@ -177,7 +98,7 @@ TEST_CASE("static handler: preconditions") {
 }
 
 TEST_CASE("static handler: Last-Modified is never in the future") {
-  Site site(supports().front());
+  StaticSite site(supports().front());
   site.write("a.css", "body{}");
   set_modified(site.directory / "root/a.css", site.loop.unix_seconds() + 86'400);
   const auto sent = edge::parse_http_date(site.ask("/static/a.css").last_modified);
@@ -187,7 +108,7 @@ TEST_CASE("static handler: Last-Modified is never in the future") {
 
 TEST_CASE("static handler: folders") {
   for (const OpenSupport& support : supports()) {
-    Site site(support);
+    StaticSite site(support);
     site.files.index = {"index.html", "start.txt"};
     site.write("docs/index.html", "docs");
     site.write("text/start.txt", "text");
@@ -209,7 +130,7 @@ TEST_CASE("static handler: folders") {
 }
 
 TEST_CASE("static handler: a redirect to a folder goes nowhere else") {
-  Site site(supports().front(), "/");
+  StaticSite site(supports().front(), "/");
   for (const char* name : {"\\evil.example", "a b\r\nX-Y: z", "100%", "\xc3\xa4;:@"}) {
     std::filesystem::create_directory(site.directory / "root" / name);
   }
@@ -227,7 +148,7 @@ TEST_CASE("static handler: a redirect to a folder goes nowhere else") {
 
 TEST_CASE("static handler: a mount and a prefix without a slash redirect to their folder") {
   for (const RoutePath::Kind kind : {RoutePath::Kind::prefix, RoutePath::Kind::mount}) {
-    Site site(supports().back(), "/docs");
+    StaticSite site(supports().back(), "/docs");
     site.route.kind = kind;
     site.write("index.html", "docs");
     CHECK(site.ask("/docs").location == "/docs/");
@@ -237,76 +158,15 @@ TEST_CASE("static handler: a mount and a prefix without a slash redirect to thei
 }
 
 TEST_CASE("static handler: the prefix stays when it is not to be stripped") {
-  Site site(supports().back());
+  StaticSite site(supports().back());
   site.files.strip_prefix = false;
   site.write("static/a.css", "kept");
   site.write("a.css", "stripped");
   CHECK(site.ask("/static/a.css").content == "kept");
 }
 
-TEST_CASE("static handler: hidden files") {
-  Site site(supports().back());
-  site.write(".env", "secret");
-  site.write(".git/config", "secret");
-  CHECK(site.status("/static/.env") == 404);
-  CHECK(site.status("/static/.git/config") == 404);
-  CHECK(site.status("/static/%2egit/config") == 404);
-
-  Site open(supports().back());
-  open.files.hidden_files = true;
-  open.write(".env", "shown");
-  CHECK(open.ask("/static/.env").content == "shown");
-}
-
-TEST_CASE("static handler: what is outside, special or too long is not found") {
-  for (const OpenSupport& support : supports()) {
-    Site site(support);
-    site.directory.write("secret", "secret");
-    std::filesystem::create_symlink("../secret", site.directory / "root/out");
-    std::filesystem::create_symlink("/", site.directory / "root/all");
-    std::filesystem::create_symlink("loop", site.directory / "root/loop");
-    REQUIRE(mkfifo((site.directory / "root/fifo").c_str(), 0600) == 0);
-    CHECK(site.status("/static/out") == 404);
-    CHECK(site.status("/static/all/etc/hostname") == 404);
-    CHECK(site.status("/static/loop") == 404);
-    CHECK(site.status("/static/fifo") == 404);
-    CHECK(site.status("/static/nothing") == 404);
-    CHECK(site.status("/static/" + std::string(300, 'a')) == 404);
-    CHECK(site.status("/static/" + std::string(6'000, 'a')) == 404);
-  }
-}
-
-TEST_CASE("static handler: a path that was not normalised does not lead out either") {
-  for (const OpenSupport& support : supports()) {
-    Site site(support);
-    site.files.hidden_files = true;
-    site.directory.write("secret", "secret");
-    site.write("a/b", "b");
-    FakeRequest dots(site.loop);
-    for (const std::string_view path :
-         {"/static/../secret", "/static/a/../../secret", "/static/..", "/static//etc/hostname"}) {
-      CAPTURE(path);
-      dots.request.path = path;
-      CHECK(answer_of(edge::test::run(site.loop, site.handler().handle(dots.request))).status == 404);
-    }
-  }
-}
-
-TEST_CASE("static handler: links inside are followed with openat2") {
-  if (edge::probe_open_support().blocking != OpenStep::complete) return;
-  Site site(edge::probe_open_support());
-  site.write("v1/a.css", "one");
-  std::filesystem::create_symlink("v1", site.directory / "root/current");
-  CHECK(site.ask("/static/current/a.css").content == "one");
-
-  Site without(OpenSupport{});
-  without.write("v1/a.css", "one");
-  std::filesystem::create_symlink("v1", without.directory / "root/current");
-  CHECK(without.status("/static/current/a.css") == 404);
-}
-
 TEST_CASE("static handler: other methods") {
-  Site site(supports().back());
+  StaticSite site(supports().back());
   site.write("a.css", "body{}");
   const Answer options = site.ask("/static/a.css", {}, "OPTIONS");
   CHECK(options.status == 204);
@@ -318,71 +178,4 @@ TEST_CASE("static handler: other methods") {
     CHECK(refused.allow == "GET, HEAD, OPTIONS");
     CHECK_FALSE(refused.file);
   }
-}
-
-TEST_CASE("static handler: a file that may not be read is forbidden") {
-  const bool root = geteuid() == 0;
-  for (const OpenSupport& support : supports()) {
-    Site site(support);
-    site.write("open.css", "open");
-    site.write("closed.css", "closed");
-    site.handler();
-    chmod(site.directory.path().c_str(), 0755);
-    chmod((site.directory / "root/closed.css").c_str(), 0);
-    if (root) REQUIRE(seteuid(65'534) == 0);
-    const int closed = site.status("/static/closed.css");
-    const int readable = site.status("/static/open.css");
-    if (root) REQUIRE(seteuid(0) == 0);
-    CHECK(closed == 403);
-    CHECK(readable == 200);
-  }
-}
-
-TEST_CASE("static handler: out of descriptors is 503, and passes") {
-  for (const OpenSupport& support : supports()) {
-    Site site(support);
-    site.recheck_every(Milliseconds(1'000'000));
-    site.write("a.css", "body{}");
-    CHECK(site.status("/static/a.css") == 200);
-    rlimit before{};
-    REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
-    FakeRequest fake(site.loop, "GET", "/static/a.css");
-    const UniqueFd next(open("/dev/null", O_RDONLY | O_CLOEXEC));
-    const rlimit few{static_cast<rlim_t>(next.get()), before.rlim_max};
-    REQUIRE(setrlimit(RLIMIT_NOFILE, &few) == 0);
-    const Answer answer = answer_of(edge::test::run(site.loop, site.handler().handle(fake.request)));
-    REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
-    CHECK(answer.status == 503);
-    CHECK(site.status("/static/a.css") == 200);
-  }
-}
-
-TEST_CASE("static handler: a release that is switched is followed, also while requests run") {
-  for (const OpenSupport& support : supports()) {
-    Site site(support);
-    std::filesystem::remove(site.directory / "root");
-    site.directory.write("one/a.css", "one");
-    site.directory.write("two/a.css", "two");
-    std::filesystem::create_symlink("one", site.directory / "root");
-    CHECK(site.ask("/static/a.css").content == "one");
-
-    FakeRequest begun(site.loop, "GET", "/static/a.css");
-    Task<Response> task = site.handler().handle(begun.request);
-    std::filesystem::create_symlink("two", site.directory / "next");
-    std::filesystem::rename(site.directory / "next", site.directory / "root");
-    CHECK(site.ask("/static/a.css").content == "two");
-    CHECK(answer_of(edge::test::run(site.loop, std::move(task))).status == 200);
-
-    std::filesystem::remove(site.directory / "root");
-    CHECK(site.ask("/static/a.css").content == "two");
-  }
-}
-
-TEST_CASE("static handler: a missing directory is an error at load") {
-  const TemporaryDirectory directory;
-  edge::config::StaticFiles files;
-  files.directory = (directory / "missing").string();
-  const auto handler = StaticHandler::open(files, RoutePath{});
-  REQUIRE_FALSE(handler);
-  CHECK(handler.error().context.find(files.directory) != std::string::npos);
 }

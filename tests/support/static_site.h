@@ -1,0 +1,94 @@
+// StaticSite: a static handler over a private folder, and what a client would see of its answers. Header only.
+#pragma once
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "static/static_handler.h"
+#include "support/fake_request.h"
+#include "support/temporary_directory.h"
+
+namespace edge::test {
+
+/// Cached opens first, opens on the pool only, and a kernel without openat2.
+inline std::vector<OpenSupport> supports() {
+  const OpenSupport here = probe_open_support();
+  std::vector<OpenSupport> all{{false, OpenStep::by_segment}};
+  if (here.blocking == OpenStep::complete) all.push_back({false, OpenStep::complete});
+  if (here.cached) all.push_back(here);
+  return all;
+}
+
+/// What the client would see, copied out of the request's memory.
+struct Answer {
+  int status = 0;
+  std::string type, etag, last_modified, location, allow;
+  std::size_t headers = 0;
+  bool file = false;
+  std::string content;
+};
+
+inline std::string content_of(const FileRange& range) {
+  std::string content(range.length, '\0');
+  const ssize_t got = pread(range.fd.get(), content.data(), content.size(), static_cast<off_t>(range.offset));
+  CHECK(got == static_cast<ssize_t>(content.size()));
+  return content;
+}
+
+inline Answer answer_of(const Response& response) {
+  const auto value = [&](HeaderName name) { return std::string(response.headers.get(name)); };
+  Answer answer{response.status,
+                value(HeaderName::content_type),
+                value(HeaderName::etag),
+                value(HeaderName::last_modified),
+                value(HeaderName::location),
+                value(HeaderName::allow),
+                response.headers.size(),
+                std::holds_alternative<FileRange>(response.body),
+                {}};
+  if (const auto* range = std::get_if<FileRange>(&response.body)) answer.content = content_of(*range);
+  return answer;
+}
+
+class StaticSite {
+ public:
+  explicit StaticSite(OpenSupport support, std::string prefix = "/static/") : machine_{.support = support} {
+    route.path = std::move(prefix);
+    files.directory = (directory / "root").string();
+    std::filesystem::create_directory(files.directory);
+    machine_.recheck = Milliseconds(0);
+  }
+  void recheck_every(Milliseconds interval) { machine_.recheck = interval; }
+
+  StaticHandler& handler() {
+    if (!handler_) handler_ = StaticHandler::open(files, route, machine_).value();
+    return *handler_;
+  }
+  Answer ask(std::string_view target, FakeRequest::Headers headers = {}, std::string_view method = "GET") {
+    FakeRequest fake(loop, method, target, headers);
+    return answer_of(run(loop, handler().handle(fake.request)));
+  }
+  int status(std::string_view target) { return ask(target).status; }
+  void write(std::string_view name, std::string_view content) const {
+    directory.write("root/" + std::string(name), content);
+  }
+
+  TemporaryDirectory directory;
+  Loop loop;
+  config::StaticFiles files;
+  RoutePath route;
+
+ private:
+  StaticHandler::Machine machine_;
+  std::unique_ptr<StaticHandler> handler_;
+};
+
+}  // namespace edge::test
