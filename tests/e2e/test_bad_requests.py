@@ -98,7 +98,6 @@ MALFORMED = {
     "a fragment": get(b"/a#b"),
     "a space in the target": get(b"/a b"),
     "two spaces": b"GET  / HTTP/1.1\r\nHost: a\r\n\r\n",
-    "no version": b"GET /\r\n\r\n",
     "a version that is no number": b"GET / HTTP/x.y\r\nHost: a\r\n\r\n",
     "a lower-case protocol": b"GET / http/1.1\r\nHost: a\r\n\r\n",
     "a method that is no token": b"G@T / HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -134,6 +133,7 @@ OTHERWISE_REFUSED = {
     "a method that nobody knows": (get(method=b"BREW"), {501}),
     "a method in lower case": (get(method=b"get"), {400, 501}),
     "CONNECT": (get(b"a:80", method=b"CONNECT"), {400, 405, 501}),
+    "HTTP/0.9": (b"GET /\r\n\r\n", {400, 505}),
     "HTTP/2.0": (get(version=b"HTTP/2.0"), {505}),
     "HTTP/3.7": (get(version=b"HTTP/3.7"), {505}),
     "the preface of HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {400, 501, 505}),
@@ -149,7 +149,7 @@ OTHERWISE_REFUSED = {
     "a chunk over the limit": (chunked(b"2801\r\n" + b"a" * 10241), {413}),
     "chunks over the limit": (chunked(b"1000\r\n" + b"a" * 4096 + b"\r\n1000\r\n" + b"a" * 4096
                                       + b"\r\n1000\r\n" + b"a" * 4096), {413}),
-    "a chunk size of all that there is": (chunked(b"7fffffffffffffff\r\nhello"), {400, 413}),
+    "a chunk size of all that there is": (chunked(b"7fffffffffffffff\r\nhello"), {400, 408, 413}),
 }
 CASES = {name: (request, {400}) for name, request in MALFORMED.items()} | OTHERWISE_REFUSED
 

@@ -198,7 +198,6 @@ def test_a_log_that_cannot_be_opened_is_one_clear_error(serve):
 def test_the_level_holds(serve, level, shown):
     edge = serve(f"    log: {{level: {level}, access: off}}\n" + site("off").partition("off\n")[2], {"app.py": APP},
                  ready=False)
-    edge.signal(signal.SIGTERM) if not shown else edge.wait_ready()
-    edge.signal(signal.SIGTERM)
-    edge.wait()
+    wait_until(edge.family, "the app is started, and with it the edge")
+    edge.stop()
     assert (" info " in edge.log.text()) == shown
