@@ -64,8 +64,12 @@ class Positions {
     const char quote = here.front();
     if (quote != '"' && quote != '\'') return true;
     std::size_t at = 1;
-    while (at < here.size() && here[at] != quote) at += quote == '"' && here[at] == '\\' ? 2 : 1;
-    return at < here.size();
+    while (at < here.size()) {
+      const bool escapes = quote == '"' ? here[at] == '\\' : here.substr(at).starts_with("''");
+      if (!escapes && here[at] == quote) return true;
+      at += escapes ? 2 : 1;
+    }
+    return false;
   }
 
   bool indented_with_tab(const YAML::Mark& mark) const {

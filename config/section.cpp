@@ -56,9 +56,12 @@ Section::Section(Loading& loading, std::string_view schema, std::string path, Pl
     : loading_(loading), schema_(section_schema(schema)), path_(std::move(path)), place_(std::move(place)) {
   if (!node || node->kind == Node::Kind::null) return;
   is_map_ = node->kind == Node::Kind::map;
-  if (!is_map_) return report_no_map(*node);
-  map_ = node;
-  check_keys();
+  if (is_map_) {
+    map_ = node;
+    check_keys();
+  } else {
+    report_no_map(*node);
+  }
 }
 
 void Section::report_no_map(const Node& node) const {
