@@ -75,11 +75,21 @@ bool AppQueue::withdraw(Ticket& ticket) {
   return true;
 }
 
-bool AppQueue::lose(Ticket& ticket) {
+bool AppQueue::is_held(const Ticket& ticket) {
   const std::lock_guard lock(mutex_);
-  if (ticket.state_ != Ticket::State::held) return false;
-  leave(ticket);
-  report_idle();
+  return ticket.state_ == Ticket::State::held;
+}
+
+bool AppQueue::lose(Ticket& ticket) {
+  const int loop = ticket.loop_;
+  {
+    const std::lock_guard lock(mutex_);
+    if (ticket.state_ != Ticket::State::held) return false;
+    leave(ticket);
+    grant_waiting(loop);
+    report_idle();
+  }
+  deliver(loop);
   return true;
 }
 

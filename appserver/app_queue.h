@@ -43,7 +43,9 @@ class AppQueue {
   void finish(Ticket& ticket);
   /// Takes a ticket out that no slot holds. False, and nothing is changed, when a slot holds it.
   bool withdraw(Ticket& ticket);
-  /// The worker of the slot that held the ticket is lost. False, and nothing is changed, when no slot holds it.
+  /// A slot holds the ticket: it was sent and not taken back.
+  bool is_held(const Ticket& ticket);
+  /// Takes a ticket out that a slot holds, without an answer. False, and nothing is changed, when no slot holds it.
   bool lose(Ticket& ticket);
   /// The slot's mailbox was full: the ticket waits in front. False when the slot held nothing else, so that waiting
   /// is of no use; the ticket is out then.

@@ -23,10 +23,10 @@ namespace edge::wire {
 /// Before each request in the mailbox. Then follow: the uwsgi packet (header and variables), then `body_size` bytes
 /// of body, unless body_in_file, when the body is the whole content of the one descriptor sent with the message.
 struct RequestHeader {
-  std::uint64_t sequence = 0;     // names the request; never 0; repeated in the answer
-  std::uint32_t loop = 0;         // index of the answers channel to use
-  std::uint32_t flags = 0;        // RequestFlag
-  std::uint64_t body_size = 0;    // bytes
+  std::uint64_t sequence = 0;   // names the request; never 0; repeated in the answer
+  std::uint32_t loop = 0;       // index of the answers channel to use
+  std::uint32_t flags = 0;      // RequestFlag
+  std::uint64_t body_size = 0;  // bytes
 };
 enum RequestFlag : std::uint32_t {
   kBodyInFile = 1,  // an open file, at offset 0
@@ -53,8 +53,8 @@ struct FrameHeader {
 enum FrameFlag : std::uint16_t {
   kHead = 1,
   kLast = 2,
-  kFailed = 4,      // with kLast: the app failed. Without a head before it, the edge answers 500 itself (the traceback
-                    // was sent as a log line); after one, the client's connection is torn.
+  kFailed = 4,  // with kLast: the app failed. Without a head before it, the edge answers 500 itself (the traceback
+                // was sent as a log line); after one, the client's connection is torn.
 };
 /// A head is a block of uwsgi variables: the reason phrase under an empty name first, then the header fields in order.
 inline constexpr std::size_t kMaxAnswerHead = 64 * 1024;
@@ -78,14 +78,14 @@ enum class ControlKind : std::uint32_t {
   kFork = 2,          // descriptor: the memfd of SharedSlot[threads]. Fork `worker` with the threads sent before
   kStop = 3,          // fork no more; end when the last worker has ended
   // zygote -> edge
-  kImported = 16,     // ready to fork; text: warnings, a line each
-  kImportFailed = 17, // text: the traceback or the list of candidates; the zygote ends
-  kForked = 18,       // `worker`, `pid`
-  kExited = 19,       // `worker`, `pid`, `value`: the wait status
+  kImported = 16,      // ready to fork; text: warnings, a line each
+  kImportFailed = 17,  // text: the traceback or the list of candidates; the zygote ends
+  kForked = 18,        // `worker`, `pid`
+  kExited = 19,        // `worker`, `pid`, `value`: the wait status
   // worker -> edge
-  kReady = 32,        // `worker`, `pid`: every thread reads its mailbox
-  kLog = 33,          // `pid`; text: request id, a NUL, then what the app wrote to wsgi.errors; whole lines or a part
-  kWorkerFailed = 34, // `worker`, `pid`; text: the import failed in the worker (preload: false)
+  kReady = 32,         // `worker`, `pid`: every thread reads its mailbox
+  kLog = 33,           // `pid`; text: request id, a NUL, then what the app wrote to wsgi.errors; whole lines or a part
+  kWorkerFailed = 34,  // `worker`, `pid`; text: the import failed in the worker (preload: false)
 };
 struct ControlHeader {
   ControlKind kind = ControlKind::kStop;
@@ -93,7 +93,7 @@ struct ControlHeader {
   std::uint32_t thread = 0;
   std::int32_t pid = 0;
   std::int32_t value = 0;
-  std::uint32_t size = 0;    // bytes of text after this header
+  std::uint32_t size = 0;  // bytes of text after this header
 };
 inline constexpr std::size_t kMaxControl = 32 * 1024;
 

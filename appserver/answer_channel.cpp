@@ -1,0 +1,126 @@
+// Reading a worker's answers, and what happens when it breaks off.
+#include "appserver/answer_channel.h"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "appserver/app_lane.h"
+#include "core/log.h"
+
+namespace edge {
+
+namespace {
+
+constexpr int kMostReadsOfTheDead = 64;  // more than any socket buffer holds: a stranger has the other end
+
+}  // namespace
+
+AnswerChannel::AnswerChannel(AppLane& lane, std::shared_ptr<WorkerProcess> worker, Slot& slot)
+    : lane_(lane), worker_(std::move(worker)), slot_(slot) {}
+
+bool AnswerChannel::open(UniqueFd answers) {
+  return watch(lane_.loop(), answers.release()) == 0;
+}
+
+void AnswerChannel::on_readable() {
+  if (read_once() == Read::ended) {
+    break_off(fmt::format("worker {} (pid {}) died", worker_->number(), worker_->pid()));
+  }
+  lane_.run_woken();
+}
+
+AnswerChannel::Read AnswerChannel::read_once() {
+  BlockRef block = lane_.blocks().current();
+  char* const to = block.free();
+  const ssize_t size = recv(fd(), to, block.room(), 0);
+  if (size < 0 && (errno == EAGAIN || errno == EINTR)) return Read::nothing;
+  if (size <= 0) return Read::ended;
+  block.commit(static_cast<std::size_t>(size));
+  if (parse({to, static_cast<std::size_t>(size)}, block)) return Read::some;
+  log::error("[{}] worker {} (pid {}) sent {}; it is killed", lane_.app().name, worker_->number(), worker_->pid(),
+             frames_.why().empty() ? "an answer to a request that it does not have" : frames_.why());
+  kill_worker();
+  break_off(fmt::format("worker {} (pid {}) broke the protocol", worker_->number(), worker_->pid()));
+  return Read::nothing;
+}
+
+bool AnswerChannel::parse(std::string_view input, const BlockRef& block) {
+  AnswerFrames::Piece piece;
+  while (true) {
+    switch (frames_.next(input, piece)) {
+      case AnswerFrames::Step::more:
+        return true;
+      case AnswerFrames::Step::broken:
+        return false;
+      case AnswerFrames::Step::piece:
+        if (!deliver(piece, block)) return false;
+    }
+  }
+}
+
+bool AnswerChannel::deliver(const AnswerFrames::Piece& piece, const BlockRef& block) {
+  AppCall* call = calls_.front();
+  while (call && call->sequence() != piece.sequence) call = calls_.after(*call);
+  if (!call) return false;
+  call->take(piece, block);
+  if (piece.last) {
+    call->leave_channel();
+    lane_.queue().finish(*call);
+    if (call->abandoned()) call->retire();
+  } else if (call->unwanted()) {
+    slot_.cancel(piece.sequence);  // another call may have overwritten it
+  } else if (call->is_full()) {
+    want_read(false);
+    call->disarm();  // it is the client now who takes its time
+  }
+  return true;
+}
+
+void AnswerChannel::worker_gone() {
+  for (int i = 0; i < kMostReadsOfTheDead && !closing(); ++i) {
+    if (read_once() != Read::some) break;
+  }
+  break_off(fmt::format("worker {} (pid {}) died", worker_->number(), worker_->pid()));
+  lane_.run_woken();
+}
+
+void AnswerChannel::shut(std::string_view why) {
+  break_off(why);
+  lane_.run_woken();
+}
+
+void AnswerChannel::break_off(std::string_view why) {
+  if (closing()) return;
+  lane_.queue().close(slot_, lane_.loop().index());  // what was not begun goes to other workers
+  while (AppCall* const call = calls_.front()) {
+    call->leave_channel();
+    if (lane_.queue().lose(*call)) {
+      if (call->abandoned()) {
+        call->retire();
+      } else {
+        call->lose(why);
+      }
+    } else if (!call->abandoned()) {
+      call->wait_in_queue();
+    } else {
+      lane_.queue().withdraw(*call);
+      call->retire();
+    }
+  }
+  slot_.channels[static_cast<std::size_t>(lane_.loop().index())] = nullptr;
+  if (!worker_->leaving()) worker_->kill();
+  close();
+}
+
+void AnswerChannel::kill_worker() {
+  for (const auto& slot : worker_->slots()) lane_.queue().close(*slot, lane_.loop().index());
+  worker_->kill();
+}
+
+void AnswerChannel::on_closed() {
+  lane_.channel_closed(*this);
+}
+
+}  // namespace edge

@@ -1,0 +1,65 @@
+// AnswerChannel: the answers of one worker thread to one loop, and the requests of that loop that the thread holds.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "appserver/answer_frames.h"
+#include "appserver/app_call.h"
+#include "appserver/worker_process.h"
+#include "core/net/socket.h"
+#include "core/unique_fd.h"
+
+namespace edge {
+
+/// An answer is read as fast as the worker makes it while no more than this many bytes of it wait for the client.
+inline constexpr std::size_t kAnswerBuffer = 1 << 20;
+
+/// Owned by its AppLane, on whose loop everything here happens. Holds no buffer between two turns.
+class AnswerChannel final : public Socket {
+ public:
+  AnswerChannel(AppLane& lane, std::shared_ptr<WorkerProcess> worker, Slot& slot);
+
+  /// Begins to read. False when the loop cannot watch the descriptor; on_closed() is not called then.
+  bool open(UniqueFd answers);
+
+  /// The call was sent: its answer will come here.
+  void expect(AppCall& call) { calls_.push_back(call); }
+  /// It will not: the request was taken back.
+  void forget(AppCall& call) { calls_.remove(call); }
+  bool expects_any() const { return !calls_.empty(); }
+
+  /// Reads again, after the client has taken what was too much.
+  void resume_reading() { want_read(true); }
+  bool is_reading() const { return wants_read(); }
+  /// The worker has ended: reads what it left, fails the rest, closes.
+  void worker_gone();
+  /// Fails what is expected, closes.
+  void shut(std::string_view why);
+
+  Slot& slot() const { return slot_; }
+  const WorkerProcess& worker() const { return *worker_; }
+  /// Sends SIGKILL to the worker, of whose slots nothing more is granted.
+  void kill_worker();
+
+ private:
+  friend class AppLane;
+  enum class Read : std::uint8_t { some, nothing, ended };
+
+  void on_readable() override;
+  void on_writable() override {}
+  void on_closed() override;
+  Read read_once();
+  bool parse(std::string_view input, const BlockRef& block);
+  bool deliver(const AnswerFrames::Piece& piece, const BlockRef& block);
+  void break_off(std::string_view why);
+
+  AppLane& lane_;
+  std::shared_ptr<WorkerProcess> worker_;
+  Slot& slot_;
+  AnswerFrames frames_;
+  IntrusiveList<AppCall, &AppCall::in_channel_> calls_;
+  ListLink<AnswerChannel> in_lane_;
+};
+
+}  // namespace edge

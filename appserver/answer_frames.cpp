@@ -1,0 +1,79 @@
+// The frame reader's few states: a header, then its payload's head, then its payload's body.
+#include "appserver/answer_frames.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace edge {
+
+namespace {
+
+std::string_view take(std::string_view& input, std::size_t& left) {
+  const std::string_view taken = input.substr(0, std::min(input.size(), left));
+  input.remove_prefix(taken.size());
+  left -= taken.size();
+  return taken;
+}
+
+}  // namespace
+
+bool AnswerFrames::read_header(std::string_view& input) {
+  const std::size_t size = std::min(input.size(), header_bytes_.size() - header_size_);
+  std::memcpy(header_bytes_.data() + header_size_, input.data(), size);
+  input.remove_prefix(size);
+  header_size_ += size;
+  return header_size_ == header_bytes_.size();
+}
+
+AnswerFrames::Step AnswerFrames::check_header() {
+  std::memcpy(&header_, header_bytes_.data(), sizeof header_);
+  constexpr std::uint16_t kKnown = wire::kHead | wire::kLast | wire::kFailed;
+  const bool head = (header_.flags & wire::kHead) != 0;
+  const bool failed = (header_.flags & wire::kFailed) != 0;
+  if (header_.sequence == 0) return broken("a frame without a sequence");
+  if ((header_.flags & ~kKnown) != 0 || header_.reserved != 0) return broken("unknown flags in a frame");
+  if (failed && (header_.flags & wire::kLast) == 0) return broken("a failed frame that is not the last");
+  if (header_.payload_size > wire::kMaxFrame) return broken("a frame that is too large");
+  if (header_.head_size > wire::kMaxAnswerHead || header_.head_size > header_.payload_size) {
+    return broken("a head that is larger than its frame or than allowed");
+  }
+  if (head != (header_.head_size > 0)) return broken("a head's size and its flag disagree");
+  if (head ? header_.status < 100 || header_.status > 999 : header_.status != 0) return broken("a wrong status");
+  if (answering_ == 0) {
+    if (!head && !failed) return broken("an answer that begins without a head");
+    if (!head && header_.payload_size > 0) return broken("a body without a head");
+    status_ = header_.status;
+  } else {
+    if (header_.sequence != answering_) return broken("a frame of another answer inside an answer");
+    if (head) return broken("a second head");
+  }
+  head_left_ = header_.head_size;
+  body_left_ = header_.payload_size - header_.head_size;
+  return Step::piece;
+}
+
+AnswerFrames::Step AnswerFrames::next(std::string_view& input, Piece& piece) {
+  if (header_size_ < header_bytes_.size()) {
+    if (!read_header(input)) return Step::more;
+    if (check_header() == Step::broken) return Step::broken;
+  }
+  if (input.empty() && head_left_ + body_left_ > 0) return Step::more;
+  piece = {};
+  piece.sequence = header_.sequence;
+  piece.status = status_;
+  piece.begins = answering_ == 0;
+  answering_ = header_.sequence;
+  const bool in_head = head_left_ > 0;
+  piece.head = take(input, head_left_);
+  piece.head_complete = in_head && head_left_ == 0;
+  if (head_left_ == 0) piece.body = take(input, body_left_);
+  if (head_left_ + body_left_ == 0) {
+    header_size_ = 0;
+    piece.last = (header_.flags & wire::kLast) != 0;
+    piece.failed = (header_.flags & wire::kFailed) != 0;
+    if (piece.last) answering_ = 0;
+  }
+  return Step::piece;
+}
+
+}  // namespace edge

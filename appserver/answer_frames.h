@@ -1,0 +1,57 @@
+// AnswerFrames: reads the frames of one answers channel (appserver/wire.h) from whatever pieces arrive. Bytes in,
+// views out; no socket. The bytes come from a worker, so nothing in them is believed.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "appserver/wire.h"
+
+namespace edge {
+
+class AnswerFrames {
+ public:
+  /// What one step found; the views point into the input.
+  struct Piece {
+    std::uint64_t sequence = 0;
+    int status = 0;              // of the answer; 0 when it failed without a head
+    bool begins = false;         // the first piece of this answer
+    std::string_view head;       // some bytes of the head
+    bool head_complete = false;  // with those the head is whole
+    std::string_view body;       // some bytes of the body
+    bool last = false;           // the answer is complete
+    bool failed = false;         // with last: the app failed
+  };
+  enum class Step : std::uint8_t {
+    piece,
+    more,    // the input is used up
+    broken,  // the worker does not speak the protocol; why() says how. Nothing may be read after it.
+  };
+
+  /// Consumes from the front of `input`.
+  Step next(std::string_view& input, Piece& piece);
+  std::string_view why() const { return why_; }
+  /// Bytes of an answer came that is not complete.
+  bool inside_answer() const { return answering_ != 0; }
+
+ private:
+  bool read_header(std::string_view& input);
+  Step check_header();
+  Step broken(std::string_view why) {
+    why_ = why;
+    return Step::broken;
+  }
+
+  std::array<char, sizeof(wire::FrameHeader)> header_bytes_;
+  std::size_t header_size_ = 0;  // bytes of the header that came; all of them: its payload is being read
+  wire::FrameHeader header_;
+  std::size_t head_left_ = 0;
+  std::size_t body_left_ = 0;
+  std::uint64_t answering_ = 0;  // sequence of the answer whose first frame was read, 0: none
+  int status_ = 0;
+  std::string_view why_;
+};
+
+}  // namespace edge

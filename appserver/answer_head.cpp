@@ -1,0 +1,104 @@
+// Checking what a worker sends as head: nothing in it may split or reframe the answer.
+#include "appserver/answer_head.h"
+
+#include <array>
+#include <charconv>
+#include <string>
+
+#include "core/uwsgi/packet.h"
+
+namespace edge {
+
+namespace {
+
+/// RFC 9110 5.6.2.
+constexpr std::array<bool, 256> kTokenBytes = [] {
+  std::array<bool, 256> table{};
+  for (const char c :
+       std::string_view("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")) {
+    table[static_cast<unsigned char>(c)] = true;
+  }
+  return table;
+}();
+
+bool is_token(std::string_view text) {
+  for (const char c : text) {
+    if (!kTokenBytes[static_cast<unsigned char>(c)]) return false;
+  }
+  return !text.empty();
+}
+
+/// RFC 9110 5.5: no control bytes but the tab.
+bool is_field_text(std::string_view text) {
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x20 && byte != '\t') || byte == 0x7f) return false;
+  }
+  return true;
+}
+
+bool is_for_one_connection(HeaderName name) {
+  switch (name) {
+    case HeaderName::connection:
+    case HeaderName::date:
+    case HeaderName::keep_alive:
+    case HeaderName::proxy_authenticate:
+    case HeaderName::proxy_authorization:
+    case HeaderName::proxy_connection:
+    case HeaderName::server:
+    case HeaderName::te:
+    case HeaderName::trailer:
+    case HeaderName::transfer_encoding:
+    case HeaderName::upgrade:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+std::optional<std::uint64_t> number(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || status != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::unexpected<Error> bad_head(std::string_view what) {
+  return fail(ErrorKind::bad_gateway, Side::app, "the app answered with " + std::string(what));
+}
+
+}  // namespace
+
+Result<std::optional<std::uint64_t>> read_answer_head(std::string_view block, Response& response) {
+  using Step = uwsgi::BlockReader::Step;
+  uwsgi::BlockReader reader(block);
+  uwsgi::Variable field;
+  if (reader.next(field) != Step::variable || !field.name.empty()) return bad_head("a head without a reason phrase");
+  if (!is_field_text(field.value)) return bad_head("a control byte in its reason phrase");
+  response.reason = field.value;
+  std::optional<std::uint64_t> length;
+  Step step;
+  while ((step = reader.next(field)) == Step::variable) {
+    if (!is_token(field.name)) return bad_head("a header field whose name is no token");
+    if (!is_field_text(field.value)) return bad_head("a control byte in a header field");
+    const HeaderField added{field.name, trimmed(field.value), header_name(field.name)};
+    if (is_for_one_connection(added.id)) continue;
+    if (added.id == HeaderName::content_length) {
+      const std::optional<std::uint64_t> announced = number(added.value);
+      if (!announced || (length && length != announced)) return bad_head("a wrong Content-Length");
+      if (length) continue;
+      length = announced;
+    }
+    response.headers.add(added);
+  }
+  if (step == Step::broken) return bad_head("a head that cannot be read");
+  return length;
+}
+
+}  // namespace edge

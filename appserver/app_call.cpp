@@ -1,0 +1,217 @@
+// A call's way through the queue: asking, sending, waiting, failing, leaving. Its answer is in app_call_answer.cpp.
+#include "appserver/app_call.h"
+
+#include <cassert>
+#include <cerrno>
+#include <cstring>
+
+#include "appserver/answer_channel.h"
+#include "appserver/app_lane.h"
+#include "appserver/request_spool.h"
+#include "core/http/request.h"
+#include "core/log.h"
+
+namespace edge {
+
+AppCall::AppCall(AppLane& lane) : Ticket(lane.loop().index()), lane_(lane) {}
+
+AppCall::~AppCall() {
+  assert(!channel_ && !waiter_ && !woken_);
+}
+
+void AppCall::begin(Request& request, std::string_view script_name, const RequestSpool& body) {
+  request_ = &request;
+  body_ = &body;
+  script_name_ = script_name;
+  begun_at_ = lane_.loop().now();
+  const std::string_view packet = encode();
+  if (packet.empty()) {
+    return fail({ErrorKind::headers_too_large, Side::client, false, "the request's variables exceed a uwsgi packet"});
+  }
+  const std::string& app = lane_.app().name;
+  Slot* slot = nullptr;
+  bool ahead = false;
+  switch (lane_.queue().acquire(*this, slot, ahead)) {
+    case AppQueue::Outcome::granted:
+      return send(*slot, ahead, packet);
+    case AppQueue::Outcome::waiting:
+      return wait_in_queue();
+    case AppQueue::Outcome::full:
+      return fail({ErrorKind::unavailable, Side::app, false,
+                   fmt::format("the queue of app {} is full ({} requests wait)", app, lane_.app().queue)});
+    case AppQueue::Outcome::closed:
+      return fail({ErrorKind::unavailable, Side::app, false, fmt::format("app {} is stopping", app)});
+  }
+}
+
+std::string_view AppCall::encode() {
+  return lane_.encode(*request_, script_name_, body_->length());
+}
+
+void AppCall::wait_in_queue() {
+  lane_.loop().arm(*this, lane_.app().queue_timeout);
+}
+
+void AppCall::send(Slot& slot, bool ahead, std::string_view packet) {
+  const auto loop = static_cast<std::uint32_t>(lane_.loop().index());
+  wire::RequestHeader header;
+  header.sequence = sequence();
+  header.loop = loop;
+  header.body_size = body_->length().value_or(0);
+  switch (slot.mailbox.send(header, packet, body_->bytes(), body_->file())) {
+    case Mailbox::Sent::sent:
+      channel_ = slot.channels[loop];
+      channel_->expect(*this);
+      request_->upstream.queue_time = lane_.loop().now() - begun_at_;
+      watch_answer();
+      if (ahead) lane_.watch_slots();
+      return;
+    case Mailbox::Sent::full:
+      wait_in_queue();  // before put_back(), which may find another slot at once
+      if (!lane_.queue().put_back(*this)) {
+        fail({ErrorKind::internal, Side::ours, false,
+              fmt::format("a request of {} bytes does not fit into an empty mailbox",
+                          packet.size() + header.body_size)});
+      }
+      return;
+    case Mailbox::Sent::failed:
+      const int reason = errno;
+      lane_.queue().lose(*this);
+      fail({ErrorKind::internal, Side::ours, false,
+            fmt::format("cannot send to a worker of app {}: {}", lane_.app().name, std::strerror(reason))});
+  }
+}
+
+void AppCall::on_granted(Slot& slot, bool ahead) {
+  leave_channel();  // it was taken back from there
+  if (abandoned()) {
+    lane_.queue().lose(*this);
+    return retire();
+  }
+  send(slot, ahead, encode());
+  lane_.run_woken();
+}
+
+void AppCall::on_refused() {
+  leave_channel();
+  if (abandoned()) return retire();
+  fail({ErrorKind::unavailable, Side::app, false, fmt::format("app {} is stopping", lane_.app().name)});
+  lane_.run_woken();
+}
+
+void AppCall::on_deadline() {
+  if (channel_) {
+    // Not begun by its worker yet? Then another one shall have it.
+    lane_.queue().take_back(channel_->slot(), lane_.loop().index());
+    if (armed()) return;  // it has another one already
+    if (lane_.queue().is_held(*this)) {
+      expire();
+    } else {
+      leave_channel();
+      if (!abandoned()) return wait_in_queue();
+      lane_.queue().withdraw(*this);
+      return retire();
+    }
+  } else {
+    lane_.queue().withdraw(*this);
+    fail({ErrorKind::unavailable, Side::app, false,
+          fmt::format("no worker of app {} was free within queue_timeout ({} ms)", lane_.app().name,
+                      lane_.app().queue_timeout.count())});
+  }
+  lane_.run_woken();
+}
+
+void AppCall::expire() {
+  const WorkerProcess& worker = channel_->worker();
+  log::error("[{}] worker {} (pid {}): {} ran longer than request_timeout ({} ms); the worker is killed",
+             lane_.app().name, worker.number(), worker.pid(), description(), lane_.app().request_timeout.count());
+  fail({ErrorKind::timed_out, Side::app, false,
+        fmt::format("app {} did not answer within request_timeout", lane_.app().name)});
+  channel_->kill_worker();
+}
+
+void AppCall::cancel() {
+  error_ = {ErrorKind::closed, Side::client, false, "the client has gone"};
+  if (woken_) lane_.forget_woken(*this);
+  woken_ = false;
+  std::exchange(waiter_, {}).resume();
+}
+
+void AppCall::fail(Error error) {
+  disarm();
+  if (!error_) error_ = std::move(error);
+  wake_if_ready();
+}
+
+void AppCall::lose(std::string_view how) {
+  log::error("[{}] {} while it answered {}", lane_.app().name, how, description());
+  const bool repeatable = status_ == 0 && request_ && is_safe(request_->method);
+  fail({ErrorKind::bad_gateway, Side::app, repeatable, std::string(how)});
+}
+
+void AppCall::wake_if_ready() {
+  if (!waiter_ || woken_ || !awaited_is_here()) return;
+  woken_ = true;
+  lane_.wake(*this);
+}
+
+void AppCall::resume() {
+  woken_ = false;
+  request_->cancellation.leave();
+  std::exchange(waiter_, {}).resume();
+}
+
+void AppCall::leave_channel() {
+  if (channel_) std::exchange(channel_, nullptr)->forget(*this);
+}
+
+void AppCall::let_go() {
+  if (woken_) lane_.forget_woken(*this);
+  woken_ = false;
+  request_ = nullptr;
+  slices_.clear();
+  sending_ = {};
+  if (over_ || lane_.queue().withdraw(*this)) return retire();
+  if (wanted_) channel_->slot().cancel(sequence());
+  channel_->resume_reading();
+  watch_answer();
+}
+
+void AppCall::retire() {
+  leave_channel();
+  lane_.recycle(*this);
+}
+
+std::string AppCall::description() const {
+  if (!request_) return "a request whose client has gone";
+  return fmt::format("request {} ({} {})", request_->id(), request_->method_name, request_->target);
+}
+
+bool AppCall::Wait::await_ready() const {
+  if (call_.awaited_is_here()) return true;
+  if (!call_.request_->cancellation.requested()) return false;
+  call_.error_ = {ErrorKind::closed, Side::client, false, "the client has gone"};
+  return true;
+}
+
+void AppCall::Wait::await_suspend(std::coroutine_handle<> waiter) const {
+  call_.waiter_ = waiter;
+  call_.request_->cancellation.enter(call_);
+}
+
+Result<void> AppCall::Wait::await_resume() const {
+  if (call_.error_ && !(call_.has_chunk() && !call_.wants_head_)) return std::unexpected(*call_.error_);
+  return {};
+}
+
+AppCall::Wait AppCall::head() {
+  wants_head_ = true;
+  return Wait(*this);
+}
+
+AppCall::Wait AppCall::more() {
+  wants_head_ = false;
+  return Wait(*this);
+}
+
+}  // namespace edge

@@ -1,0 +1,150 @@
+// AppCall: one request on its way through a worker: it waits for a slot, is sent, and is answered. It outlives the
+// request when the client leaves while a worker is at it, until the worker has ended the answer.
+#pragma once
+
+#include <coroutine>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "appserver/answer_frames.h"
+#include "appserver/read_blocks.h"
+#include "appserver/ticket.h"
+#include "core/cancellation.h"
+#include "core/net/deadline.h"
+#include "core/result.h"
+
+namespace edge {
+
+class AnswerChannel;
+class AppLane;
+class RequestSpool;
+struct Request;
+
+/// Made and recycled by an AppLane, on whose loop everything here happens.
+class AppCall final : public Ticket, private Deadline, private Cancellation::Waiter {
+ public:
+  /// How a CallRef ends.
+  struct LetGo {
+    void operator()(AppCall* call) const { call->let_go(); }
+  };
+
+  explicit AppCall(AppLane& lane);
+  ~AppCall();
+
+  // ---- what a handler does with it ------------------------------------------------------------------------------
+
+  /// Asks for a slot and sends. All three must outlive the call's CallRef. Once.
+  void begin(Request& request, std::string_view script_name, const RequestSpool& body);
+
+  /// `const Result<void> head = co_await call->head();`: waits until the answer's head is here. Errors: closed,
+  /// headers_too_large, unavailable (the queue), timed_out, bad_gateway (the worker died; retryable when the method is
+  /// safe), internal (the app failed without an answer). A request that no worker has begun is never an error: it is
+  /// sent to another worker.
+  class Wait;
+  Wait head();
+  /// Waits until there is a chunk or the answer is over. Errors as above, when the answer breaks off.
+  Wait more();
+
+  int status() const { return status_; }
+  /// The head, encoded as appserver/wire.h says; valid until the CallRef goes.
+  std::string_view head_block() const { return head_text_.empty() ? head_ : std::string_view(head_text_); }
+  /// The worker has ended the answer, or it broke off: error() says so.
+  bool over() const { return over_ || error_; }
+  const std::optional<Error>& error() const { return error_; }
+  /// Bytes of body that are here and were not taken by chunk().
+  std::size_t buffered() const { return buffered_; }
+  bool has_chunk() const { return next_slice_ < slices_.size(); }
+  /// The next bytes of the body; only when has_chunk(). Valid until the next call of chunk() or release_chunk().
+  std::string_view chunk();
+  void release_chunk();
+  /// All that was announced is here: the CallRef may go without telling the worker that nobody wants the answer.
+  void let_it_finish() { wanted_ = false; }
+
+  // ---- what an AnswerChannel tells it ---------------------------------------------------------------------------
+
+  /// A piece of the answer, in `block`.
+  void take(const AnswerFrames::Piece& piece, const BlockRef& block);
+  /// The worker is gone or cannot be understood. The ticket is out of the queue.
+  void lose(std::string_view how);
+  bool abandoned() const { return request_ == nullptr; }
+  /// More is buffered than the loop wants to hold.
+  bool is_full() const;
+  /// Says which request it is, for the log.
+  std::string description() const;
+
+ private:
+  friend class AppLane;
+  friend class AnswerChannel;
+  void on_granted(Slot& slot, bool ahead) override;
+  void on_refused() override;
+  void on_deadline() override;
+  void cancel() override;
+
+  void reset();
+  void let_go();
+  void retire();
+  void leave_channel();
+  void send(Slot& slot, bool ahead, std::string_view packet);
+  void wait_in_queue();
+  std::string_view encode();
+  void fail(Error error);
+  void expire();
+  void watch_answer();
+  void take_head(const AnswerFrames::Piece& piece, const BlockRef& block);
+  void take_body(std::string_view bytes, const BlockRef& block);
+  bool awaited_is_here() const { return over() || (wants_head_ ? head_complete_ : has_chunk()); }
+  void wake_if_ready();
+  void resume();
+
+  struct Slice {
+    BlockRef block;
+    std::string_view bytes;
+  };
+  /// The worker is to be told that nobody wants the answer.
+  bool unwanted() const { return abandoned() && wanted_; }
+
+  AppLane& lane_;
+  ListLink<AppCall> in_channel_;
+  ListLink<AppCall> in_woken_;
+  Request* request_ = nullptr;
+  const RequestSpool* body_ = nullptr;
+  std::string_view script_name_;
+  AnswerChannel* channel_ = nullptr;  // where it was sent last
+  std::coroutine_handle<> waiter_;
+  std::uint64_t begun_at_ = 0;  // Loop::now()
+  int status_ = 0;
+  bool wants_head_ = true;  // what the waiter waits for
+  bool woken_ = false;      // it is in the lane's list of those to be resumed
+  bool wanted_ = true;
+  bool head_complete_ = false;
+  bool over_ = false;
+  BlockRef head_in_;
+  std::string_view head_;
+  std::string head_text_;  // when the head came in several pieces
+  std::vector<Slice> slices_;
+  std::size_t next_slice_ = 0;
+  std::size_t buffered_ = 0;
+  Slice sending_;
+  BlockRef gathered_;  // a block of its own, for many small pieces
+  std::optional<Error> error_;
+};
+
+using CallRef = std::unique_ptr<AppCall, AppCall::LetGo>;
+
+class AppCall::Wait {
+ public:
+  bool await_ready() const;
+  void await_suspend(std::coroutine_handle<> waiter) const;
+  Result<void> await_resume() const;
+
+ private:
+  friend class AppCall;
+  explicit Wait(AppCall& call) : call_(call) {}
+  AppCall& call_;
+};
+
+}  // namespace edge

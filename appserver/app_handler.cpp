@@ -1,0 +1,87 @@
+// Request -> spool -> worker -> Response.
+#include "appserver/app_handler.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "appserver/answer_body.h"
+#include "appserver/answer_head.h"
+#include "appserver/request_spool.h"
+#include "core/log.h"
+
+namespace edge {
+
+namespace {
+
+constexpr std::size_t kCopied = 16 * 1024;     // a complete body up to this size is copied, and sent with its head
+constexpr std::string_view kRetryAfter = "1";  // seconds
+
+bool has_content(Method method, int status) {
+  return method != Method::head && status != 204 && status != 304;
+}
+
+std::string_view gather(AppCall& call, Arena& arena) {
+  const std::size_t size = call.buffered();
+  if (size == 0) return {};
+  char* const to = arena.allocate_chars(size);
+  std::size_t done = 0;
+  while (call.has_chunk()) {
+    const std::string_view chunk = call.chunk();
+    std::memcpy(to + done, chunk.data(), chunk.size());
+    done += chunk.size();
+  }
+  return {to, size};
+}
+
+}  // namespace
+
+AppHandler::AppHandler(AppLane& lane, std::string script_name) : lane_(lane), script_name_(std::move(script_name)) {}
+
+Task<Response> AppHandler::handle(Request& request) {
+  request.upstream = {.address = lane_.app().name};
+  RequestSpool spool(lane_.loop(), lane_.spool_directory());
+  const Result<void> spooled = co_await spool.read(request.body);
+  if (!spooled) co_return refuse(request, spooled.error());
+  for (bool repeated = false;; repeated = true) {
+    CallRef call = lane_.call();
+    call->begin(request, script_name_, spool);
+    const Result<void> head = co_await call->head();
+    if (head) co_return answer(request, std::move(call));
+    if (repeated || !head.error().retryable) co_return refuse(request, head.error());
+  }
+}
+
+Response AppHandler::answer(Request& request, CallRef call) {
+  request.upstream.status = call->status();
+  if (call->error()) return refuse(request, *call->error());
+  if (call->status() < 200) {
+    return refuse(request, {ErrorKind::bad_gateway, Side::app, false,
+                            fmt::format("the app answered with status {}", call->status())});
+  }
+  Response response(request.arena, call->status());
+  const auto length = read_answer_head(request.arena.copy(call->head_block()), response);
+  if (!length) return refuse(request, length.error());
+  if (!has_content(request.method, response.status)) return response;
+  if (call->over() && call->buffered() <= kCopied) {
+    std::string_view body = gather(*call, request.arena);
+    if (*length && body.size() < **length) {
+      return refuse(request, {ErrorKind::bad_gateway, Side::app, false,
+                              fmt::format("the app announced {} bytes and sent {}", **length, body.size())});
+    }
+    response.body = *length ? body.substr(0, static_cast<std::size_t>(**length)) : body;
+    return response;
+  }
+  response.body = std::make_unique<AnswerBody>(std::move(call), *length);
+  return response;
+}
+
+Response AppHandler::refuse(Request& request, const Error& error) {
+  log::write(answer_for(error).level, "[{}] request {} ({} {}): {}", lane_.app().name, request.id(),
+             request.method_name, request.target, error.context);
+  Response response = Response::of_error(request.arena, error);
+  if (error.kind == ErrorKind::unavailable) response.headers.set(HeaderName::retry_after, kRetryAfter);
+  return response;
+}
+
+}  // namespace edge

@@ -1,0 +1,28 @@
+// AppHandler: answers a request by a worker of an app.
+#pragma once
+
+#include <string>
+
+#include "appserver/app_call.h"
+#include "appserver/app_lane.h"
+#include "core/http/handler.h"
+
+namespace edge {
+
+/// One object a route and loop. The lane must outlive it, and the tasks that it returned.
+class AppHandler final : public Handler {
+ public:
+  /// `script_name` is the mount ("/shop") or empty.
+  AppHandler(AppLane& lane, std::string script_name);
+
+  Task<Response> handle(Request& request) override;
+
+ private:
+  Response answer(Request& request, CallRef call);
+  Response refuse(Request& request, const Error& error);
+
+  AppLane& lane_;
+  std::string script_name_;
+};
+
+}  // namespace edge

@@ -1,0 +1,73 @@
+// AppLane: one loop's side of one app: its answer channels, its calls, and the memory they share.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "appserver/answer_channel.h"
+#include "appserver/app_call.h"
+#include "appserver/app_queue.h"
+#include "appserver/read_blocks.h"
+#include "config/snapshot.h"
+#include "core/net/loop.h"
+
+namespace edge {
+
+/// Made on any thread, then used on its loop's only. Outlives the handlers that use it; close() comes before the end.
+class AppLane final : private Deadline {
+ public:
+  /// `app`, `queue` and `loop` must outlive the lane. `spool_directory` is for request bodies.
+  AppLane(Loop& loop, AppQueue& queue, const config::App& app, std::string spool_directory);
+  ~AppLane();
+
+  Loop& loop() { return loop_; }
+  AppQueue& queue() { return queue_; }
+  const config::App& app() const { return app_; }
+  const std::string& spool_directory() const { return spool_directory_; }
+  ReadBlocks& blocks() { return blocks_; }
+
+  /// A new call.
+  CallRef call();
+
+  /// Registers a worker: one answers channel for each of its slots, in their order. An error means that some cannot be
+  /// watched; the worker must be killed then. Its slots are to be opened only when every lane has it.
+  Result<void> add_worker(const std::shared_ptr<WorkerProcess>& worker, std::vector<UniqueFd> answers);
+  /// The process has ended; its slots are closed.
+  void worker_gone(const WorkerProcess& worker);
+  /// Fails what is under way and closes every channel; then calls `done`. Once.
+  void close(std::move_only_function<void()> done);
+
+  // ---- for AppCall and AnswerChannel ------------------------------------------------------------------------------
+
+  /// The uwsgi packet of a request; valid until the next call. Empty when its variables are larger than a packet.
+  std::string_view encode(Request& request, std::string_view script_name, std::optional<std::uint64_t> content_length);
+  /// Resumes the call's waiter at the end of the present event.
+  void wake(AppCall& call);
+  void forget_woken(AppCall& call) { woken_.remove(call); }
+  void run_woken();
+  /// A request was handed ahead: it is to be taken back if the one before it runs long.
+  void watch_slots();
+  void recycle(AppCall& call);
+  void channel_closed(AnswerChannel& channel);
+
+ private:
+  void on_deadline() override;
+
+  Loop& loop_;
+  AppQueue& queue_;
+  const config::App& app_;
+  std::string spool_directory_;
+  ReadBlocks blocks_;
+  std::unique_ptr<char[]> packet_;
+  std::vector<std::unique_ptr<AppCall>> free_calls_;
+  IntrusiveList<AppCall, &AppCall::in_woken_> woken_;
+  IntrusiveList<AnswerChannel, &AnswerChannel::in_lane_> channels_;
+  bool running_woken_ = false;
+  std::move_only_function<void()> when_closed_;
+};
+
+}  // namespace edge

@@ -1,0 +1,47 @@
+// RequestSpool: a request's body, read to its end before a worker is asked for: small ones in memory, larger ones in
+// an unlinked temporary file. So a slow client never holds Python.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/http/request_body.h"
+#include "core/net/loop.h"
+#include "core/task.h"
+#include "core/unique_fd.h"
+
+namespace edge {
+
+/// On one loop; nothing of it outlives the object.
+class RequestSpool {
+ public:
+  /// `directory` is where the temporary file would be made; it must outlive the spool.
+  RequestSpool(Loop& loop, const std::string& directory) : loop_(loop), directory_(directory) {}
+  RequestSpool(const RequestSpool&) = delete;
+  RequestSpool& operator=(const RequestSpool&) = delete;
+
+  /// Once. Errors: those of the body; no_space when the disk is full; internal when there can be no file.
+  Task<Result<void>> read(RequestBody& body);
+
+  /// Bytes in all; nothing when the request announced no body.
+  std::optional<std::uint64_t> length() const { return length_; }
+  /// The whole body, when file() is -1.
+  std::string_view bytes() const { return memory_; }
+  /// A file whose content is the body, or -1.
+  int file() const { return file_.get(); }
+
+ private:
+  Task<Result<void>> write_out();
+  int write_memory();
+
+  Loop& loop_;
+  const std::string& directory_;
+  std::string memory_;
+  UniqueFd file_;
+  std::uint64_t in_file_ = 0;
+  std::optional<std::uint64_t> length_;
+};
+
+}  // namespace edge
