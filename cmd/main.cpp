@@ -2,6 +2,8 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
 #include <climits>
 #include <cstdio>
 #include <cstdlib>
@@ -15,6 +17,7 @@
 #include "config/load.h"
 #include "core/log.h"
 #include "core/log_files.h"
+#include "core/nearest.h"
 
 namespace edge {
 namespace {
@@ -48,6 +51,18 @@ int serve_command(const std::string& file) {
   return status;
 }
 
+constexpr std::array<std::string_view, 2> kCommands = {"serve", "check"};
+
+/// False after saying that the first word is no command.
+bool known_command(int argc, char** argv) {
+  const std::string_view word = argc > 1 ? argv[1] : "-";
+  if (word.starts_with('-') || std::ranges::find(kCommands, word) != kCommands.end()) return true;
+  const std::string meant = nearest(word, kCommands);
+  std::fprintf(stderr, "edge: there is no command `%s`; %s\n", argv[1],
+               meant.empty() ? "run edge --help" : ("did you mean `" + meant + "`?").c_str());
+  return false;
+}
+
 /// The file that was named, or the one that is looked for in the working folder; empty after saying that there is none.
 std::string site_file(const std::string& named) {
   if (!named.empty()) return named;
@@ -66,6 +81,7 @@ int run(int argc, char** argv) {
   for (CLI::App* command : {serve_it, check_it}) {
     command->add_option("file", file, "the site file; else ./site.yaml or ./edge.yaml");
   }
+  if (!known_command(argc, argv)) return kExitConfiguration;
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -80,9 +96,10 @@ int run(int argc, char** argv) {
 }  // namespace edge
 
 int main(int argc, char** argv) {
-  // How edge runs itself to host an app where there is a libpython and no interpreter; not for people.
-  if (argc >= 3 && std::string_view(argv[1]) == "python-host") {
-    return edge::run_embedded_python(argv[2], argc - 2, argv + 2);
+  // edge python-host LIBPYTHON NAME ARGUMENT...: how edge runs itself to host an app where there is a libpython and no
+  // interpreter; not for people.
+  if (argc >= 4 && std::string_view(argv[1]) == "python-host") {
+    return edge::run_embedded_python(argv[2], argc - 3, argv + 3);
   }
   return edge::run(argc, argv);
 }

@@ -58,7 +58,7 @@ void raise_file_limit(const config::Process& process) {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
-  if (limit.rlim_cur < process.max_connections + 256) {
+  if (limit.rlim_cur < process.max_connections) {
     log::warn("only {} files may be open (ulimit -n), fewer than edge.max_connections ({}) may need",
               static_cast<std::uint64_t>(limit.rlim_cur), process.max_connections);
   }
