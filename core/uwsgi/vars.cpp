@@ -17,9 +17,8 @@ constexpr std::size_t kNames = static_cast<std::size_t>(HeaderName::x_sendfile) 
 /// What a byte of a header name becomes in a variable's name; 0: it may not stand in one ("_" above all).
 constexpr std::array<char, 256> kUpper = [] {
   std::array<char, 256> table{};
-  for (char c = '0'; c <= '9'; ++c) table[static_cast<std::size_t>(c)] = c;
-  for (char c = 'A'; c <= 'Z'; ++c) table[static_cast<std::size_t>(c)] = c;
-  for (char c = 'a'; c <= 'z'; ++c) table[static_cast<std::size_t>(c)] = static_cast<char>(c - ('a' - 'A'));
+  for (unsigned c = '0'; c <= '9'; ++c) table[c] = static_cast<char>(c);
+  for (unsigned c = 'A'; c <= 'Z'; ++c) table[c] = table[c | 0x20U] = static_cast<char>(c);
   table['-'] = '_';
   return table;
 }();
@@ -132,7 +131,8 @@ std::string_view variable_name(std::string_view name, std::array<char, 128>& buf
   std::memcpy(to, kPrefix.data(), kPrefix.size());
   char* at = to + kPrefix.size();
   for (const char c : name) {
-    if ((*at++ = upper(c)) == 0) return {};
+    *at = upper(c);
+    if (*at++ == 0) return {};
   }
   return {to, size};
 }
