@@ -6,10 +6,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <system_error>
 
+#include "core/log.h"
 #include "support/captured_log.h"
 #include "support/static_site.h"
 
@@ -115,6 +118,11 @@ TEST_CASE("static handler: out of descriptors is 503 with one line a second in t
     site.write("a.css", "body{}");
     CHECK(site.status("/static/a.css") == 200);
     CapturedLog log;
+    edge::log::info("begun");
+    REQUIRE(log.contains("begun"));
+    // UBSan looks at the dynamic type of what is new to it, and needs descriptors for that: the log's thread and the
+    // error category must not be new below.
+    const std::string reason = std::generic_category().message(EMFILE);
     const std::uint64_t begun = site.loop.now();
     rlimit before{};
     REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
@@ -130,9 +138,8 @@ TEST_CASE("static handler: out of descriptors is 503 with one line a second in t
     CHECK(answer.status == 503);
     CHECK(again.status == 503);
     const std::string lines = log.text();
-    if (site.loop.now() < begun + 1'000) CHECK(std::ranges::count(lines, '\n') == 1);
-    CHECK(lines.find("/static/a.css in directory " + site.files.directory + ": Too many open files") !=
-          std::string::npos);
+    if (site.loop.now() < begun + 1'000) CHECK(std::ranges::count(lines, '\n') == 2);
+    CHECK(lines.find("/static/a.css in directory " + site.files.directory + ": " + reason) != std::string::npos);
     CHECK(site.status("/static/a.css") == 200);
   }
 }
