@@ -1,10 +1,9 @@
-// What one request costs in the access log and in the packet for an app.
+// What one request costs in the access log, and the finding of its header names.
 #include <benchmark/benchmark.h>
 
 #include <string>
 
 #include "core/access_log.h"
-#include "core/uwsgi/vars.h"
 #include "support/fake_request.h"
 
 namespace {
@@ -41,18 +40,6 @@ void render_access_line(benchmark::State& state, std::string_view format_text) {
 }
 BENCHMARK_CAPTURE(render_access_line, combined, "combined");
 BENCHMARK_CAPTURE(render_access_line, json, "json");
-
-void add_variables(benchmark::State& state) {
-  Loop loop;
-  FakeRequest fake(loop, "GET", "/articles/2026/11/21?page=2", browser_headers());
-  std::string block(uwsgi::kMaxBlock, '\0');
-  for (auto _ : state) {
-    uwsgi::BlockWriter writer(block.data(), block.size());
-    uwsgi::add_vars(fake.request, "", std::nullopt, writer);
-    benchmark::DoNotOptimize(writer.size());
-  }
-}
-BENCHMARK(add_variables);
 
 void name_headers(benchmark::State& state) {
   for (auto _ : state) {
