@@ -1,8 +1,8 @@
 // Configured header fields, rendered into the answer.
 #include "core/filters/header_rules.h"
 
-#include <algorithm>
 #include <string>
+#include <string_view>
 
 #include "core/escape.h"
 
@@ -20,11 +20,6 @@ bool is_list(std::string_view name) {
     default:
       return false;
   }
-}
-
-bool is_token_byte(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
 }
 
 /// The value in memory of the request; empty when it renders to nothing.
@@ -50,22 +45,6 @@ void apply_header_rules(std::span<const HeaderRule> rules, const Request& reques
     if (value.empty()) continue;
     if (!is_list(rule.name)) response.headers.remove(rule.name);
     response.headers.add(rule.name, value);
-  }
-}
-
-bool header_rule_allowed(std::string_view name) {
-  switch (header_name(name)) {
-    case HeaderName::content_length:
-    case HeaderName::transfer_encoding:
-    case HeaderName::connection:
-    case HeaderName::keep_alive:
-    case HeaderName::trailer:
-    case HeaderName::upgrade:
-    case HeaderName::date:
-    case HeaderName::server:
-      return false;
-    default:
-      return !name.empty() && std::ranges::all_of(name, is_token_byte);
   }
 }
 

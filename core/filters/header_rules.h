@@ -2,7 +2,6 @@
 #pragma once
 
 #include <span>
-#include <string_view>
 
 #include "core/http/request.h"
 #include "core/http/response.h"
@@ -13,12 +12,9 @@ namespace edge {
 /// Applies `rules` in their order. A rule without a value removes every field of its name. One with a value replaces
 /// what the answer has under that name; fields that are lists by nature (Set-Cookie, Vary, Link, WWW-Authenticate,
 /// Via) are added to. A value that renders to nothing changes nothing. Control bytes become %HH: a value never begins
-/// another header. The names of `rules` must live as long as the answer, as those of the snapshot do.
+/// another header. That no rule names a field by which
+/// the connection frames an answer is for whoever makes the rules. Their names must live as long as the answer, as
+/// those of the snapshot do.
 void apply_header_rules(std::span<const HeaderRule> rules, const Request& request, Response& response);
-
-/// Whether configuration may have a rule for `name`: a token (RFC 9110 5.6.2), and none of the fields by which the
-/// connection frames and dates an answer (Content-Length, Transfer-Encoding, Connection, Keep-Alive, Trailer,
-/// Upgrade, Date, Server).
-bool header_rule_allowed(std::string_view name);
 
 }  // namespace edge
