@@ -12,9 +12,9 @@ namespace edge {
 /// Applies `rules` in their order. A rule without a value removes every field of its name. One with a value replaces
 /// what the answer has under that name; fields that are lists by nature (Set-Cookie, Vary, Link, WWW-Authenticate,
 /// Via) are added to. A value that renders to nothing changes nothing. Control bytes become %HH: a value never begins
-/// another header. That no rule names a field by which
-/// the connection frames an answer is for whoever makes the rules. Their names must live as long as the answer, as
-/// those of the snapshot do.
+/// another header.
+/// Whoever makes the rules sees to it that none names a field by which the connection frames an answer, and that their
+/// names live as long as the answer, as those of the snapshot do.
 void apply_header_rules(std::span<const HeaderRule> rules, const Request& request, Response& response);
 
 }  // namespace edge
