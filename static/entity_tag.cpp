@@ -22,8 +22,6 @@ std::string_view format_entity_tag(const FileFacts& facts, char* to) {
   at = put_hex(at, static_cast<std::uint64_t>(facts.modified) * 1'000'000'000 + facts.modified_ns);
   *at++ = '-';
   at = put_hex(at, facts.size);
-  *at++ = '-';
-  at = put_hex(at, facts.inode);
   *at++ = '"';
   return {to, static_cast<std::size_t>(at - to)};
 }

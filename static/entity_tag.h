@@ -1,4 +1,5 @@
-// Strong entity tags of files (RFC 9110 8.8.3): from the time of change to the nanosecond, the size and the inode.
+// Strong entity tags of files (RFC 9110 8.8.3): from the time of change to the nanosecond and the size.
+// Not from the inode: several machines that serve copies of one tree give the same tags.
 #pragma once
 
 #include <cstddef>
@@ -8,9 +9,9 @@
 
 namespace edge {
 
-inline constexpr std::size_t kMaxEntityTag = 52;  // two quotes, two dashes, three numbers of 16 digits
+inline constexpr std::size_t kMaxEntityTag = 35;  // two quotes, a dash, two numbers of 16 digits
 
-/// Writes a quoted tag, such as "\"18b5c9f3a1e2d4c0-400-1a2b3c\"", into `to` (kMaxEntityTag bytes). Returns a view of
+/// Writes a quoted tag, such as "\"18b5c9f3a1e2d4c0-400\"", into `to` (kMaxEntityTag bytes). Returns a view of
 /// it.
 std::string_view format_entity_tag(const FileFacts& facts, char* to);
 

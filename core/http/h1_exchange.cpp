@@ -45,6 +45,9 @@ Result<void> H1Exchange::accept_head() {
   body_complete_ = !parser.framing().has_body();
   const Result<Target> target = parse_target(request->target, arena_);
   if (!target) return std::unexpected(target.error());
+  if (target->path == "*" && request->method != Method::options) {
+    return fail(ErrorKind::malformed, Side::client, "the target * is for OPTIONS only");
+  }
   request->path = target->path;
   request->query = target->query;
   request->has_query = target->has_query;

@@ -167,6 +167,10 @@ Task<void> send_and_log(Request& request, const Router& router, ResponseWriter& 
 
 Task<void> serve(Request& request, const Router& router, ResponseWriter& writer) {
   request.site = router.site_for(request.host);
+  if (request.path == "*") {  // OPTIONS *: the server as a whole is asked, and it is here
+    co_await send_and_log(request, router, writer, Response(request.arena, 204));
+    co_return;
+  }
   Response response = co_await answer(request);
   if (response.status >= 400) {
     Response page = co_await with_error_page(request, router, std::move(response));

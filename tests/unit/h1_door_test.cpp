@@ -189,6 +189,10 @@ TEST_CASE("HEAD has the head of GET and no content") {
   CHECK(answer.ends_with("Content-Length: 9\r\n\r\n"));
 }
 
+TEST_CASE("OPTIONS * asks for the server as a whole") {
+  CHECK(status_of(answer_to("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n")) == 204);
+}
+
 TEST_CASE("HTTP/1.0 closes unless it asks to keep alive, and needs no Host") {
   Wire plain;
   plain.send("GET / HTTP/1.0\r\n\r\n");
@@ -249,6 +253,7 @@ TEST_CASE("what breaks the protocol is refused, and the connection closes") {
       {"GET http://other/ HTTP/1.1\r\nHost: x\r\n\r\n", 400},
       {"GET /../x HTTP/1.1\r\nHost: x\r\n\r\n", 400},
       {"GET /%00 HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+      {"GET * HTTP/1.1\r\nHost: x\r\n\r\n", 400},
       {"GET x HTTP/1.1\r\nHost: x\r\n\r\n", 400},
       {"BREW / HTTP/1.1\r\nHost: x\r\n\r\n", 501},
       {"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n", 501},

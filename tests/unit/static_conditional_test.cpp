@@ -109,12 +109,11 @@ TEST_CASE("conditional: tags rule over dates, and refusing over not modified") {
 }
 
 TEST_CASE("entity tag: hexadecimal, quoted, and another one for every change") {
-  CHECK(tag_of({0, 0, 0, 0}) == "\"0-0-0\"");
-  CHECK(tag_of({1'024, 1, 5, 0xabc}) == "\"3b9aca05-400-abc\"");
+  CHECK(tag_of({0, 0, 0}) == "\"0-0\"");
+  CHECK(tag_of({1'024, 1, 5}) == "\"3b9aca05-400\"");
   const std::uint64_t most = ~std::uint64_t{0};
-  CHECK(tag_of({most, -1, 999'999'999, most}) == "\"ffffffffffffffff-ffffffffffffffff-ffffffffffffffff\"");
-  CHECK(tag_of({most, -1, 999'999'999, most}).size() == edge::kMaxEntityTag);
-  const std::set<std::string> tags{tag_of({1, 1, 1, 1}), tag_of({2, 1, 1, 1}), tag_of({1, 2, 1, 1}),
-                                   tag_of({1, 1, 2, 1}), tag_of({1, 1, 1, 2})};
-  CHECK(tags.size() == 5);
+  CHECK(tag_of({most, -1, 999'999'999}) == "\"ffffffffffffffff-ffffffffffffffff\"");
+  CHECK(tag_of({most, -1, 999'999'999}).size() == edge::kMaxEntityTag);
+  const std::set<std::string> tags{tag_of({1, 1, 1}), tag_of({2, 1, 1}), tag_of({1, 2, 1}), tag_of({1, 1, 2})};
+  CHECK(tags.size() == 4);
 }
