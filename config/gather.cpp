@@ -67,8 +67,10 @@ class Gatherer {
     const std::string absolute = absolute_path(loading_.machine.working_directory(), file);
     if (!open(file, absolute, named_at, key)) return;
     const std::expected<std::string, std::string> content = loading_.machine.read(absolute);
-    if (!content)
-      return fail(named_at.line > 0 ? named_at : Place{file, 0, 0}, key, cannot_read(file, content.error()));
+    if (!content) {
+      const std::string subject = named_at.line > 0 ? quoted(file) + " " : std::string();
+      return fail(named_at, key, fmt::format("{}cannot be read: {}", subject, content.error()));
+    }
     const auto environment = [this](const std::string& name) { return loading_.machine.variable(name); };
     const NodePtr document = parse_document(*content, file, environment, loading_.problems);
     if (!document) {
@@ -89,10 +91,6 @@ class Gatherer {
   NodePtr top() const { return seen_any_ ? top_ : nullptr; }
 
  private:
-  static std::string cannot_read(const std::string& file, const std::string& reason) {
-    return fmt::format("{} cannot be read: {}", quoted(file), reason);
-  }
-
   void fail(const Place& place, const std::string& key, std::string message) {
     loading_.incomplete = true;
     loading_.problems.add(place, key, std::move(message));

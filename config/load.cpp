@@ -1,6 +1,7 @@
 // From a file to a snapshot: gather, read by the schema, refuse when anything is wrong.
 #include "config/load.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "config/apps.h"
@@ -11,6 +12,12 @@
 
 namespace edge::config {
 namespace {
+
+/// A misspelled section may be the one that holds what is missing.
+bool has_unknown_section(const Node& tree) {
+  return std::any_of(tree.entries.begin(), tree.entries.end(),
+                     [](const Entry& entry) { return !section_schema("").find(entry.key); });
+}
 
 void load_apps_and_sites(const Section& top, const std::string& file, Snapshot& snapshot) {
   HttpSettings http;
@@ -44,6 +51,7 @@ std::expected<std::shared_ptr<const Snapshot>, std::vector<Problem>> load(const 
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->file = absolute_path(machine.working_directory(), file);
   if (const NodePtr tree = gather_files(file, loading)) {
+    loading.incomplete = loading.incomplete || has_unknown_section(*tree);
     const Section top(loading, "", {}, tree->place, tree.get());
     snapshot->process = load_process(top.inner("edge", "edge"));
     snapshot->log = load_log(top.inner("log", "log"));

@@ -11,7 +11,7 @@ namespace edge::config {
 struct Loading {
   const Machine& machine;
   Problems& problems;
-  /// A file could not be read: what seems to be missing may stand in it, so nothing is said to be missing.
+  /// A file or a section could not be read: what seems to be missing may stand in it, so nothing is said to be missing.
   bool incomplete = false;
 
   /// `path` as the file that names it means it.
