@@ -17,7 +17,8 @@ namespace {
 unsigned cpus_in_mask() {
   constexpr int kMostCpus = 8192;
   const std::size_t size = CPU_ALLOC_SIZE(kMostCpus);
-  const std::unique_ptr<cpu_set_t, void (*)(cpu_set_t*)> mask(CPU_ALLOC(kMostCpus), [](cpu_set_t* set) { CPU_FREE(set); });
+  const std::unique_ptr<cpu_set_t, void (*)(cpu_set_t*)> mask(CPU_ALLOC(kMostCpus),
+                                                              [](cpu_set_t* set) { CPU_FREE(set); });
   if (!mask || sched_getaffinity(0, size, mask.get()) != 0) return std::max(1u, std::thread::hardware_concurrency());
   return static_cast<unsigned>(std::max(1, CPU_COUNT_S(size, mask.get())));
 }
