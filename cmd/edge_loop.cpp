@@ -123,12 +123,16 @@ void EdgeLoop::kill() {
   loop_.post([this] { door_.kill(); });
 }
 
+void EdgeLoop::flush_logs(std::move_only_function<void()> done) {
+  loop_.post([this, then = std::move(done)]() mutable {
+    for (const SharedLog& shared : access_logs_) shared.log->flush();
+    then();
+  });
+}
+
 void EdgeLoop::join() {
   if (!thread_.joinable()) return;
-  loop_.post([this] {
-    for (const SharedLog& shared : access_logs_) shared.log->flush();
-    loop_.stop();
-  });
+  flush_logs([this] { loop_.stop(); });
   thread_.join();
 }
 

@@ -43,6 +43,8 @@ class EdgeLoop {
   /// From any thread: `done` runs on this loop when every connection is closed.
   void drain(std::move_only_function<void()> done);
   void kill();
+  /// From any thread: hands the buffered access lines to their files, then runs `done` on this loop.
+  void flush_logs(std::move_only_function<void()> done);
   void join();
 
  private:

@@ -61,6 +61,7 @@ class Service {
   void app_started(const std::string& name, bool ok);
   void accept();
   void announce() const;
+  void reopen_logs();
   void stop_asked(const char* signal);
   void drain();
   void stop_apps();
@@ -165,6 +166,20 @@ void Service::announce() const {
   }
 }
 
+/// What was logged before the signal goes to the old files, from every loop.
+void Service::reopen_logs() {
+  const auto left = std::make_shared<std::size_t>(loops_.size());
+  for (const auto& loop : loops_) {
+    loop->flush_logs([this, left] {
+      main_.post([this, left] {
+        if (--*left > 0) return;
+        files_.reopen();
+        log::info("SIGUSR1: log files reopened");
+      });
+    });
+  }
+}
+
 void Service::stop_asked(const char* signal) {
   if (stop_asked_) return cut("a second signal");
   stop_asked_ = true;
@@ -217,10 +232,7 @@ int Service::run() {
   }
   const SignalWatch term(main_, SIGTERM, [this] { stop_asked("SIGTERM"); });
   const SignalWatch interrupt(main_, SIGINT, [this] { stop_asked("SIGINT"); });
-  const SignalWatch reopen(main_, SIGUSR1, [this] {
-    files_.reopen();
-    log::info("SIGUSR1: log files reopened");
-  });
+  const SignalWatch reopen(main_, SIGUSR1, [this] { reopen_logs(); });
   const SignalWatch reload(main_, SIGHUP, [] { log::warn("SIGHUP is ignored: reloading is not built yet"); });
   for (const auto& loop : loops_) loop->start();
   start_apps();
