@@ -36,7 +36,7 @@ void load_apps_and_sites(const Section& top, const std::string& file, Snapshot& 
   const Node* sites = top.given("sites");
   const bool has_none = !sites || (sites->kind == Node::Kind::list && sites->items.empty());
   if (has_none && !top.loading().incomplete) {
-    top.loading().problems.add({file, 0, 0}, {},
+    top.loading().problems.add(sites ? sites->place : Place{file, 0, 0}, {},
                                "there are no `sites`, so nothing would be served; the smallest file that serves is: "
                                "app: hello:application");
   }
