@@ -1,0 +1,79 @@
+// Zygote: the process that holds an imported app and forks workers from it, as the edge's main loop sees it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "appserver/control_channel.h"
+#include "appserver/interpreter.h"
+#include "appserver/output_lines.h"
+#include "appserver/worker_process.h"
+#include "config/snapshot.h"
+#include "core/net/child_process.h"
+#include "core/unique_fd.h"
+
+namespace edge {
+
+/// The abi3 object that the binary carries, in a sealed memfd for zygotes to inherit.
+Result<UniqueFd> gateway_memory();
+
+class Zygote {
+ public:
+  /// Who is told. Every number of a worker is checked against app.processes; pids are those of real children.
+  class Supervisor {
+   public:
+    virtual void on_imported() = 0;
+    virtual void on_import_failed(std::string_view text) = 0;
+    /// `pid` is 0 when nothing could be forked; on_worker_exited() said so already.
+    virtual void on_worker_forked(std::uint32_t worker, pid_t pid) = 0;
+    virtual void on_worker_ready(std::uint32_t worker, pid_t pid) = 0;
+    virtual void on_worker_import_failed(std::uint32_t worker, std::string_view text) = 0;
+    /// `wait_status` as waitpid() gives it.
+    virtual void on_worker_exited(std::uint32_t worker, pid_t pid, int wait_status) = 0;
+    /// The process has ended, and with it every worker; the zygote may be destroyed in this call.
+    virtual void on_zygote_ended(int status, int signal) = 0;
+
+   protected:
+    ~Supervisor() = default;
+  };
+
+  /// Starts the process; it begins to import. On the main loop, as everything here. All arguments but `interpreter`
+  /// must outlive the zygote. Error: it cannot be started.
+  static Result<std::unique_ptr<Zygote>> start(Loop& loop, const config::App& app, const Interpreter& interpreter,
+                                               int gateway, Supervisor& supervisor);
+  Zygote(const Zygote&) = delete;
+  Zygote& operator=(const Zygote&) = delete;
+  ~Zygote() = default;
+
+  pid_t pid() const { return process_.pid(); }
+
+  /// Asks for a worker: for each of its slots the worker's ends of the answers channels, one a loop.
+  void fork(const WorkerProcess& worker, std::vector<std::vector<UniqueFd>> answers);
+  /// Asks it to end when its last worker has ended.
+  void stop();
+  /// SIGKILL; its workers follow it.
+  void kill() { process_.signal(SIGKILL); }
+
+ private:
+  Zygote(const config::App& app, Supervisor& supervisor) : app_(app), supervisor_(supervisor) {}
+  Result<void> spawn(Loop& loop, const Interpreter& interpreter, int gateway);
+  void received(const wire::ControlHeader& header, pid_t sender, std::string_view text);
+  void received_from_zygote(const wire::ControlHeader& header, std::string_view text);
+  void log_text(LogLevel level, std::string_view text) const;
+  void ended(int status, int signal);
+
+  const config::App& app_;
+  Supervisor& supervisor_;
+  ChildProcess process_;
+  ControlChannel::Ref control_;
+  OutputLines::Ref output_;
+};
+
+/// "exited with status 3", "died of SIGKILL".
+std::string how_it_ended(int status, int signal);
+
+}  // namespace edge
