@@ -14,7 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// An app that logs must not stand still for long because the edge's main loop does.
+// An app that logs must not stand still because the edge's main loop does: it waits once, and then loses lines.
 constexpr auto kPatience = 1000ms;
 constexpr std::size_t kLongestLine = 8 * 1024;  // a longer one crosses in parts
 constexpr std::size_t kLongestId = 256;
@@ -27,14 +27,13 @@ bool send_one(std::string_view id, std::string_view text) {
   *at++ = '\0';
   at = std::copy(text.begin(), text.end(), at);
   const wire::ControlHeader header{.kind = wire::ControlKind::kLog, .worker = process().worker, .pid = process().pid};
-  return process().control.send(header, {bytes.data(), at}, kPatience);
+  return process().control.send(header, {bytes.data(), at}, lost_messages == 0 ? kPatience : 0ms);
 }
 
 void say_what_was_lost() {
   if (lost_messages == 0) return;
-  const std::size_t count = std::exchange(lost_messages, 0);
-  const std::string text = std::to_string(count) + " log messages were lost: nobody read them in time\n";
-  if (!send_one({}, text)) lost_messages = count;
+  const std::string text = std::to_string(lost_messages) + " log messages were lost: nobody read them in time\n";
+  if (send_one({}, text)) lost_messages = 0;
 }
 
 Ref exception_text(PyObject* type, PyObject* value, PyObject* trace) {

@@ -60,6 +60,17 @@ PyObject* run_thread(PyObject*, PyObject* index) {
 
 PyMethodDef run_thread_definition{"run_thread", run_thread, METH_O, nullptr};
 
+// start() and join() run the app's signal handlers; whatever they raise, the edge decides when a worker ends.
+constexpr std::string_view kHandlerRaised = "a signal handler of the app raised";
+
+bool start_thread(PyObject* thread) {
+  if (Ref::owned(PyObject_CallMethod(thread, "start", nullptr))) return true;
+  LogLines log;
+  log_exception(log, kHandlerRaised);
+  const Ref alive = Ref::owned(PyObject_CallMethod(thread, "is_alive", nullptr));
+  return alive && PyObject_IsTrue(alive.get()) > 0;
+}
+
 std::string text_of_error() {
   PyObject* type = nullptr;
   PyObject* value = nullptr;
@@ -129,7 +140,7 @@ void Worker::run() {
   }
   if (served) return;
   LogLines log;
-  log_exception(log, "a worker could not start");
+  if (PyErr_Occurred() != nullptr) log_exception(log, "a worker could not start");
   give_up();
 }
 
@@ -157,15 +168,12 @@ bool Worker::serve_in_threads() {
     const Ref names =
         Ref::owned(Py_BuildValue("{s:O,s:(I),s:O}", "target", target.get(), "args", i, "name", name.get()));
     Ref thread = Ref::owned(names ? PyObject_Call(make.get(), no_arguments.get(), names.get()) : nullptr);
-    if (!thread || !Ref::owned(PyObject_CallMethod(thread.get(), "start", nullptr))) return false;
+    if (!thread || !start_thread(thread.get())) return false;
     started.push_back(std::move(thread));
   }
   LogLines log;
   for (const Ref& thread : started) {
-    // join() runs the app's signal handlers; whatever they raise, the edge decides when a worker ends.
-    while (!Ref::owned(PyObject_CallMethod(thread.get(), "join", nullptr))) {
-      log_exception(log, "a signal handler of the app raised");
-    }
+    while (!Ref::owned(PyObject_CallMethod(thread.get(), "join", nullptr))) log_exception(log, kHandlerRaised);
   }
   return true;
 }

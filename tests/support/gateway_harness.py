@@ -1,6 +1,7 @@
 """Plays the edge to the gateway: starts an app's zygote, asks for workers, sends requests and reads their answers, all
 by appserver/wire.h and without any of the edge's own code."""
 import array
+import contextlib
 import glob
 import itertools
 import json
@@ -8,6 +9,7 @@ import mmap
 import os
 import re
 import select
+import signal
 import socket
 import struct
 import subprocess
@@ -133,8 +135,15 @@ class Messages:
         self._all = []
         self._news = threading.Condition()
         self._ended = False
+        self._may_read = threading.Event()
+        self._may_read.set()
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
+
+    def pause(self):
+        """Reads one message more at most, until what this returns is called."""
+        self._may_read.clear()
+        return self._may_read.set
 
     def _read(self):
         kinds = {number: name for name, number in CONTROL_KINDS.items()}
@@ -145,6 +154,7 @@ class Messages:
                 with self._news:
                     self._all.append(Message(kinds[kind], worker, pid, value, raw[CONTROL.size:].decode()))
                     self._news.notify_all()
+                self._may_read.wait()
         except OSError:
             pass
         with self._news:
@@ -286,7 +296,7 @@ class App:
         self.process = subprocess.Popen(
             [*command, "-c", BOOTSTRAP.read_text(), json.dumps(settings)], env={**inherited, **(environment or {})},
             pass_fds=[theirs.fileno(), gateway], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT)
+            stderr=subprocess.STDOUT, start_new_session=True)
         theirs.close()
         os.close(gateway)
         self.out = Lines(self.process.stdout)
@@ -345,9 +355,9 @@ class App:
         assert self.process.wait(PATIENCE) == 0
 
     def end(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(PATIENCE)
+        with contextlib.suppress(ProcessLookupError):   # what an app has started, and a failed test not ended
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(PATIENCE)
         for worker in self.workers:
             worker.close()
         self.control.shutdown(socket.SHUT_RDWR)
