@@ -46,6 +46,8 @@ class EdgeLoop {
   /// From any thread: hands the buffered access lines to their files, then runs `done` on this loop.
   void flush_logs(std::move_only_function<void()> done);
   void join();
+  /// Destroys routers and handlers, which need the apps' pools. After join(), or without start().
+  void forget_routes() { routers_.clear(); }
 
  private:
   struct AddressRouter {

@@ -53,6 +53,13 @@ class Service {
   Service(std::shared_ptr<const config::Snapshot> snapshot, LogFiles& files, const std::string& self)
       : snapshot_(std::move(snapshot)), files_(files), self_(self) {}
 
+  ~Service() {
+    for (const auto& loop : loops_) loop->forget_routes();
+    pools_.clear();  // handlers die before pools, and pools before loops
+  }
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
   int run();
 
  private:
