@@ -4,12 +4,7 @@ import threading
 
 import pytest
 
-from edge import BINARY, Edge, write_files
-
-
-@pytest.fixture(scope="session", autouse=True)
-def binary():
-    assert os.access(BINARY, os.X_OK), f"there is no binary at {BINARY}: build it, or name another by EDGE_BIN"
+from edge import Edge, write_files
 
 
 class Serving:

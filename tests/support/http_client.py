@@ -1,5 +1,6 @@
 """A client of HTTP/1 on a raw socket: sends any bytes, and reads answers strictly, so that a server's slip shows."""
 import re
+import select
 import socket
 import struct
 from dataclasses import dataclass, field
@@ -90,10 +91,7 @@ class Connection:
         return sent
 
     def _answer_waits(self):
-        try:
-            return self.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) is not None
-        except BlockingIOError:
-            return False
+        return bool(select.select([self.socket], [], [], 0)[0])
 
     def ask(self, method, target, headers=(), body=None, host="localhost", version="HTTP/1.1"):
         """Sends a well-formed request."""
