@@ -1,4 +1,4 @@
-// Document: YAML text as a tree with positions. The one file pair that knows yaml-cpp.
+// Document: YAML text as a tree with positions. Nobody but this and its positions knows yaml-cpp.
 //
 // YAML 1.2 as yaml-cpp reads it, less what a configuration has no use for: one document a file, keys are text, no
 // tags. Anchors and aliases are shared, not copied; what they would expand to is bounded.
