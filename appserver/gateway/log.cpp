@@ -49,6 +49,13 @@ Ref exception_text(PyObject* type, PyObject* value, PyObject* trace) {
   return Ref::owned(PyUnicode_AsEncodedString(text.get(), "utf-8", "backslashreplace"));
 }
 
+std::string name_of(PyObject* type) {
+  const Ref name = Ref::owned(type != nullptr ? PyObject_GetAttrString(type, "__name__") : nullptr);
+  const char* bytes = name ? PyUnicode_AsUTF8AndSize(name.get(), nullptr) : nullptr;
+  PyErr_Clear();
+  return bytes != nullptr ? bytes : "an exception";
+}
+
 }  // namespace
 
 void send_log(std::string_view request_id, std::string_view text) {
@@ -97,7 +104,11 @@ void log_exception(LogLines& to, std::string_view what) {
   text.push_back('\n');
   const Ref formatted = exception_text(type, value, trace);
   PyErr_Clear();
-  text.append(formatted ? bytes_of(formatted.get()) : "(its traceback could not be formatted)\n");
+  if (formatted) {
+    text.append(bytes_of(formatted.get()));
+  } else {
+    text.append(name_of(type)).append(" (its traceback could not be formatted)\n");
+  }
   Py_XDECREF(type);
   Py_XDECREF(value);
   Py_XDECREF(trace);

@@ -59,6 +59,7 @@ void WorkerThread::run() {
   for (;;) {
     Message message;
     if (receive(message) != Received::request) return;
+    run_signal_handlers();
     handle(message);
     if (answer_.is_cut_off()) return;
   }
@@ -85,16 +86,23 @@ ssize_t WorkerThread::receive_bytes(Descriptor& file) {
     message.msg_control = ancillary.data();
     message.msg_controllen = ancillary.size();
     ssize_t size = recvmsg(channels_.mailbox.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (size < 0 && errno == EAGAIN) size = wait_for_bytes(message);
+    if (size < 0 && errno == EAGAIN) {
+      run_signal_handlers();
+      size = wait_for_bytes(message);
+    }
     if (size >= 0) {
       const bool whole = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
       if (!take_descriptor(message, file) || !whole) abandon("a worker was sent a request that was cut off\n");
       return size;
     }
     if (errno != EINTR && errno != EAGAIN) return 0;
-    // A handler of the app's, in the main thread. Whatever it raises, the edge decides when a worker ends.
-    if (PyErr_CheckSignals() != 0) log_exception(log_, "a signal handler of the app raised");
   }
+}
+
+/// Here and not inside the next request, which would otherwise get what they raise. The edge decides when a worker
+/// ends.
+void WorkerThread::run_signal_handlers() {
+  if (PyErr_CheckSignals() != 0) log_exception(log_, "a signal handler of the app raised");
 }
 
 ssize_t WorkerThread::wait_for_bytes(msghdr& message) {

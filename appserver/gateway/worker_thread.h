@@ -33,6 +33,7 @@ class WorkerThread {
   Received receive(Message& to);
   ssize_t receive_bytes(Descriptor& file);
   ssize_t wait_for_bytes(msghdr& message);
+  void run_signal_handlers();
   bool parse(std::string_view bytes, Message& to) const;
   void handle(Message& message);
   bool open_input(Message& message);

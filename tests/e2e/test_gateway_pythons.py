@@ -9,7 +9,7 @@ import tempfile
 import pytest
 
 from edge import SYSTEM_PYTHON
-from gateway_harness import BUILD, all_interpreters, binary, serve_app    # noqa: F401 (fixtures)
+from gateway_harness import BUILD, SANITIZER, all_interpreters, binary, serve_app    # noqa: F401 (fixtures)
 
 INTERPRETERS = all_interpreters()
 EVERYTHING = """
@@ -95,9 +95,11 @@ def library_of(python):
     return next(filter(os.path.exists, found), None)
 
 
+NO_HOST = pytest.mark.skipif(bool(SANITIZER), reason="the host has a sanitizer of its own")
 LIBRARIES = {version: library_of(python) for version, python in INTERPRETERS.items()}
 
 
+@NO_HOST
 @pytest.mark.parametrize("version", [version for version, library in LIBRARIES.items() if library])
 @pytest.mark.parametrize("threads", [1, 2])
 def test_an_embedded_python(serve_app, tmp_path, version, threads):
@@ -109,6 +111,7 @@ def test_an_embedded_python(serve_app, tmp_path, version, threads):
     assert os.readlink(f"/proc/{app.process.pid}/exe") == str((BUILD / "edge_embed_host").resolve())
 
 
+@NO_HOST
 @pytest.mark.skipif(not LIBRARIES["system"], reason="the system's Python has no shared library")
 def test_an_embedded_python_finds_a_virtual_environment_without_an_interpreter(serve_app, tmp_path):
     venv = tmp_path / "venv"
