@@ -25,10 +25,10 @@ bool AnswerChannel::open(UniqueFd answers) {
 }
 
 void AnswerChannel::on_readable() {
+  const AppLane::Event event(lane_);
   if (read_once() == Read::ended) {
     break_off(fmt::format("worker {} (pid {}) died", worker_->number(), worker_->pid()));
   }
-  lane_.run_woken();
 }
 
 AnswerChannel::Read AnswerChannel::read_once() {
@@ -79,16 +79,16 @@ bool AnswerChannel::deliver(const AnswerFrames::Piece& piece, const BlockRef& bl
 }
 
 void AnswerChannel::worker_gone() {
+  const AppLane::Event event(lane_);
   for (int i = 0; i < kMostReadsOfTheDead && !closing(); ++i) {
     if (read_once() != Read::some) break;
   }
   break_off(fmt::format("worker {} (pid {}) died", worker_->number(), worker_->pid()));
-  lane_.run_woken();
 }
 
 void AnswerChannel::shut(std::string_view why) {
+  const AppLane::Event event(lane_);
   break_off(why);
-  lane_.run_woken();
 }
 
 void AnswerChannel::break_off(std::string_view why) {

@@ -45,7 +45,9 @@ void AppCall::begin(Request& request, std::string_view script_name, const Reques
 }
 
 std::string_view AppCall::encode() {
-  return lane_.encode(*request_, script_name_, body_->length());
+  std::optional<std::uint64_t> length = body_->length();
+  if (length == 0 && !request_->headers.find(HeaderName::content_length)) length.reset();  // none was announced
+  return lane_.encode(*request_, script_name_, length);
 }
 
 void AppCall::wait_in_queue() {
@@ -83,23 +85,24 @@ void AppCall::send(Slot& slot, bool ahead, std::string_view packet) {
 }
 
 void AppCall::on_granted(Slot& slot, bool ahead) {
+  const AppLane::Event event(lane_);
   leave_channel();  // it was taken back from there
   if (abandoned()) {
     lane_.queue().lose(*this);
     return retire();
   }
   send(slot, ahead, encode());
-  lane_.run_woken();
 }
 
 void AppCall::on_refused() {
+  const AppLane::Event event(lane_);
   leave_channel();
   if (abandoned()) return retire();
   fail({ErrorKind::unavailable, Side::app, false, fmt::format("app {} is stopping", lane_.app().name)});
-  lane_.run_woken();
 }
 
 void AppCall::on_deadline() {
+  const AppLane::Event event(lane_);
   if (channel_) {
     // Not begun by its worker yet? Then another one shall have it.
     lane_.queue().take_back(channel_->slot(), lane_.loop().index());
@@ -118,7 +121,6 @@ void AppCall::on_deadline() {
           fmt::format("no worker of app {} was free within queue_timeout ({} ms)", lane_.app().name,
                       lane_.app().queue_timeout.count())});
   }
-  lane_.run_woken();
 }
 
 void AppCall::expire() {

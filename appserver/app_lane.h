@@ -45,10 +45,23 @@ class AppLane final : private Deadline {
 
   /// The uwsgi packet of a request; valid until the next call. Empty when its variables are larger than a packet.
   std::string_view encode(Request& request, std::string_view script_name, std::optional<std::uint64_t> content_length);
+  /// Around everything that may wake calls: those are resumed at the end of the outermost event, when nobody on the
+  /// stack holds a call or a channel any more.
+  class Event {
+   public:
+    explicit Event(AppLane& lane) : lane_(lane) { ++lane_.events_; }
+    Event(const Event&) = delete;
+    Event& operator=(const Event&) = delete;
+    ~Event() {
+      if (--lane_.events_ == 0) lane_.run_woken();
+    }
+
+   private:
+    AppLane& lane_;
+  };
   /// Resumes the call's waiter at the end of the present event.
   void wake(AppCall& call);
   void forget_woken(AppCall& call) { woken_.remove(call); }
-  void run_woken();
   /// A request was handed ahead: it is to be taken back if the one before it runs long.
   void watch_slots();
   void recycle(AppCall& call);
@@ -56,6 +69,7 @@ class AppLane final : private Deadline {
 
  private:
   void on_deadline() override;
+  void run_woken();
 
   Loop& loop_;
   AppQueue& queue_;
@@ -66,6 +80,7 @@ class AppLane final : private Deadline {
   std::vector<std::unique_ptr<AppCall>> free_calls_;
   IntrusiveList<AppCall, &AppCall::in_woken_> woken_;
   IntrusiveList<AnswerChannel, &AnswerChannel::in_lane_> channels_;
+  int events_ = 0;
   bool running_woken_ = false;
   std::move_only_function<void()> when_closed_;
 };
