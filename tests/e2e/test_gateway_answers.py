@@ -1,7 +1,8 @@
 """What an app may answer with (PEP 3333): heads, bodies of every shape, streams, lengths, write(), file_wrapper."""
 import pytest
 
-from gateway_harness import HEAD, LAST, MOST_FRAME, binary, serve_app    # noqa: F401 (fixtures)
+from gateway_harness import binary, serve_app    # noqa: F401 (fixtures)
+from gateway_wire import HEAD, LAST, MOST_FRAME
 
 PATHS = """
     def application(environ, start_response):

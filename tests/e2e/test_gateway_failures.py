@@ -6,7 +6,8 @@ import struct
 
 import pytest
 
-from gateway_harness import FAILED, HEAD, LAST, REQUEST, binary, packet, serve_app    # noqa: F401 (fixtures)
+from gateway_harness import binary, serve_app    # noqa: F401 (fixtures)
+from gateway_wire import FAILED, HEAD, LAST, REQUEST, packet
 
 RAISING = """
     import sys

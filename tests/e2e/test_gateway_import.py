@@ -6,7 +6,8 @@ import textwrap
 
 import pytest
 
-from gateway_harness import BOOTSTRAP, CONTROL, CONTROL_KINDS, Worker, binary, serve_app    # noqa: F401 (fixtures)
+from gateway_harness import BOOTSTRAP, Worker, binary, serve_app    # noqa: F401 (fixtures)
+from gateway_wire import CONTROL, CONTROL_KINDS
 
 ANSWER = """
     def answer(text):

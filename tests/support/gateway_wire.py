@@ -1,0 +1,92 @@
+"""The bytes between the edge and the gateway, as appserver/wire.h describes them."""
+import re
+import struct
+from dataclasses import dataclass, field
+
+from source_tree import ROOT
+
+WIRE = ROOT / "appserver" / "wire.h"
+
+REQUEST = struct.Struct("=QIIQ")
+FRAME = struct.Struct("=QIIHHI")
+CONTROL = struct.Struct("=IIIiiI")
+SLOT_SIZE = 64
+BODY_IN_FILE, QUIT = 1, 2
+HEAD, LAST, FAILED = 1, 2, 4
+MOST_FRAME = 1 << 20
+CONTROL_KINDS = {name: int(number) for name, number in
+                 re.findall(r"^  k(\w+) = (\d+),", WIRE.read_text().split("enum class ControlKind")[1], re.MULTILINE)}
+
+
+def packet(variables):
+    block = b""
+    for name, value in variables.items():
+        for text in (name, value):
+            raw = text.encode("latin-1")
+            block += struct.pack("<H", len(raw)) + raw
+    return struct.pack("<BHB", 0, len(block), 0) + block
+
+
+def parse_head(block):
+    fields, at = [], 0
+    while at < len(block):
+        pair = []
+        for _ in range(2):
+            size, = struct.unpack_from("<H", block, at)
+            pair.append(block[at + 2:at + 2 + size].decode("latin-1"))
+            at += 2 + size
+        fields.append(tuple(pair))
+    assert fields[0][0] == ""
+    return fields[0][1], fields[1:]
+
+
+@dataclass
+class Frame:
+    flags: int
+    status: int
+    head: bytes
+    body: bytes
+
+
+@dataclass
+class Answer:
+    """An answer as the edge sees it."""
+    frames: list = field(default_factory=list)
+
+    @property
+    def status(self):
+        return self.frames[0].status
+
+    @property
+    def reason(self):
+        return parse_head(self.frames[0].head)[0]
+
+    @property
+    def headers(self):
+        return parse_head(self.frames[0].head)[1]
+
+    @property
+    def has_head(self):
+        return bool(self.frames[0].flags & HEAD)
+
+    @property
+    def failed(self):
+        return bool(self.frames[-1].flags & FAILED)
+
+    @property
+    def body(self):
+        return b"".join(frame.body for frame in self.frames)
+
+    @property
+    def pieces(self):
+        return [frame.body for frame in self.frames if frame.body]
+
+
+@dataclass
+class Message:
+    """A control message."""
+    kind: str
+    worker: int
+    pid: int
+    value: int
+    text: str
