@@ -112,10 +112,26 @@ def test_a_body_in_chunks_has_a_length_for_the_app(connection):
     assert answer.body == b"hello" and answer.get("X-Length") == "5"
 
 
-def test_an_answer_without_length_comes_in_chunks_as_it_is_made(connection):
-    answer = connection.request("GET", "/app/stream")
-    assert answer.get("Transfer-Encoding") == "chunked"
-    assert [c for c in answer.chunks] == [b"piece %d\n" % i for i in range(5)]
+def test_an_answer_without_length_comes_in_chunks_as_it_is_made(serve, gate):
+    app = APP.replace("return (b", "return gated() if environ['QUERY_STRING'] else (b") + '''
+
+    def gated():
+        import os
+        yield b"first"
+        open(os.environ["ARRIVED"], "w").close()
+        open(os.environ["GO_ON"]).close()
+        yield b"second"
+'''
+    edge = serve(SITE, {"app.py": app, "files/a.txt": ""}, environment=gate.environment)
+    with edge.connect() as connection:
+        connection.ask("GET", "/app/stream?gated")
+        gate.wait_arrived()
+        assert connection.head().get("Transfer-Encoding") == "chunked"
+        assert connection.chunk() == b"first", "it is here before the second is made"
+        gate.open()
+        assert connection.chunk() == b"second"
+        assert connection.chunk() == b""
+        assert connection.request("GET", "/app/stream").body.endswith(b"piece 4\n")
 
 
 def test_a_large_body_goes_up_and_a_large_file_comes_down(connection):

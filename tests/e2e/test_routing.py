@@ -234,7 +234,7 @@ SUB_PATH_APP = '''\
 
     def application(environ, start_response):
         start_response("200 OK", [("Content-Type", "text/plain")])
-        return [f"{environ['SCRIPT_NAME']}|{environ['PATH_INFO']}|{environ['QUERY_STRING']}".encode()]
+        return [f"{environ['SCRIPT_NAME']}|{environ['PATH_INFO']}|{environ['QUERY_STRING']}".encode("latin-1")]
 '''
 
 
