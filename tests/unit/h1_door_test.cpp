@@ -33,16 +33,16 @@ struct EchoHandler final : Handler {
 /// `size` bytes in pieces, of a length that nobody knows before.
 struct StreamHandler final : Handler {
   struct Source final : BodySource {
-    explicit Source(std::size_t size) : left(size) {}
+    explicit Source(std::size_t in_all) : left(in_all) {}
     Task<Result<Chunk>> pull() override {
-      const std::size_t size = std::min(left, piece.size());
-      left -= size;
-      co_return Chunk{std::string_view(piece).substr(0, size), left == 0};
+      const std::size_t now = std::min(left, bytes.size());
+      left -= now;
+      co_return Chunk{std::string_view(bytes).substr(0, now), left == 0};
     }
-    std::string piece = std::string(100'000, 'x');
+    std::string bytes = std::string(100'000, 'x');
     std::size_t left;
   };
-  explicit StreamHandler(std::size_t bytes) : size(bytes) {}
+  explicit StreamHandler(std::size_t in_all) : size(in_all) {}
   Task<Response> handle(Request& request) override {
     Response response(request.arena);
     response.body = std::make_unique<Source>(size);
