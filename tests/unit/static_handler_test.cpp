@@ -43,7 +43,7 @@ TEST_CASE("static handler: a file with its type and validators") {
     CHECK(answer.status == 200);
     CHECK(answer.type == "text/css; charset=utf-8");
     CHECK(answer.last_modified == "Sun, 06 Nov 1994 08:49:37 GMT");
-    CHECK(answer.etag.starts_with("\"ae1b981bc490a05-6-"));
+    CHECK(answer.etag == "\"ae1b981bc490a05-6\"");
     CHECK(answer.headers == 3);
     CHECK(answer.content == "body{}");
 
