@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <string_view>
@@ -34,7 +35,24 @@ std::string search_path() {
   return path ? path : "/usr/local/bin:/usr/bin:/bin";
 }
 
-/// The first program of that name in PATH, or empty.
+/// Scripts that choose an interpreter (the shims of pyenv) are asked which it is; empty when they find none.
+std::string behind_script(const std::string& path) {
+  char begin[2] = {};
+  std::ifstream(path, std::ios::binary).read(begin, sizeof begin);
+  if (std::string_view(begin, sizeof begin) != "#!") return path;
+  if (path.find('\'') != path.npos) return {};
+  const std::string question = "'" + path + "' -c 'import sys; print(sys.executable)' 2>/dev/null </dev/null";
+  FILE* const answer = popen(question.c_str(), "re");
+  if (!answer) return {};
+  char line[4096] = {};
+  const bool answered = std::fgets(line, sizeof line, answer) != nullptr;
+  if (pclose(answer) != 0 || !answered) return {};
+  std::string real(line);
+  real.erase(real.find_last_not_of('\n') + 1);
+  return is_program(real) ? real : std::string();
+}
+
+/// The first interpreter of that name in PATH, or empty.
 std::string in_search_path(std::string_view name) {
   const std::string path = search_path();
   std::string_view left = path;
@@ -42,8 +60,9 @@ std::string in_search_path(std::string_view name) {
     const std::string_view directory = left.substr(0, left.find(':'));
     left.remove_prefix(std::min(left.size(), directory.size() + 1));
     if (!directory.starts_with('/')) continue;  // relative ones change with the folder
-    std::string candidate = std::string(directory) + '/' + std::string(name);
-    if (is_program(candidate)) return candidate;
+    const std::string candidate = std::string(directory) + '/' + std::string(name);
+    if (!is_program(candidate)) continue;
+    if (std::string real = behind_script(candidate); !real.empty()) return real;
   }
   return {};
 }

@@ -15,7 +15,8 @@ struct Interpreter {
   std::vector<std::string> arguments;  // the first is the name that it finds its home (its virtualenv) by
 
   /// By app.python and app.virtualenv: the virtualenv's, else python3 or the wanted version from PATH, else a libpython
-  /// that the edge (`self_exe`) hosts itself. Looks at the disk. Error: what was looked for, and where.
+  /// that the edge (`self_exe`) hosts itself. Looks at the disk and may run a script that stands for an interpreter:
+  /// blocking, for the start. Error: what was looked for, and where.
   static Result<Interpreter> find(const config::App& app, const std::string& self_exe);
 };
 

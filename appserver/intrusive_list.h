@@ -12,7 +12,7 @@ struct ListLink {
 };
 
 /// Owns nothing. An element is in at most one list for each of its links; whoever puts it in knows in which.
-template <class T, ListLink<T> T::* kLink>
+template <class T, ListLink<T> T::* Link>
 class IntrusiveList {
  public:
   IntrusiveList() = default;
@@ -22,22 +22,22 @@ class IntrusiveList {
 
   bool empty() const { return first_ == nullptr; }
   T* front() const { return first_; }
-  static T* after(const T& element) { return (element.*kLink).next; }
+  static T* after(const T& element) { return (element.*Link).next; }
 
   void push_back(T& element) { insert_before(element, nullptr); }
   void push_front(T& element) { insert_before(element, first_); }
   /// Before `next`, or at the end when it is null.
   void insert_before(T& element, T* next) {
-    T* const previous = next ? (next->*kLink).previous : last_;
-    element.*kLink = {previous, next};
-    (previous ? (previous->*kLink).next : first_) = &element;
-    (next ? (next->*kLink).previous : last_) = &element;
+    T* const previous = next ? (next->*Link).previous : last_;
+    element.*Link = {previous, next};
+    (previous ? (previous->*Link).next : first_) = &element;
+    (next ? (next->*Link).previous : last_) = &element;
   }
 
   void remove(T& element) {
-    auto& [previous, next] = element.*kLink;
-    (previous ? (previous->*kLink).next : first_) = next;
-    (next ? (next->*kLink).previous : last_) = previous;
+    auto& [previous, next] = element.*Link;
+    (previous ? (previous->*Link).next : first_) = next;
+    (next ? (next->*Link).previous : last_) = previous;
     previous = next = nullptr;
   }
 

@@ -324,8 +324,8 @@ TEST_CASE("where there is only a library, the edge would host it itself") {
 
 TEST_CASE("which interpreter") {
   TemporaryDirectory folder;
-  const auto program = [&folder](const char* name) {
-    const std::string path = folder.write(name, "#!/bin/sh\n").string();
+  const auto program = [&folder](const char* name, const std::string& content = "machine code") {
+    const std::string path = folder.write(name, content).string();
     chmod(path.c_str(), 0755);
     return path;
   };
@@ -355,6 +355,21 @@ TEST_CASE("which interpreter") {
     const Result<Interpreter> found = Interpreter::find(app, "edge");
     REQUIRE(found);
     CHECK(found->file == versioned);
+  }
+  SUBCASE("what a shim stands for") {
+    program("bin/python3", "#!/bin/sh\necho " + versioned + "\n");
+    const Result<Interpreter> found = Interpreter::find(app, "edge");
+    REQUIRE(found);
+    CHECK(found->file == versioned);
+  }
+  SUBCASE("a shim that stands for nothing is passed over") {
+    program("bin/python3.12", "#!/bin/sh\nexit 127\n");
+    program("other/python3.12");
+    setenv("PATH", ((folder.path() / "bin").string() + ':' + (folder.path() / "other").string()).c_str(), 1);
+    app.python = "3.12";
+    const Result<Interpreter> found = Interpreter::find(app, "edge");
+    REQUIRE(found);
+    CHECK(found->file == folder.path() / "other/python3.12");
   }
   setenv("PATH", restored.c_str(), 1);
 }
