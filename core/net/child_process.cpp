@@ -1,6 +1,8 @@
 // Running a program by uv_spawn.
 #include "core/net/child_process.h"
 
+#include <linux/close_range.h>
+#include <unistd.h>
 #include <uv.h>
 
 namespace edge {
@@ -49,6 +51,8 @@ Result<ChildProcess> ChildProcess::spawn(Loop& loop, const Command& command, End
     Ended tell = std::move(handle->ended);
     if (tell) tell(static_cast<int>(status), signal);
   };
+  // Ours are closed on exec anyway; those that this process was started with need not be.
+  close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
   auto* const handle = new Handle;
   handle->process.data = handle;
   handle->ended = std::move(ended);
