@@ -6,7 +6,6 @@
 #include "appserver/app_pool.h"
 #include "core/http/redirect_handler.h"
 #include "core/http/return_handler.h"
-#include "core/log.h"
 #include "static/static_handler.h"
 
 namespace edge {
@@ -45,16 +44,13 @@ struct MakeHandler {
 
 }  // namespace
 
-AccessLog* EdgeLoop::access_log(const std::optional<config::AccessTarget>& target, LogFiles& files) {
+Result<AccessLog*> EdgeLoop::access_log(const std::optional<config::AccessTarget>& target, LogFiles& files) {
   if (!target) return nullptr;
   for (const SharedLog& shared : access_logs_) {
     if (shared.target.path == target->path && shared.target.format == target->format) return shared.log.get();
   }
   const Result<LogFile*> file = files.open(target->path);
-  if (!file) {
-    log::error("{}", file.error().context);
-    return nullptr;
-  }
+  if (!file) return std::unexpected(file.error());
   access_logs_.push_back({*target, std::make_unique<AccessLog>(loop_, **file, *target->format)});
   return access_logs_.back().log.get();
 }
@@ -66,7 +62,9 @@ Result<std::unique_ptr<Site>> EdgeLoop::build_site(const config::Site& from, Log
   site->http = from.http;
   site->headers = from.headers;
   site->error_pages = from.error_pages;
-  site->access_log = access_log(from.access, files);
+  const Result<AccessLog*> site_log = access_log(from.access, files);
+  if (!site_log) return std::unexpected(site_log.error());
+  site->access_log = *site_log;
   for (const config::Route& route : from.routes) {
     auto handler = std::visit(MakeHandler{loop_, route.path, pools}, route.handler);
     if (!handler) {
@@ -74,8 +72,9 @@ Result<std::unique_ptr<Site>> EdgeLoop::build_site(const config::Site& from, Log
       error.context = route.place.text() + ": " + error.context;
       return std::unexpected(std::move(error));
     }
-    site->routes.push_back({route.path, route.http, route.headers, route.error_pages, access_log(route.access, files),
-                            std::move(*handler)});
+    const Result<AccessLog*> log = access_log(route.access, files);
+    if (!log) return std::unexpected(log.error());
+    site->routes.push_back({route.path, route.http, route.headers, route.error_pages, *log, std::move(*handler)});
   }
   return site;
 }

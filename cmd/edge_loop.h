@@ -54,7 +54,7 @@ class EdgeLoop {
     config::Listen listen;
     std::unique_ptr<Router> router;
   };
-  AccessLog* access_log(const std::optional<config::AccessTarget>& target, LogFiles& files);
+  Result<AccessLog*> access_log(const std::optional<config::AccessTarget>& target, LogFiles& files);
   Result<std::unique_ptr<Site>> build_site(const config::Site& site, LogFiles& files,
                                            const std::vector<std::unique_ptr<AppPool>>& pools);
 

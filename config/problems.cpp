@@ -38,7 +38,7 @@ std::vector<Problem> Problems::sorted() const {
 }
 
 std::string quoted(const std::string& text) {
-  constexpr std::size_t kMostBytes = 80;
+  constexpr std::size_t kMostBytes = 200;
   std::string shown = "`";
   for (const char c : text) {
     if (shown.size() > kMostBytes && (c & 0xc0) != 0x80) {

@@ -82,12 +82,22 @@ struct H1Parser::Callbacks {
   static int on_field(llhttp_t* state, const char* at, std::size_t size) {
     H1Parser& parser = self(state);
     if (!parser.head_complete_) parser.name_ = joined(parser.name_, at, size);
+    parser.in_value_ = false;
     return 0;
   }
 
   static int on_value(llhttp_t* state, const char* at, std::size_t size) {
     H1Parser& parser = self(state);
-    if (!parser.head_complete_) parser.value_ = joined(parser.value_, at, size);
+    if (!parser.head_complete_) {
+      parser.value_ = joined(parser.value_, at, size);
+      return 0;
+    }
+    // A value comes in two parts when the bytes at hand end inside it, or when it is folded over lines.
+    if (parser.in_value_ && !(parser.value_cut_ && at == parser.fed_.data())) {
+      return refuse(parser, ErrorKind::malformed, "a trailer is folded over lines");
+    }
+    parser.in_value_ = true;
+    parser.value_cut_ = at + size == parser.fed_.data() + parser.fed_.size();
     return 0;
   }
 
@@ -171,7 +181,7 @@ void H1Parser::begin(Request& request, const HttpSettings& limits) {
   head_ = nullptr;
   name_ = value_ = {};
   framing_bytes_ = 0;
-  head_complete_ = complete_ = failed_ = false;
+  head_complete_ = complete_ = failed_ = in_value_ = false;
 }
 
 H1Parser::Step H1Parser::parse_head(const char* from, std::size_t size, std::size_t& consumed) {
@@ -197,6 +207,7 @@ H1Parser::Step H1Parser::parse_body(const char* from, std::size_t size, std::siz
   if (!complete_) {
     llhttp_t& state = machine_->state;
     if (llhttp_get_errno(&state) == HPE_PAUSED) llhttp_resume(&state);
+    fed_ = {from, size};
     const int code = llhttp_execute(&state, from, size);
     consumed = code == HPE_OK ? size : static_cast<std::size_t>(llhttp_get_error_pos(&state) - from);
     if (code != HPE_OK && code != HPE_PAUSED) return stop(code, from, consumed);

@@ -267,6 +267,7 @@ TEST_CASE("what breaks the protocol is refused, and the connection closes") {
       {post + "Transfer-Encoding: chunked\r\n\r\n-1\r\n", 400},
       {post + "Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n", 400},
       {post + "Transfer-Encoding: chunked\r\n\r\n3\nabc\r\n0\r\n\r\n", 400},
+      {post + "Transfer-Encoding: chunked\r\n\r\n0\r\nA: b\r\n c\r\n\r\n", 400},
       {post + "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n", 400},
       {post + "Transfer-Encoding: chunked\r\n\r\n1;" + std::string(20'000, 'e'), 400},
   };
