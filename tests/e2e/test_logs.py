@@ -24,6 +24,7 @@ APP = '''\
 
 def site(access):
     return f"""\
+    edge: {{threads: 1}}
     log:
       access: {access}
     apps:
