@@ -136,7 +136,9 @@ class WorkerThread:
 
     def answer(self, sequence, loop=0):
         answer = Answer()
+        deadline = time.monotonic() + PATIENCE
         while True:
+            assert time.monotonic() < deadline, f"the answer has no end; there were {len(answer.frames)} frames"
             answer.frames.append(self.frame(sequence, loop))
             if answer.frames[-1].flags & LAST:
                 return answer
