@@ -297,10 +297,12 @@ class FakeExchange {
 };
 
 inline void FakeApp::warm(const FakeThread& thread) {
-  FakeExchange exchange(*this, "GET", "/warm");
-  exchange.begin();
-  thread.answer(next_request(thread).header.sequence, 200, {}, "");
-  REQUIRE(exchange.status() == 200);
+  for (int round = 0; round < 20; ++round) {  // so that one interruption does not count
+    FakeExchange exchange(*this, "GET", "/warm");
+    exchange.begin();
+    thread.answer(next_request(thread).header.sequence, 200, {}, "");
+    REQUIRE(exchange.status() == 200);
+  }
 }
 
 }  // namespace edge::test
