@@ -44,18 +44,24 @@ void restore_default_signals() {
   }
 }
 
+GroupSignalsAside::GroupSignalsAside() {
+  const struct sigaction quiet = restarting(do_nothing);
+  for (std::size_t i = 0; i < saved_.size(); ++i) sigaction(kGroupSignals[i], &quiet, &saved_[i]);
+}
+
+GroupSignalsAside::~GroupSignalsAside() {
+  for (std::size_t i = 0; i < saved_.size(); ++i) sigaction(kGroupSignals[i], &saved_[i], nullptr);
+}
+
 ZygoteSignals::ZygoteSignals() : event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   event_of_handler = event_.get();
-  const struct sigaction quiet = restarting(do_nothing);
-  for (std::size_t i = 0; i < group_.size(); ++i) sigaction(kGroupSignals[i], &quiet, &group_[i]);
   struct sigaction child = restarting(child_ended);
   child.sa_flags |= SA_NOCLDSTOP;
-  sigaction(SIGCHLD, &child, &child_);
+  sigaction(SIGCHLD, &child, &saved_);
 }
 
 ZygoteSignals::~ZygoteSignals() {
-  sigaction(SIGCHLD, &child_, nullptr);
-  for (std::size_t i = 0; i < group_.size(); ++i) sigaction(kGroupSignals[i], &group_[i], nullptr);
+  sigaction(SIGCHLD, &saved_, nullptr);
 }
 
 void ZygoteSignals::clear() const {

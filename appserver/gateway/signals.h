@@ -21,14 +21,26 @@ void quiet_group_signals();
 /// In a process that the app forked by itself: the defaults, where the app has not set a handler.
 void restore_default_signals();
 
-/// While one lives, the process is a zygote: the app's handlers for the group signals and SIGCHLD are set aside, and a
-/// child that ends makes child_event() readable. One at a time.
+/// While one lives, the app's handlers for the group signals are set aside: those signals do nothing. Afterwards, in a
+/// forked process too, everything is as the app had it.
+class GroupSignalsAside {
+ public:
+  GroupSignalsAside();
+  GroupSignalsAside(const GroupSignalsAside&) = delete;
+  GroupSignalsAside& operator=(const GroupSignalsAside&) = delete;
+  ~GroupSignalsAside();
+
+ private:
+  std::array<struct sigaction, kGroupSignals.size()> saved_{};
+};
+
+/// While one lives, the process is a zygote: no handler of the app runs, and a child that ends makes child_event()
+/// readable. One at a time. Ends in the forked worker as well.
 class ZygoteSignals {
  public:
   ZygoteSignals();
   ZygoteSignals(const ZygoteSignals&) = delete;
   ZygoteSignals& operator=(const ZygoteSignals&) = delete;
-  /// Puts everything back as the app had it; for the forked worker too.
   ~ZygoteSignals();
 
   int child_event() const { return event_.get(); }
@@ -36,9 +48,9 @@ class ZygoteSignals {
   void clear() const;
 
  private:
+  GroupSignalsAside aside_;
   Descriptor event_;
-  std::array<struct sigaction, kGroupSignals.size()> group_{};
-  struct sigaction child_{};
+  struct sigaction saved_{};
 };
 
 }  // namespace edge::gateway

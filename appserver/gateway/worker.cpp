@@ -1,6 +1,8 @@
 // From fork to exit: the shared memory, the import where it was left to the worker, the threads.
 #include "appserver/gateway/worker.h"
 
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -55,20 +57,16 @@ PyObject* run_thread(PyObject*, PyObject* index) {
   const std::size_t thread = PyLong_AsSize_t(index);
   if (PyErr_Occurred() != nullptr) return nullptr;
   current->serve(thread);
+  current->thread_has_ended();
   Py_RETURN_NONE;
 }
 
 PyMethodDef run_thread_definition{"run_thread", run_thread, METH_O, nullptr};
 
-// start() and join() run the app's signal handlers; whatever they raise, the edge decides when a worker ends.
-constexpr std::string_view kHandlerRaised = "a signal handler of the app raised";
-
-bool start_thread(PyObject* thread) {
-  if (Ref::owned(PyObject_CallMethod(thread, "start", nullptr))) return true;
+/// Here and nowhere else, so that what they raise meets nothing of ours: the edge decides when a worker ends.
+void run_signal_handlers() {
   LogLines log;
-  log_exception(log, kHandlerRaised);
-  const Ref alive = Ref::owned(PyObject_CallMethod(thread, "is_alive", nullptr));
-  return alive && PyObject_IsTrue(alive.get()) > 0;
+  if (PyErr_CheckSignals() != 0) log_exception(log, "a signal handler of the app raised");
 }
 
 std::string text_of_error() {
@@ -98,7 +96,10 @@ void tell(wire::ControlKind kind, std::string_view text) {
 }  // namespace
 
 Worker::Worker(std::uint32_t number, std::vector<ThreadChannels> threads, Descriptor slots, WorkerSettings settings)
-    : threads_(std::move(threads)), slots_memory_(std::move(slots)), settings_(std::move(settings)) {
+    : threads_(std::move(threads)),
+      slots_memory_(std::move(slots)),
+      settings_(std::move(settings)),
+      all_ended_(eventfd(0, EFD_CLOEXEC)) {
   process().worker = number;
   process().pid = getpid();
   current = this;
@@ -157,25 +158,54 @@ void Worker::thread_is_ready() {
 }
 
 bool Worker::serve_in_threads() {
+  std::vector<Ref> threads;
+  {
+    const GroupSignalsAside no_handlers;
+    run_signal_handlers();  // of what came before
+    if (!start_threads(threads)) return false;
+  }
+  wait_for_threads();
+  const GroupSignalsAside no_handlers;
+  run_signal_handlers();
+  for (const Ref& thread : threads) {
+    if (!Ref::owned(PyObject_CallMethod(thread.get(), "join", nullptr))) return false;
+  }
+  return true;
+}
+
+bool Worker::start_threads(std::vector<Ref>& to) {
   const Ref module = Ref::owned(PyImport_ImportModule("threading"));
   const Ref make = Ref::owned(module ? PyObject_GetAttrString(module.get(), "Thread") : nullptr);
   const Ref target = Ref::owned(PyCFunction_NewEx(&run_thread_definition, nullptr, nullptr));
   const Ref no_arguments = Ref::owned(PyTuple_New(0));
   if (!make || !target || !no_arguments) return false;
-  std::vector<Ref> started;
   for (std::uint32_t i = 0; i < settings_.threads; ++i) {
     const Ref name = Ref::owned(PyUnicode_FromFormat("edge-%u", i + 1));
     const Ref names =
         Ref::owned(Py_BuildValue("{s:O,s:(I),s:O}", "target", target.get(), "args", i, "name", name.get()));
     Ref thread = Ref::owned(names ? PyObject_Call(make.get(), no_arguments.get(), names.get()) : nullptr);
-    if (!thread || !start_thread(thread.get())) return false;
-    started.push_back(std::move(thread));
-  }
-  LogLines log;
-  for (const Ref& thread : started) {
-    while (!Ref::owned(PyObject_CallMethod(thread.get(), "join", nullptr))) log_exception(log, kHandlerRaised);
+    if (!thread || !Ref::owned(PyObject_CallMethod(thread.get(), "start", nullptr))) return false;
+    to.push_back(std::move(thread));
   }
   return true;
+}
+
+/// Not by join(): when a signal handler raises inside it, CPython takes the thread for ended (its issue 90882).
+void Worker::wait_for_threads() {
+  while (ended_threads_ < settings_.threads) {
+    {
+      // A signal that came just before the wait is seen after it at the latest.
+      constexpr int kLongestWait = 1000;
+      WithoutLock without_lock;
+      pollfd wanted{all_ended_.get(), POLLIN, 0};
+      poll(&wanted, 1, kLongestWait);
+    }
+    run_signal_handlers();
+  }
+}
+
+void Worker::thread_has_ended() {
+  if (++ended_threads_ == settings_.threads) eventfd_write(all_ended_.get(), 1);
 }
 
 }  // namespace edge::gateway

@@ -44,6 +44,8 @@ class Worker {
   wire::SharedSlot& slot(std::size_t thread) { return slots_[thread]; }
   /// A thread reads its mailbox; the last one tells the edge.
   void thread_is_ready();
+  /// A thread that is not the main one will not come back.
+  void thread_has_ended();
   /// The body of a thread, main or not.
   void serve(std::size_t thread);
   /// In a process that the app forked by itself.
@@ -53,6 +55,8 @@ class Worker {
   void enter();
   void import_app();
   bool serve_in_threads();
+  bool start_threads(std::vector<Ref>& to);
+  void wait_for_threads();
 
   std::vector<ThreadChannels> threads_;
   Descriptor slots_memory_;
@@ -60,6 +64,8 @@ class Worker {
   WorkerSettings settings_;
   Environ environ_;
   std::size_t ready_threads_ = 0;
+  std::size_t ended_threads_ = 0;
+  Descriptor all_ended_;
 };
 
 }  // namespace edge::gateway
