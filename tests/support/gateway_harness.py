@@ -80,6 +80,11 @@ class Messages:
             self._ended = True
             self._news.notify_all()
 
+    def all(self):
+        """What came and was not waited for."""
+        with self._news:
+            return list(self._all)
+
     def wait_for(self, kind, accept=lambda message: True, within=PATIENCE):
         """The first message of that kind that nobody was given yet; fails when there is none in time."""
         deadline = time.monotonic() + within
