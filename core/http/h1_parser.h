@@ -64,9 +64,9 @@ class H1Parser {
   const char* head_ = nullptr;  // first byte of the head
   std::string_view name_;       // of the field being read
   std::string_view value_;
-  std::string_view fed_;            // the bytes that are being parsed
-  bool in_value_ = false;           // of a trailer, of which a part was seen
-  bool value_cut_ = false;          // and the part ended with the bytes at hand
+  std::string_view fed_;           // the bytes that are being parsed
+  bool in_value_ = false;          // of a trailer, of which a part was seen
+  bool value_cut_ = false;         // and the part ended with the bytes at hand
   std::string_view content_;       // found by the present call of parse_body
   std::size_t framing_bytes_ = 0;  // of chunk sizes, extensions and trailers since the last piece of content
   bool head_complete_ = false;

@@ -9,8 +9,8 @@
 namespace edge {
 
 struct Target {
-  std::string_view path;       // decoded and normalised, begins with "/"; "*" for OPTIONS *
-  std::string_view query;      // raw
+  std::string_view path;   // decoded and normalised, begins with "/"; "*" for OPTIONS *
+  std::string_view query;  // raw
   bool has_query = false;
   std::string_view authority;  // of an absolute-form target ("http://host/x"): it replaces Host; else empty
 };

@@ -12,7 +12,7 @@ namespace edge {
 class Pattern {
  public:
   struct Error {
-    std::size_t offset;   // in the source, in bytes
+    std::size_t offset;  // in the source, in bytes
     std::string message;
   };
   static std::expected<Pattern, Error> compile(std::string_view source, bool ignore_case);

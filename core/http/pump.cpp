@@ -31,11 +31,12 @@ Rules rules_for(const Request& request, const Router& router) {
   return {&site.headers, &site.error_pages, site.access_log};
 }
 
-Task<Response> answer(Request& request) {
+/// The answer of the route for request.path. `by_error_page`: the request's own body is of no concern to that route.
+Task<Response> answer(Request& request, bool by_error_page) {
   request.route = request.site ? request.site->route_for(request.path) : nullptr;
   if (!request.route) co_return Response::of_status(request.arena, 404);
   const std::optional<std::uint64_t> length = request.body.length();
-  if (length && *length > request.route->http.client_max_body_size) {
+  if (!by_error_page && length && *length > request.route->http.client_max_body_size) {
     co_return Response::of_error(request.arena, {ErrorKind::too_large, Side::client, false, {}});
   }
   Response response = co_await request.route->handler->handle(request);
@@ -52,7 +53,7 @@ Task<Response> with_error_page(Request& request, const Router& router, Response 
   const Method method = request.method;
   request.path = page->path;
   if (method != Method::head) request.method = Method::get;
-  Response response = co_await answer(request);
+  Response response = co_await answer(request, true);
   const bool made = response.status == 200;
   request.path = path;
   request.method = method;
@@ -171,7 +172,7 @@ Task<void> serve(Request& request, const Router& router, ResponseWriter& writer)
     co_await send_and_log(request, router, writer, Response(request.arena, 204));
     co_return;
   }
-  Response response = co_await answer(request);
+  Response response = co_await answer(request, false);
   if (response.status >= 400) {
     Response page = co_await with_error_page(request, router, std::move(response));
     co_await send_and_log(request, router, writer, std::move(page));

@@ -28,9 +28,9 @@ struct Site;
 
 /// What is known of a connection; the same for every request on it.
 struct ConnectionInfo {
-  Address remote;            // family none: a unix socket
+  Address remote;  // family none: a unix socket
   Address local;
-  std::uint64_t number = 0;  // serial number over the life of the process, $connection
+  std::uint64_t number = 0;    // serial number over the life of the process, $connection
   std::uint32_t requests = 0;  // begun on this connection, $connection_requests
   bool tls = false;
 };
@@ -57,25 +57,25 @@ struct Request {
   Request& operator=(const Request&) = delete;
 
   Loop& loop;
-  Arena& arena;                // for strings that live as long as the request
+  Arena& arena;  // for strings that live as long as the request
   RequestBody& body;
-  Cancellation cancellation;   // requested when the client has gone
+  Cancellation cancellation;  // requested when the client has gone
 
   Method method = Method::get;
   std::string_view method_name;
-  std::string_view target;     // as received, $request_uri
-  std::string_view path;       // decoded, dot segments and double slashes resolved, begins with "/"; $uri
-  std::string_view query;      // raw, without "?"; $args
-  bool has_query = false;      // there was a "?"
-  std::string_view host;       // lower case, without port; empty when there was none (HTTP/1.0)
+  std::string_view target;         // as received, $request_uri
+  std::string_view path;           // decoded, dot segments and double slashes resolved, begins with "/"; $uri
+  std::string_view query;          // raw, without "?"; $args
+  bool has_query = false;          // there was a "?"
+  std::string_view host;           // lower case, without port; empty when there was none (HTTP/1.0)
   std::uint8_t minor_version = 1;  // of HTTP/1
   HeaderList headers;
-  std::uint32_t head_size = 0;     // bytes of the head as received
+  std::uint32_t head_size = 0;  // bytes of the head as received
 
   const ConnectionInfo* connection = nullptr;
   const Site* site = nullptr;
   const Route* route = nullptr;
-  std::uint64_t begun = 0;         // Loop::now() at the first byte
+  std::uint64_t begun = 0;  // Loop::now() at the first byte
   UpstreamInfo upstream;
   Sent sent;
 

@@ -41,10 +41,10 @@ struct Response {
   explicit Response(Arena& arena, int with_status = 200) : status(with_status), headers(arena) {}
 
   int status;
-  HeaderList headers;        // without Date, Server, Connection and Transfer-Encoding: those are the door's
-  Body body;                 // bytes must live as long as the request: literals, the arena, the snapshot
-  bool close = false;        // close the connection after this answer
-  std::string_view reason;   // empty: the status code's usual phrase
+  HeaderList headers;       // without Date, Server, Connection and Transfer-Encoding: those are the door's
+  Body body;                // bytes must live as long as the request: literals, the arena, the snapshot
+  bool close = false;       // close the connection after this answer
+  std::string_view reason;  // empty: the status code's usual phrase
 
   /// An answer with edge's plain page for that status.
   static Response of_status(Arena& arena, int status);

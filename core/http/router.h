@@ -48,7 +48,7 @@ struct Route {
 };
 
 struct Site {
-  std::vector<std::string> hosts;   // exact or "*.example.com", lower case; empty: every host
+  std::vector<std::string> hosts;  // exact or "*.example.com", lower case; empty: every host
   bool is_default = false;
   HttpSettings http;
   std::vector<HeaderRule> headers;

@@ -10,16 +10,16 @@ namespace edge {
 
 /// Limits that hold before the site of a request is known: those of the listener's first site.
 struct HttpSettings {
-  Milliseconds header_timeout{10'000};     // whole request head, from its first byte -> 408
-  Milliseconds body_timeout{30'000};       // between two reads of a request body -> 408
-  Milliseconds send_timeout{60'000};       // between two writes to a client that does not read
+  Milliseconds header_timeout{10'000};  // whole request head, from its first byte -> 408
+  Milliseconds body_timeout{30'000};    // between two reads of a request body -> 408
+  Milliseconds send_timeout{60'000};    // between two writes to a client that does not read
   Milliseconds keepalive_timeout{65'000};
   std::uint32_t keepalive_requests = 10'000;
-  std::uint32_t max_header_size = 32 * 1024;   // bytes of the whole head -> 431
-  std::uint32_t max_headers = 100;             // fields -> 431
-  std::uint32_t max_uri = 8 * 1024;            // bytes of the request target -> 414
+  std::uint32_t max_header_size = 32 * 1024;      // bytes of the whole head -> 431
+  std::uint32_t max_headers = 100;                // fields -> 431
+  std::uint32_t max_uri = 8 * 1024;               // bytes of the request target -> 414
   std::uint64_t client_max_body_size = 16 << 20;  // bytes -> 413
-  std::string server_header = "edge";          // empty: no Server header
+  std::string server_header = "edge";             // empty: no Server header
 };
 
 }  // namespace edge
