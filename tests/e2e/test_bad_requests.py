@@ -217,7 +217,8 @@ def test_the_answer_to_an_upload_that_goes_on_is_not_lost(edge):
     """A server that closes with unread bytes resets the connection, and the client never sees why."""
     with edge.connect() as connection:
         connection.ask("POST", "/app/", headers=[f"Content-Length: {1 << 20}"])
-        connection.send_until_refused(b"a" * 4096, most=1 << 20)
+        for _ in range(256):
+            connection.send(b"a" * 4096)
         assert connection.answer("POST").status == 413
 
 
