@@ -12,6 +12,7 @@
 #include "cmd/process_setup.h"
 #include "core/log.h"
 #include "core/net/listener.h"
+#include "core/net/orphan_reaper.h"
 #include "core/net/signal_watch.h"
 
 namespace edge {
@@ -237,6 +238,7 @@ int Service::run() {
     log::error("{}", built.error().context);
     return status_;
   }
+  const OrphanReaper orphans(main_);
   const SignalWatch term(main_, SIGTERM, [this] { stop_asked("SIGTERM"); });
   const SignalWatch interrupt(main_, SIGINT, [this] { stop_asked("SIGINT"); });
   const SignalWatch reopen(main_, SIGUSR1, [this] { reopen_logs(); });

@@ -5,6 +5,8 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include <algorithm>
+
 namespace edge {
 
 struct ChildProcess::Handle {
@@ -20,6 +22,8 @@ struct ChildProcess::Handle {
 };
 
 namespace {
+
+thread_local std::vector<pid_t> running;
 
 std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
   std::vector<char*> pointers;
@@ -48,6 +52,7 @@ Result<ChildProcess> ChildProcess::spawn(Loop& loop, const Command& command, End
   options.exit_cb = [](uv_process_t* process, std::int64_t status, int signal) {
     auto* const handle = static_cast<Handle*>(process->data);
     handle->running = false;
+    std::erase(running, handle->pid);
     Ended tell = std::move(handle->ended);
     if (tell) tell(static_cast<int>(status), signal);
   };
@@ -62,13 +67,19 @@ Result<ChildProcess> ChildProcess::spawn(Loop& loop, const Command& command, End
   }
   handle->pid = handle->process.pid;
   handle->running = true;
+  running.push_back(handle->pid);
   return ChildProcess(handle);
 }
 
 ChildProcess::~ChildProcess() {
   if (!handle_) return;
   handle_->ended = nullptr;
+  std::erase(running, handle_->pid);
   handle_->close();
+}
+
+bool ChildProcess::is_running(pid_t pid) {
+  return std::ranges::find(running, pid) != running.end();
 }
 
 pid_t ChildProcess::pid() const {

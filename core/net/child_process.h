@@ -36,6 +36,9 @@ class ChildProcess {
   /// Does not end the child, but `ended` is not called any more.
   ~ChildProcess();
 
+  /// Whether that process was spawned here and its end is not told yet. On the thread that spawns.
+  static bool is_running(pid_t pid);
+
   pid_t pid() const;
   /// Nothing happens once it has ended.
   void signal(int number) const;
