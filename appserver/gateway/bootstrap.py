@@ -114,7 +114,8 @@ def import_app(settings):
             raise Refused(no_such_module(name, error.name))
         if trace is None and isinstance(error, FileNotFoundError):
             raise Refused("there is no file %s" % name)
-        raise Refused(traceback_of(raised[0], error, trace) + "importing %s failed: %s" % (name, brief(error)))
+        by = " (imported by %s)" % sys.executable if isinstance(error, ImportError) else ""  # perhaps the wrong one
+        raise Refused(traceback_of(raised[0], error, trace) + "importing %s failed: %s%s" % (name, brief(error), by))
 
 
 def import_file(path):

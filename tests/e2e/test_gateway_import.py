@@ -132,7 +132,8 @@ def test_a_file_or_folder_that_is_not_there(serve_app, tmp_path):
 
 
 @pytest.mark.parametrize("source, last", [
-    ("import nothing_like_it", "importing shop_app failed: ModuleNotFoundError: No module named 'nothing_like_it'"),
+    ("import nothing_like_it", "importing shop_app failed: ModuleNotFoundError: No module named 'nothing_like_it' "
+     r"\(imported by \S+python\S*\)$"),
     ("def f():\n    raise KeyError('x')\nf()", "importing shop_app failed: KeyError: 'x'"),
     ("import sys\nsys.exit(3)", r"importing shop_app failed: it called sys.exit\(3\)"),
     ("raise KeyboardInterrupt", "importing shop_app failed: KeyboardInterrupt"),
