@@ -24,7 +24,7 @@
 namespace edge::config {
 namespace {
 
-const std::filesystem::path kRoot = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path();
+const std::filesystem::path kRoot = EDGE_SOURCE_DIR;
 
 bool update_wanted() {
   return std::getenv("UPDATE_GOLDEN") != nullptr;
