@@ -2,33 +2,17 @@
 #include "core/http/h1_door.h"
 
 #include <doctest/doctest.h>
-#include <sys/socket.h>
 
 #include <string>
 #include <vector>
 
 #include "core/http/handler.h"
+#include "unit/h1_wire.h"
 
 using namespace edge;
+using namespace edge::h1_test;
 
 namespace {
-
-/// Answers with "METHOD PATH [BODY]".
-struct EchoHandler final : Handler {
-  Task<Response> handle(Request& request) override {
-    std::string text = std::string(request.method_name) + " " + std::string(request.path) + " [";
-    while (true) {
-      const Result<std::string_view> piece = co_await request.body.read();
-      if (!piece) co_return Response::of_error(request.arena, piece.error());
-      if (piece->empty()) break;
-      text += *piece;
-    }
-    Response response(request.arena);
-    response.headers.add("Content-Type", "text/plain");
-    response.body = request.arena.copy(text + "]");
-    co_return response;
-  }
-};
 
 /// `size` bytes in pieces, of a length that nobody knows before.
 struct StreamHandler final : Handler {
@@ -74,78 +58,6 @@ struct PatientHandler final : Handler {
   int cancelled = 0;
 };
 
-class Wire {
- public:
-  explicit Wire(HttpSettings http = {}, std::unique_ptr<Handler> handler = std::make_unique<EchoHandler>()) {
-    auto site = std::make_unique<Site>();
-    site->http = http;
-    Route route;
-    route.path.path = "/";
-    route.http = http;
-    route.handler = std::move(handler);
-    site->routes.push_back(std::move(route));
-    std::vector<std::unique_ptr<Site>> sites;
-    sites.push_back(std::move(site));
-    router_ = std::make_unique<Router>(std::move(sites));
-    door_ = std::make_unique<H1Door>(loop_, limit_);
-    connect();
-  }
-  ~Wire() {
-    leave();
-    door_->stop([] {});
-    door_->kill();
-    while (door_->connections() > 0) turn();
-  }
-
-  void connect() {
-    int ends[2];
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) == 0);
-    const int small = 16 * 1024;
-    ::setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
-    client_ = ends[0];
-    ended_ = false;
-    received_.clear();
-    door_->adopt(ends[1], {}, {}, *router_);
-  }
-  void leave() {
-    if (client_ >= 0) ::close(std::exchange(client_, -1));
-  }
-  void turn() { uv_run(loop_.uv(), UV_RUN_NOWAIT); }
-  void send(std::string_view bytes) {
-    REQUIRE(::send(client_, bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size()));
-    turn();
-    take();
-  }
-  void take() {
-    char bytes[65536];
-    ssize_t got;
-    while ((got = ::recv(client_, bytes, sizeof bytes, 0)) > 0) received_.append(bytes, static_cast<std::size_t>(got));
-    if (got == 0) ended_ = true;
-  }
-  /// Everything up to the connection's end.
-  std::string until_end() {
-    for (take(); !ended_; take()) uv_run(loop_.uv(), UV_RUN_ONCE);
-    return without_dates(received_);
-  }
-  std::string received() const { return without_dates(received_); }
-  bool ended() const { return ended_; }
-  H1Door& door() { return *door_; }
-
-  static std::string without_dates(std::string text) {
-    for (std::size_t at; (at = text.find("Date: ")) != std::string::npos;) text.erase(at, text.find('\n', at) + 1 - at);
-    return text;
-  }
-
- private:
-  Loop loop_{0};
-  ConnectionLimit limit_;
-  std::unique_ptr<Router> router_;
-  std::unique_ptr<H1Door> door_;
-  int client_ = -1;
-  std::string received_;
-  bool ended_ = false;
-};
-
 std::string answer_to(const std::string& request, HttpSettings http = {}) {
   Wire wire(http);
   wire.send(request);
@@ -154,11 +66,6 @@ std::string answer_to(const std::string& request, HttpSettings http = {}) {
 
 int status_of(const std::string& answer) {
   return answer.size() > 12 ? std::atoi(answer.c_str() + 9) : 0;
-}
-
-std::string echoed(const std::string& text, bool close = false) {
-  return "HTTP/1.1 200 OK\r\nServer: edge\r\nContent-Type: text/plain\r\nContent-Length: " +
-         std::to_string(text.size()) + "\r\n" + (close ? "Connection: close\r\n" : "") + "\r\n" + text;
 }
 
 }  // namespace
