@@ -15,6 +15,7 @@ namespace edge {
 namespace {
 constexpr Milliseconds kLinger{
     5'000};  // a client may take so long to read an answer that came before its request's end
+constexpr Milliseconds kFirstRequest{1'000};  // for a client that had connected when the stop began
 bool would_block() {
   return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
 }
@@ -75,6 +76,7 @@ void H1Connection::process() {
     if (!read_head()) break;
   }
   if (gone() || !flush_output()) return;
+  if (has_pending() && !armed()) loop().arm(*this, router_.first().http.send_timeout);
   if (state_ == State::closing && !has_pending()) close_softly();
 }
 
@@ -169,12 +171,13 @@ void H1Connection::served() {
 void H1Connection::after_answer() {
   H1Exchange& exchange = *exchange_;
   if (exchange.aborted()) {
+    const bool must_look_cut = exchange.ends_with_connection();
+    state_ = State::closing;  // so that a failure of the next call lets go of the exchange
     flush_output();
-    if (exchange.ends_with_connection() && !gone()) {
+    if (must_look_cut && !gone()) {
       const linger reset{1, 0};  // a plain end would say that the content is complete
       setsockopt(fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     }
-    state_ = State::closing;
     return tear();
   }
   if (exchange.keep_alive()) {
@@ -267,7 +270,8 @@ void H1Connection::on_writable() {
   if (state_ == State::closing) return close_softly();
   if (state_ == State::serving) return;
   disarm();
-  if (!exchange_) return become_idle();
+  head_deadline_ = false;
+  if (!exchange_) become_idle();
   want_read(true);
   process();
 }
@@ -327,7 +331,11 @@ void H1Connection::on_deadline() {
 }
 
 void H1Connection::drain() {
-  if (state_ == State::idle && !exchange_ && !has_pending()) tear();
+  const auto at_rest = [this] { return !gone() && state_ == State::idle && !exchange_ && !has_pending(); };
+  if (at_rest()) on_readable();  // a request may have arrived that no turn has seen
+  if (!at_rest()) return;
+  if (info_.requests > 0) return tear();
+  loop().arm(*this, kFirstRequest);
 }
 
 void H1Connection::close_softly() {

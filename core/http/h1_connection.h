@@ -24,7 +24,8 @@ class H1Connection final : public Socket, private Deadline {
 
   /// Takes ownership of the descriptor. False: it could not be watched, and the caller deletes this.
   bool begin(int fd);
-  /// Closes now if idle, else after the present answer.
+  /// Closes now if idle, else after the present answer. Idle is who has had an answer and has sent nothing since;
+  /// who has only just connected has a moment for the first request.
   void drain();
   /// Closes at once; what is being served is cancelled.
   void tear();

@@ -22,9 +22,8 @@ H1Door::H1Door(Loop& loop, ConnectionLimit& limit)
 H1Door::~H1Door() = default;
 
 void H1Door::listen(UniqueFd socket, const Address& local, const Router& router) {
-  listeners_.push_back(Listener::make(loop_, std::move(socket), [this, local, &router](int fd, const Address& remote) {
-    adopt(fd, remote, local, router);
-  }));
+  const auto accepted = [this, local, &router](int fd, const Address& remote) { adopt(fd, remote, local, router); };
+  if (Listener* listener = Listener::make(loop_, std::move(socket), accepted)) listeners_.push_back(listener);
 }
 
 void H1Door::adopt(int fd, const Address& remote, const Address& local, const Router& router) {
@@ -67,17 +66,18 @@ void H1Door::on_deadline() {
 }
 
 void H1Door::stop(std::move_only_function<void()> done) {
+  draining_ = true;  // first: the backlog is taken whatever max_connections says
   for (Listener* listener : listeners_) listener->shut();
   listeners_.clear();
   disarm();
-  draining_ = true;
-  for (H1Connection* at = first_; at;) std::exchange(at, at->next_)->drain();
+  // The next is looked up afterwards: the call may end others, but deletes this one in a later turn only.
+  for (H1Connection* at = first_; at; at = at->next_) at->drain();
   if (open_ == 0) return done();
   stopped_ = std::move(done);
 }
 
 void H1Door::kill() {
-  for (H1Connection* at = first_; at;) std::exchange(at, at->next_)->tear();
+  for (H1Connection* at = first_; at; at = at->next_) at->tear();
 }
 
 std::unique_ptr<H1Exchange> H1Door::take_exchange() {

@@ -103,6 +103,7 @@ Task<Result<std::string_view>> H1Exchange::read() {
       if (!content || !content->empty()) co_return content;
     }
     if (body_complete_) co_return std::string_view();
+    if (parser.failed()) co_return std::unexpected(parser.error());
     if (input.size() > 0) continue;
     if (parser.framing().expect_continue && !continue_sent_) {
       continue_sent_ = true;

@@ -181,6 +181,7 @@ void H1Parser::begin(Request& request, const HttpSettings& limits) {
   head_ = nullptr;
   name_ = value_ = {};
   framing_bytes_ = 0;
+  framing_ = {};
   head_complete_ = complete_ = failed_ = in_value_ = false;
 }
 
@@ -204,6 +205,7 @@ H1Parser::Step H1Parser::parse_body(const char* from, std::size_t size, std::siz
                                     std::string_view& content) {
   content_ = {};
   consumed = 0;
+  if (failed_) return Step::failed;
   if (!complete_) {
     llhttp_t& state = machine_->state;
     if (llhttp_get_errno(&state) == HPE_PAUSED) llhttp_resume(&state);

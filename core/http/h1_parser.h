@@ -45,6 +45,7 @@ class H1Parser {
   Step parse_body(const char* from, std::size_t size, std::size_t& consumed, std::string_view& content);
 
   const H1Framing& framing() const { return framing_; }
+  bool failed() const { return failed_; }
   /// After `failed`.
   const Error& error() const { return error_; }
 
