@@ -138,6 +138,7 @@ void Service::start_apps() {
   starting_ = pools_.size();
   if (starting_ == 0) return accept();
   for (const auto& pool : pools_) {
+    if (stop_asked_) return;  // one before could not even be tried, and all are stopped
     pool->start([this, &name = pool->name()](bool ok) { app_started(name, ok); });
   }
 }
