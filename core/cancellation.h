@@ -33,11 +33,6 @@ class Cancellation {
     if (waiter) waiter->cancel();
   }
 
-  void reset() {
-    waiter_ = nullptr;
-    requested_ = false;
-  }
-
  private:
   Waiter* waiter_ = nullptr;
   bool requested_ = false;

@@ -29,9 +29,7 @@ Loop::Loop(int index) : posted_(std::make_unique<PostedQueue>()), index_(index) 
     queue.running.clear();
   });
   uv_timer_init(&uv_, &timer_);
-  uv_prepare_init(&uv_, &before_wait_);
   uv_unref(reinterpret_cast<uv_handle_t*>(&timer_));
-  uv_unref(reinterpret_cast<uv_handle_t*>(&before_wait_));
 }
 
 Loop::~Loop() {
@@ -111,18 +109,6 @@ void Loop::run_deadlines() {
     if (!list->empty()) next = std::min(next, list->first_due());
   }
   if (next != ~std::uint64_t{0}) arm_timer(next);
-}
-
-void Loop::at_turn_end(std::move_only_function<void()> work) {
-  turn_end_work_.push_back(std::move(work));
-  if (uv_is_active(reinterpret_cast<uv_handle_t*>(&before_wait_))) return;
-  uv_prepare_start(&before_wait_, [](uv_prepare_t* handle) {
-    auto& self = *static_cast<Loop*>(handle->loop->data);
-    uv_prepare_stop(handle);
-    std::vector<std::move_only_function<void()>> work_now;
-    work_now.swap(self.turn_end_work_);
-    for (auto& each : work_now) each();
-  });
 }
 
 }  // namespace edge

@@ -48,9 +48,6 @@ class Loop {
   /// Arms `deadline` to fall due after `after`, replacing what it was armed for. 0 or less disarms it.
   void arm(Deadline& deadline, Milliseconds after);
 
-  /// Runs `work` once at the end of the present turn (before the next wait for events).
-  void at_turn_end(std::move_only_function<void()> work);
-
   /// `auto value = co_await loop.offload([...] { ... });` runs the function on the thread pool, for whatever can
   /// block, and resumes on this loop. The function must not touch what belongs to a loop. A lambda that captures is
   /// fine here because it is not itself a coroutine; what it captures by reference must outlive the await.
@@ -65,10 +62,8 @@ class Loop {
   uv_loop_t uv_{};
   uv_async_t wake_{};
   uv_timer_t timer_{};
-  uv_prepare_t before_wait_{};
   std::unique_ptr<PostedQueue> posted_;
   std::vector<std::unique_ptr<DeadlineList>> deadlines_;  // one for each distinct duration; a handful
-  std::vector<std::move_only_function<void()>> turn_end_work_;
   std::uint64_t timer_due_ = 0;  // 0: not armed
   std::uint64_t clock_read_at_ = ~std::uint64_t{0};
   std::int64_t unix_seconds_ = 0;
