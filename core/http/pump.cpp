@@ -110,14 +110,16 @@ Task<Result<void>> send(Request& request, Response& response, ResponseWriter& wr
     writer.write_head(response, length, false);
   } else if (const auto* bytes = std::get_if<std::string_view>(&response.body)) {
     writer.write_head(response, bytes->size(), true);
+    const std::uint64_t head = writer.bytes_written();
     if (!writer.try_write(*bytes)) done = co_await writer.write(*bytes);
-    sent = bytes->size();
+    sent = writer.bytes_written() - head;
   } else if (const auto* file = std::get_if<FileRange>(&response.body)) {
     writer.write_head(response, file->length, true);
+    const std::uint64_t head = writer.bytes_written();
     if (!writer.try_write_file(file->fd.get(), file->offset, file->length)) {
       done = co_await writer.write_file(file->fd.get(), file->offset, file->length);
     }
-    sent = file->length;
+    sent = writer.bytes_written() - head;
   } else if (const auto* source = std::get_if<std::unique_ptr<BodySource>>(&response.body)) {
     done = co_await send_source(**source, response, writer, sent);
     head_sent = writer.bytes_written() > 0;
