@@ -64,7 +64,7 @@ class Loop {
   uv_timer_t timer_{};
   std::unique_ptr<PostedQueue> posted_;
   std::vector<std::unique_ptr<DeadlineList>> deadlines_;  // one for each distinct duration; a handful
-  std::uint64_t timer_due_ = 0;  // 0: not armed
+  std::uint64_t timer_due_ = 0;                           // 0: not armed
   std::uint64_t clock_read_at_ = ~std::uint64_t{0};
   std::int64_t unix_seconds_ = 0;
   std::int64_t date_of_ = -1;
