@@ -1,6 +1,8 @@
 // One event-loop thread: its routers and handlers are built here, from the snapshot.
 #include "cmd/edge_loop.h"
 
+#include <sched.h>
+
 #include <algorithm>
 
 #include "appserver/app_pool.h"
@@ -100,6 +102,10 @@ Result<void> EdgeLoop::build(const config::Snapshot& snapshot, LogFiles& files, 
 void EdgeLoop::start() {
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), ("edge loop " + std::to_string(loop_.index())).c_str());
+    // A loop that wakes does not push aside the worker that woke it: answers of short requests then leave several at a
+    // time, which costs a tenth less CPU for a Flask route, for up to a tick of the scheduler where every CPU is busy.
+    const sched_param none{};
+    sched_setscheduler(0, SCHED_BATCH, &none);
     loop_.run();
   });
 }

@@ -93,14 +93,15 @@ Task<Response> StaticHandler::handle(Request& request) {
   if (!path) co_return Response::of_status(request.arena, 404);
   if (root_.due(request.loop.now())) co_await follow_root(request.loop);
 
+  if (const HotFile* hot = hot_.find(*path, request.loop.now())) co_return answer_hot(request, *hot);
   const Wanted wanted{*path, request.path.ends_with('/'), index_};
   if (support_.cached) {
     Resolved resolved = resolve(root_.descriptor(), wanted, OpenStep::cached);
-    if (resolved.outcome != Resolved::Outcome::waits) co_return answer(request, std::move(resolved));
+    if (resolved.outcome != Resolved::Outcome::waits) co_return answer(request, *path, std::move(resolved));
   }
   PooledResolve work{root_.share(), wanted, support_.blocking};
   Resolved resolved = co_await request.loop.offload(work);
-  co_return answer(request, std::move(resolved));
+  co_return answer(request, *path, std::move(resolved));
 }
 
 Task<void> StaticHandler::follow_root(Loop& loop) {
@@ -116,10 +117,13 @@ Task<void> StaticHandler::follow_root(Loop& loop) {
   root_.follow(std::move(found));
 }
 
-Response StaticHandler::answer(Request& request, Resolved resolved) {
+Response StaticHandler::answer(Request& request, std::string_view path, Resolved resolved) {
   switch (resolved.outcome) {
-    case Resolved::Outcome::file:
-      return answer_file(request, std::move(resolved));
+    case Resolved::Outcome::file: {
+      const std::string_view type = types_.type_of(resolved.name);
+      hot_.note(path, resolved.fd.get(), resolved.facts, type, request.loop.now());
+      return answer_file(request, resolved.facts, type, FileRange{std::move(resolved.fd), 0, resolved.facts.size});
+    }
     case Resolved::Outcome::directory:
       return redirect_to_directory(request);
     case Resolved::Outcome::no_index:
@@ -131,11 +135,17 @@ Response StaticHandler::answer(Request& request, Resolved resolved) {
   return answer_failure(request, resolved.error);
 }
 
-Response StaticHandler::answer_file(Request& request, Resolved resolved) const {
+Response StaticHandler::answer_hot(Request& request, const HotFile& file) const {
+  // Its place may be given to another file before a slow client has taken the answer: the request gets a copy.
+  return answer_file(request, file.facts, file.type, request.arena.copy(file.content));
+}
+
+Response StaticHandler::answer_file(Request& request, const FileFacts& facts, std::string_view type,
+                                    Body content) const {
   Validators validators;
-  validators.entity_tag = format_entity_tag(resolved.facts, request.arena.allocate_chars(kMaxEntityTag));
+  validators.entity_tag = format_entity_tag(facts, request.arena.allocate_chars(kMaxEntityTag));
   // A time of change in the future would outlast the change after it (RFC 9110 8.8.2.1).
-  validators.last_modified = std::min(resolved.facts.modified, request.loop.unix_seconds());
+  validators.last_modified = std::min(facts.modified, request.loop.unix_seconds());
   const Precondition precondition = check_preconditions(request.headers, validators);
   if (precondition == Precondition::failed) return Response::of_status(request.arena, 412);
 
@@ -145,8 +155,8 @@ Response StaticHandler::answer_file(Request& request, Resolved resolved) const {
   response.headers.add(HeaderName::etag, validators.entity_tag);
   response.headers.add(HeaderName::last_modified, {date, kHttpDateSize});
   if (precondition == Precondition::not_modified) return response;
-  response.headers.add(HeaderName::content_type, types_.type_of(resolved.name));
-  response.body = FileRange{std::move(resolved.fd), 0, resolved.facts.size};
+  response.headers.add(HeaderName::content_type, type);
+  response.body = std::move(content);
   return response;
 }
 

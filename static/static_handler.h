@@ -20,6 +20,7 @@
 #include "core/result.h"
 #include "static/beneath.h"
 #include "static/document_root.h"
+#include "static/hot_files.h"
 #include "static/mime.h"
 #include "static/resolve.h"
 #include "static/route_mapping.h"
@@ -46,8 +47,9 @@ class StaticHandler final : public Handler {
   StaticHandler(DocumentRoot root, const config::StaticFiles& files, const RoutePath& route, const Machine& machine);
 
   Task<void> follow_root(Loop& loop);
-  Response answer(Request& request, Resolved resolved);
-  Response answer_file(Request& request, Resolved resolved) const;
+  Response answer(Request& request, std::string_view path, Resolved resolved);
+  Response answer_file(Request& request, const FileFacts& facts, std::string_view type, Body content) const;
+  Response answer_hot(Request& request, const HotFile& file) const;
   Response answer_failure(Request& request, int error);
 
   DocumentRoot root_;
@@ -55,6 +57,7 @@ class StaticHandler final : public Handler {
   std::vector<std::string> index_;
   const MimeTypes& types_;
   OpenSupport support_;
+  HotFiles hot_;
   std::uint64_t quiet_until_ = 0;  // of Loop::now(): failures are logged once a second, so that a flood fills no disk
 };
 
