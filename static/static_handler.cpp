@@ -93,7 +93,7 @@ Task<Response> StaticHandler::handle(Request& request) {
   if (!path) co_return Response::of_status(request.arena, 404);
   if (root_.due(request.loop.now())) co_await follow_root(request.loop);
 
-  if (const HotFile* hot = hot_.find(*path, request.loop.now())) co_return answer_hot(request, *hot);
+  if (const HotFile* hot = hot_.find(*path, root_.descriptor())) co_return answer_hot(request, *hot);
   const Wanted wanted{*path, request.path.ends_with('/'), index_};
   if (support_.cached) {
     Resolved resolved = resolve(root_.descriptor(), wanted, OpenStep::cached);
@@ -121,7 +121,7 @@ Response StaticHandler::answer(Request& request, std::string_view path, Resolved
   switch (resolved.outcome) {
     case Resolved::Outcome::file: {
       const std::string_view type = types_.type_of(resolved.name);
-      hot_.note(path, resolved.fd.get(), resolved.facts, type, request.loop.now());
+      hot_.note(path, resolved.fd.get(), resolved.facts, type, request.loop.now(), request.loop.unix_seconds());
       return answer_file(request, resolved.facts, type, FileRange{std::move(resolved.fd), 0, resolved.facts.size});
     }
     case Resolved::Outcome::directory:

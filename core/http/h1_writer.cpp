@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::size_t kMaxFileInOutput = 32 * 1024;  // a larger file is sent by sendfile
 constexpr std::size_t kSendFileStep = 512 * 1024;    // of which the page cache is asked first
+constexpr int kStepsPerTurn = 4;                     // then other connections have their turn, however fast this reads
 
 /// "HTTP/1.1 200 OK\r\n" for the usual codes, else made in `scratch`.
 std::string_view status_line(const Response& response, char (&scratch)[128]) {
@@ -188,6 +189,7 @@ Task<Result<void>> H1Exchange::write_file(int fd, std::uint64_t offset, std::uin
   if (!connection_->flush_output(MSG_MORE)) co_return std::unexpected(client_gone());
   const Result<void> flushed = co_await flush();
   if (!flushed) co_return flushed;
+  int steps = 0;
   while (length > 0) {
     const std::uint64_t step = std::min<std::uint64_t>(length, kSendFileStep);
     char probe;
@@ -210,7 +212,7 @@ Task<Result<void>> H1Exchange::write_file(int fd, std::uint64_t offset, std::uin
     bytes_written_ += static_cast<std::uint64_t>(sent);
     offset += static_cast<std::uint64_t>(sent);
     length -= static_cast<std::uint64_t>(sent);
-    if (sent > 0 && static_cast<std::uint64_t>(sent) == step) continue;
+    if (static_cast<std::uint64_t>(sent) == step && ++steps % kStepsPerTurn != 0) continue;
     if (length == 0) break;
     waits_for_input_ = false;
     connection_->wait_writable(settings_of(*request, connection_->router_.first().http).send_timeout);
