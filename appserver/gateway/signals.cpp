@@ -37,6 +37,19 @@ void quiet_group_signals() {
   for (const int number : kGroupSignals) sigaction(number, &quiet, nullptr);
 }
 
+static thread_local sigset_t mask_before_fork;
+
+void hold_group_signals() {
+  sigset_t group;
+  sigemptyset(&group);
+  for (const int number : kGroupSignals) sigaddset(&group, number);
+  pthread_sigmask(SIG_BLOCK, &group, &mask_before_fork);
+}
+
+void release_group_signals() {
+  pthread_sigmask(SIG_SETMASK, &mask_before_fork, nullptr);
+}
+
 void restore_default_signals() {
   for (const int number : kGroupSignals) {
     struct sigaction current{};

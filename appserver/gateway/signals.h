@@ -18,6 +18,11 @@ inline constexpr std::array kGroupSignals{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGU
 /// Before the import: nothing happens on the group signals.
 void quiet_group_signals();
 
+/// Around a fork by the app, on the thread that forks: the group signals wait, so that one which reaches the child
+/// before restore_default_signals() is obeyed and not swallowed.
+void hold_group_signals();
+void release_group_signals();
+
 /// In a process that the app forked by itself: the defaults, where the app has not set a handler.
 void restore_default_signals();
 

@@ -37,18 +37,34 @@ PyObject* app_forked(PyObject*, PyObject*) {
   process().control.close();
   if (current != nullptr) current->close_channels();
   restore_default_signals();
+  release_group_signals();
+  Py_RETURN_NONE;
+}
+
+PyObject* app_forks(PyObject*, PyObject*) {
+  hold_group_signals();
+  Py_RETURN_NONE;
+}
+
+PyObject* app_has_forked(PyObject*, PyObject*) {
+  release_group_signals();
   Py_RETURN_NONE;
 }
 
 PyMethodDef app_forked_definition{"app_forked", app_forked, METH_NOARGS, nullptr};
+PyMethodDef app_forks_definition{"app_forks", app_forks, METH_NOARGS, nullptr};
+PyMethodDef app_has_forked_definition{"app_has_forked", app_has_forked, METH_NOARGS, nullptr};
 
 bool watch_forks() {
   const Ref hook = Ref::owned(PyCFunction_NewEx(&app_forked_definition, nullptr, nullptr));
+  const Ref before = Ref::owned(PyCFunction_NewEx(&app_forks_definition, nullptr, nullptr));
+  const Ref after = Ref::owned(PyCFunction_NewEx(&app_has_forked_definition, nullptr, nullptr));
   const Ref os = Ref::owned(PyImport_ImportModule("os"));
-  if (!hook || !os) return false;
+  if (!hook || !before || !after || !os) return false;
   const Ref register_hook = Ref::owned(PyObject_GetAttrString(os.get(), "register_at_fork"));
   const Ref arguments = Ref::owned(PyTuple_New(0));
-  const Ref names = Ref::owned(Py_BuildValue("{s:O}", "after_in_child", hook.get()));
+  const Ref names = Ref::owned(Py_BuildValue("{s:O,s:O,s:O}", "before", before.get(), "after_in_parent", after.get(),
+                                             "after_in_child", hook.get()));
   if (!register_hook || !arguments || !names) return false;
   return static_cast<bool>(Ref::owned(PyObject_Call(register_hook.get(), arguments.get(), names.get())));
 }
