@@ -56,7 +56,9 @@ void H1Door::set_accepting(bool accepting) {
   accepting_ = accepting;
   for (Listener* listener : listeners_) listener->set_accepting(accepting);
   if (accepting) return disarm();
-  log::warn("{} connections are open (edge.max_connections): new ones wait", limit_.most);
+  if (std::exchange(warned_at_, loop_.unix_seconds()) != loop_.unix_seconds()) {
+    log::warn("{} connections are open (edge.max_connections): new ones wait", limit_.most);
+  }
   loop_.arm(*this, kLookAgain);
 }
 

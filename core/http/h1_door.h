@@ -74,6 +74,7 @@ class H1Door final : private Deadline {
   std::size_t open_ = 0;
   bool draining_ = false;
   bool accepting_ = true;
+  std::int64_t warned_at_ = 0;  // seconds since the epoch: one warning a second is enough
   std::move_only_function<void()> stopped_;
 };
 
