@@ -253,38 +253,6 @@ def test_a_fork_that_returns_into_the_server_ends(serve_app, threads):
     app.out.wait_for("a process that the application forked returned from it")
 
 
-def test_a_signal_that_meets_a_fork_of_the_app_is_obeyed(serve_app):
-    """Its hook runs before ours does in the child: the moment in which the worker's own handler would swallow it."""
-    app = serve_app("""
-        import os, signal
-        serving = False
-        os.register_at_fork(after_in_child=lambda: serving and os.kill(os.getpid(), signal.SIGTERM))
-        def application(environ, start_response):
-            global serving
-            serving = True
-            child = os.fork()
-            if not child:
-                os._exit(7)
-            start_response("200 OK", [])
-            return [str(os.waitpid(child, 0)[1]).encode()]
-    """)
-    assert app.ask().body == str(int(signal.SIGTERM)).encode()
-    assert app.ask().body == str(int(signal.SIGTERM)).encode()
-
-
-def test_multiprocessing_works_in_a_worker(serve_app):
-    app = serve_app("""
-        import multiprocessing
-        def square(x): return x * x
-        def application(environ, start_response):
-            start_response("200 OK", [])
-            with multiprocessing.get_context(environ["QUERY_STRING"]).Pool(2) as pool:
-                return [repr(pool.map(square, range(5))).encode()]
-    """)
-    for way in ("fork", "spawn"):
-        assert app.ask(query=way).body == b"[0, 1, 4, 9, 16]", way
-
-
 def test_what_the_app_left_open_at_import_is_named(serve_app, tmp_path):
     app = serve_app("""
         import socket, sqlite3, threading
