@@ -250,6 +250,7 @@ H1Parser::Step H1Parser::stop(int code, const char* from, std::size_t consumed) 
 
 // llhttp lets some of these pass where a line may end; two parsers on the way must never see two requests.
 bool H1Parser::check_head(const char* from, std::size_t size) {
+  if (request_->target.data()[-2] == ' ') return fail_with(ErrorKind::malformed, "two spaces after the method"), false;
   const char* const end = from + size;
   std::size_t line_ends = 0;
   for (const char* at = from;

@@ -161,6 +161,7 @@ TEST_CASE("what breaks the protocol is refused, and the connection closes") {
       {"GET /../x HTTP/1.1\r\nHost: x\r\n\r\n", 400},
       {"GET /%00 HTTP/1.1\r\nHost: x\r\n\r\n", 400},
       {"GET * HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+      {"GET  / HTTP/1.1\r\nHost: x\r\n\r\n", 400},
       {"GET x HTTP/1.1\r\nHost: x\r\n\r\n", 400},
       {"BREW / HTTP/1.1\r\nHost: x\r\n\r\n", 501},
       {"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n", 501},
