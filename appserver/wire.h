@@ -55,6 +55,12 @@ enum FrameFlag : std::uint16_t {
   kLast = 2,
   kFailed = 4,  // with kLast: the app failed. Without a head before it, the edge answers 500 itself (the traceback
                 // was sent as a log line); after one, the client's connection is torn.
+  kFile = 8,    // with kHead and kLast: the body is a part of a file, whose descriptor is sent with the frame's first
+                // byte. The payload after the head is one FilePart, and no body.
+};
+struct FilePart {
+  std::uint64_t offset = 0;  // bytes
+  std::uint64_t length = 0;  // bytes
 };
 /// A head is a block of uwsgi variables: the reason phrase under an empty name first, then the header fields in order.
 inline constexpr std::size_t kMaxAnswerHead = 64 * 1024;
@@ -62,12 +68,29 @@ inline constexpr std::size_t kMaxFrame = 1 << 20;
 
 // ---- shared memory -------------------------------------------------------------------------------------------
 
-/// One for each worker thread, in a memfd that both sides map. Written by one side, read by the other; the reader
-/// trusts nothing in it.
+/// One for each worker thread, in a memfd that both sides map. Each member is written by one side and read by the
+/// other; the edge trusts nothing in it.
 struct alignas(64) SharedSlot {
-  std::uint64_t cancelled = 0;  // edge writes: the sequence of the request whose answer nobody wants any more
-  std::uint64_t begun = 0;      // worker writes: the sequence of the request it has taken from the mailbox last
+  // The edge writes:
+  std::uint64_t cancelled = 0;    // the sequence of the request whose answer nobody wants any more
+  std::uint64_t interrupted = 0;  // the sequence of the request whose thread shall raise; kInterruptSignal follows
+  std::uint64_t reason = 0;       // InterruptReason, written before `interrupted`
+  // The worker writes:
+  std::uint64_t begun = 0;    // the sequence of the request it has taken from the mailbox last
+  std::uint64_t running = 0;  // the sequence of the request that the app is at; 0: none
+  std::uint64_t thread = 0;   // the thread as faulthandler names it ("Thread 0x%016x"), 0: not known yet
 };
+enum InterruptReason : std::uint64_t { kRequestTimeout = 1, kClientDisconnected = 2 };
+
+// ---- signals to a worker --------------------------------------------------------------------------------------
+
+/// Offsets from SIGRTMIN as the C library counts it (34).
+/// The worker writes the stacks of its threads, in the format of faulthandler, to the pipe that came with kFork, and
+/// kStacksEnd behind them. Whatever its threads do: the handler takes no lock.
+inline constexpr int kStacksSignal = 34 + 20;
+/// Every thread whose slot has interrupted == running raises what `reason` says.
+inline constexpr int kInterruptSignal = 34 + 21;
+inline constexpr char kStacksEnd = '\0';
 
 // ---- control -------------------------------------------------------------------------------------------------
 
@@ -75,13 +98,16 @@ struct alignas(64) SharedSlot {
 enum class ControlKind : std::uint32_t {
   // edge -> zygote
   kWorkerThread = 1,  // descriptors: mailbox (worker's end), then one answers channel for each loop. `worker`, `thread`
-  kFork = 2,          // descriptor: the memfd of SharedSlot[threads]. Fork `worker` with the threads sent before
+  kFork = 2,          // descriptors: the memfd of SharedSlot[threads], the pipe for stacks. Fork `worker` with the
+                      // threads sent before
   kStop = 3,          // fork no more; end when the last worker has ended
+  kAskChanged = 4,    // has a file of the app changed since its import began?
   // zygote -> edge
   kImported = 16,      // ready to fork; text: warnings, a line each
   kImportFailed = 17,  // text: the traceback or the list of candidates; the zygote ends
   kForked = 18,        // `worker`, `pid`
   kExited = 19,        // `worker`, `pid`, `value`: the wait status
+  kChanged = 20,       // answers kAskChanged; text: a file that changed, appeared or went, or nothing
   // worker -> edge
   kReady = 32,         // `worker`, `pid`: every thread reads its mailbox
   kLog = 33,           // `pid`; text: request id, a NUL, then what the app wrote to wsgi.errors; whole lines or a part

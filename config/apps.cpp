@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 namespace edge::config {
@@ -202,6 +203,17 @@ App load_app(const Section& section, const std::string& name) {
 }
 
 }  // namespace
+
+bool App::operator==(const App& other) const {
+  const auto settings = [](const App& app) {
+    return std::tie(app.name, app.module, app.wsgi_file, app.callable, app.chdir, app.virtualenv, app.python,
+                    app.python_path, app.env, app.processes, app.most_processes, app.idle, app.threads, app.preload,
+                    app.queue, app.queue_timeout, app.depth, app.request_timeout, app.start_timeout, app.max_requests,
+                    app.max_memory, app.user, app.group, app.restart_delay, app.restart_max_delay, app.shutdown_timeout,
+                    app.socket, app.socket_mode, app.reload_on);
+  };
+  return settings(*this) == settings(other);
+}
 
 std::vector<App> load_apps(const Section& top) {
   std::vector<App> apps;

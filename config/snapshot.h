@@ -34,6 +34,7 @@ struct Process {
   std::string group;
   std::string pid_file;
   std::string runtime_dir;  // empty: a private folder that serve makes
+  std::string control;      // the control socket
   std::uint64_t max_connections = 20'000;
   Milliseconds shutdown_timeout{30'000};
 };
@@ -49,6 +50,15 @@ struct Log {
   std::optional<AccessTarget> access;  // nothing: off
 };
 
+struct Listen {
+  Place place;
+  std::string text;  // as written
+  Address address;   // family none: unix_path
+  std::string unix_path;
+  int backlog = 4096;
+  bool operator==(const Listen& other) const { return address == other.address && unix_path == other.unix_path; }
+};
+
 struct App {
   std::string name;
   Place place;
@@ -60,7 +70,9 @@ struct App {
   std::string python = "auto";
   std::vector<std::string> python_path;
   std::map<std::string, std::string> env;
-  unsigned processes = 2;
+  unsigned processes = 2;  // at least so many workers
+  unsigned most_processes = 2;
+  Milliseconds idle{60'000};  // a worker above `processes` ends after so long without work
   unsigned threads = 1;
   bool preload = true;
   std::uint32_t queue = 1000;
@@ -68,9 +80,19 @@ struct App {
   std::uint32_t depth = 4;
   Milliseconds request_timeout{60'000};
   Milliseconds start_timeout{60'000};
+  std::uint64_t max_requests = 0;  // 0: no limit
+  std::uint64_t max_memory = 0;    // bytes of resident memory of a worker; 0: no limit
+  std::string user;                // empty: the edge's
+  std::string group;               // empty: the user's own
   Milliseconds restart_delay{100};
   Milliseconds restart_max_delay{10'000};
   Milliseconds shutdown_timeout{30'000};
+  std::optional<Listen> socket;  // serves the plain uwsgi protocol too
+  unsigned socket_mode = 0660;
+  std::vector<std::string> reload_on;  // absolute paths or patterns
+
+  /// The same settings, wherever they stand.
+  bool operator==(const App& other) const;
 };
 
 struct StaticFiles {
@@ -93,6 +115,7 @@ struct Return {
 
 struct AppRef {
   std::string app;
+  bool cancel_on_disconnect = false;
 };
 
 struct Route {
@@ -102,16 +125,8 @@ struct Route {
   std::vector<HeaderRule> headers;  // the site's, with the route's added
   std::vector<ErrorPage> error_pages;
   std::optional<AccessTarget> access;  // nothing: off
+  bool internal = false;               // only error pages and X-Accel-Redirect lead there
   std::variant<StaticFiles, Redirect, Return, AppRef> handler;
-};
-
-struct Listen {
-  Place place;
-  std::string text;  // as written
-  Address address;   // family none: unix_path
-  std::string unix_path;
-  int backlog = 4096;
-  bool operator==(const Listen& other) const { return address == other.address && unix_path == other.unix_path; }
 };
 
 struct Site {
