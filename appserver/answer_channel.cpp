@@ -13,6 +13,7 @@ namespace edge {
 
 namespace {
 
+constexpr Milliseconds kFateKnown{500};
 constexpr int kMostReadsOfTheDead = 64;  // more than any socket buffer holds: a stranger has the other end
 
 }  // namespace
@@ -26,9 +27,22 @@ bool AnswerChannel::open(UniqueFd answers) {
 
 void AnswerChannel::on_readable() {
   const AppLane::Event event(lane_);
-  if (read_once() == Read::ended) {
-    break_off(fmt::format("worker {} (pid {}) died", worker_->number(), worker_->pid()));
-  }
+  if (read_once() == Read::ended) on_end();
+}
+
+std::string AnswerChannel::name() const {
+  return fmt::format("worker {} (pid {})", worker_->number(), worker_->pid());
+}
+
+/// A worker that breaks off has died as a rule; how, is known in a moment, and belongs into the line about the request.
+void AnswerChannel::on_end() {
+  lane_.queue().close(slot_, lane_.loop().index());
+  bool held = false;
+  for (AppCall* call = calls_.front(); call && !held; call = calls_.after(*call)) held = lane_.queue().is_held(*call);
+  if (!held) return break_off({});
+  want_read(false);
+  worker_->kill();
+  lane_.loop().arm(fate_, kFateKnown);
 }
 
 AnswerChannel::Read AnswerChannel::read_once() {
@@ -39,10 +53,10 @@ AnswerChannel::Read AnswerChannel::read_once() {
   if (size <= 0) return Read::ended;
   block.commit(static_cast<std::size_t>(size));
   if (parse({to, static_cast<std::size_t>(size)}, block)) return Read::some;
-  log::error("[{}] worker {} (pid {}) sent {}; it is killed", lane_.app().name, worker_->number(), worker_->pid(),
+  log::error("[{}] {} sent {}; it is killed", lane_.app().name, name(),
              frames_.why().empty() ? "an answer to a request that it does not have" : frames_.why());
   kill_worker();
-  break_off(fmt::format("worker {} (pid {}) broke the protocol", worker_->number(), worker_->pid()));
+  break_off(name() + " broke the protocol");
   return Read::nothing;
 }
 
@@ -78,12 +92,22 @@ bool AnswerChannel::deliver(const AnswerFrames::Piece& piece, const BlockRef& bl
   return true;
 }
 
-void AnswerChannel::worker_gone() {
+void AnswerChannel::worker_gone(std::string_view how) {
   const AppLane::Event event(lane_);
+  fate_.disarm();
   for (int i = 0; i < kMostReadsOfTheDead && !closing(); ++i) {
     if (read_once() != Read::some) break;
   }
-  break_off(fmt::format("worker {} (pid {}) died", worker_->number(), worker_->pid()));
+  break_off(how);
+}
+
+void AnswerChannel::add_running(std::vector<RunningRequest>& to) const {
+  const AppCall* const call = calls_.front();
+  if (!call || !lane_.queue().is_held(*call)) return;
+  RunningRequest running = call->running();
+  running.pid = worker_->pid();
+  while (worker_->slots()[running.thread].get() != &slot_) ++running.thread;
+  to.push_back(std::move(running));
 }
 
 void AnswerChannel::shut(std::string_view why) {
@@ -105,7 +129,7 @@ void AnswerChannel::break_off(std::string_view why) {
     } else if (!call->abandoned()) {
       call->wait_in_queue();
     } else {
-      lane_.queue().withdraw(*call);
+      lane_.queue().withdraw(*call, AppQueue::Why::left);
       call->retire();
     }
   }

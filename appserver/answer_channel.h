@@ -2,11 +2,15 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "appserver/answer_frames.h"
 #include "appserver/app_call.h"
+#include "appserver/app_status.h"
 #include "appserver/worker_process.h"
+#include "core/net/alarm.h"
 #include "core/net/socket.h"
 #include "core/unique_fd.h"
 
@@ -32,8 +36,10 @@ class AnswerChannel final : public Socket {
   /// Reads again, after the client has taken what was too much.
   void resume_reading() { want_read(true); }
   bool is_reading() const { return wants_read(); }
-  /// The worker has ended: reads what it left, fails the rest, closes.
-  void worker_gone();
+  /// The worker has ended, and how: reads what it left, fails the rest, closes.
+  void worker_gone(std::string_view how);
+  /// The request that the thread is at, if it is of this loop.
+  void add_running(std::vector<RunningRequest>& to) const;
   /// Fails what is expected, closes.
   void shut(std::string_view why);
 
@@ -50,8 +56,10 @@ class AnswerChannel final : public Socket {
   void on_writable() override {}
   void on_closed() override;
   Read read_once();
+  std::string name() const;
   bool parse(std::string_view input, const BlockRef& block);
   bool deliver(const AnswerFrames::Piece& piece, const BlockRef& block);
+  void on_end();
   void break_off(std::string_view why);
 
   AppLane& lane_;
@@ -60,6 +68,7 @@ class AnswerChannel final : public Socket {
   AnswerFrames frames_;
   IntrusiveList<AppCall, &AppCall::in_channel_> calls_;
   ListLink<AnswerChannel> in_lane_;
+  Alarm fate_{[this] { worker_gone(name() + " died"); }};  // of a worker that broke off: until it is known how
 };
 
 }  // namespace edge

@@ -13,6 +13,12 @@
 
 namespace edge {
 
+namespace {
+
+constexpr std::size_t kMostTold = 200;  // bytes of a target that are kept behind its request
+
+}  // namespace
+
 AppCall::AppCall(AppLane& lane) : Ticket(lane.loop().index()), lane_(lane) {}
 
 AppCall::~AppCall() {
@@ -64,7 +70,8 @@ void AppCall::send(Slot& slot, bool ahead, std::string_view packet) {
     case Mailbox::Sent::sent:
       channel_ = slot.channels[loop];
       channel_->expect(*this);
-      request_->upstream.queue_time = lane_.loop().now() - begun_at_;
+      sent_at_ = lane_.loop().now();
+      request_->upstream.queue_time = sent_at_ - begun_at_;
       watch_answer();
       if (ahead) lane_.watch_slots();
       return;
@@ -112,11 +119,11 @@ void AppCall::on_deadline() {
     } else {
       leave_channel();
       if (!abandoned()) return wait_in_queue();
-      lane_.queue().withdraw(*this);
+      lane_.queue().withdraw(*this, AppQueue::Why::left);
       return retire();
     }
   } else {
-    lane_.queue().withdraw(*this);
+    lane_.queue().withdraw(*this, AppQueue::Why::timed_out);
     fail({ErrorKind::unavailable, Side::app, false,
           fmt::format("no worker of app {} was free within queue_timeout ({} ms)", lane_.app().name,
                       lane_.app().queue_timeout.count())});
@@ -170,10 +177,11 @@ void AppCall::leave_channel() {
 void AppCall::let_go() {
   if (woken_) lane_.forget_woken(*this);
   woken_ = false;
-  request_ = nullptr;
+  const Request& request = *std::exchange(request_, nullptr);
   slices_.clear();
   sending_ = {};
-  if (over_ || lane_.queue().withdraw(*this)) return retire();
+  if (over_ || lane_.queue().withdraw(*this, AppQueue::Why::left)) return retire();
+  left_behind_ = fmt::format("{} ({} {})", request.id(), request.method_name, request.target.substr(0, kMostTold));
   if (wanted_) channel_->slot().cancel(sequence());
   channel_->resume_reading();
   watch_answer();
@@ -185,8 +193,20 @@ void AppCall::retire() {
 }
 
 std::string AppCall::description() const {
-  if (!request_) return "a request whose client has gone";
+  if (!request_) return "request " + left_behind_ + ", whose client has gone";
   return fmt::format("request {} ({} {})", request_->id(), request_->method_name, request_->target);
+}
+
+RunningRequest AppCall::running() const {
+  RunningRequest running{.milliseconds = lane_.loop().now() - sent_at_, .client_gone = abandoned()};
+  if (request_) {
+    running.id = request_->id();
+    running.method = request_->method_name;
+    running.target = request_->target.substr(0, kMostTold);
+  } else {
+    running.target = left_behind_;
+  }
+  return running;
 }
 
 bool AppCall::Wait::await_ready() const {

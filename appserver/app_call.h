@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "appserver/answer_frames.h"
+#include "appserver/app_status.h"
 #include "appserver/read_blocks.h"
 #include "appserver/ticket.h"
 #include "core/cancellation.h"
@@ -75,6 +76,8 @@ class AppCall final : public Ticket, private Deadline, private Cancellation::Wai
   bool is_full() const;
   /// Says which request it is, for the log.
   std::string description() const;
+  /// The same for the status, without the worker.
+  RunningRequest running() const;
 
  private:
   friend class AppLane;
@@ -116,6 +119,8 @@ class AppCall final : public Ticket, private Deadline, private Cancellation::Wai
   AnswerChannel* channel_ = nullptr;  // where it was sent last
   std::coroutine_handle<> waiter_;
   std::uint64_t begun_at_ = 0;  // Loop::now()
+  std::uint64_t sent_at_ = 0;
+  std::string left_behind_;  // what the client that has gone had asked for
   int status_ = 0;
   bool wants_head_ = true;  // what the waiter waits for
   bool woken_ = false;      // it is in the lane's list of those to be resumed

@@ -14,8 +14,8 @@ constexpr Milliseconds kWatchSlots = std::chrono::duration_cast<Milliseconds>(Ap
 
 }  // namespace
 
-AppLane::AppLane(Loop& loop, AppQueue& queue, const config::App& app, std::string spool_directory)
-    : loop_(loop), queue_(queue), app_(app), spool_directory_(std::move(spool_directory)) {}
+AppLane::AppLane(Loop& loop, AppQueue& queue, std::shared_ptr<const config::App> app, std::string spool_directory)
+    : loop_(loop), queue_(queue), app_(std::move(app)), spool_directory_(std::move(spool_directory)) {}
 
 AppLane::~AppLane() {
   assert(channels_.empty() && "a lane was destroyed before it was closed");
@@ -47,12 +47,20 @@ Result<void> AppLane::add_worker(const std::shared_ptr<WorkerProcess>& worker, s
   return {};
 }
 
-void AppLane::worker_gone(const WorkerProcess& worker) {
+void AppLane::worker_gone(const WorkerProcess& worker, std::string_view how) {
   for (const auto& slot : worker.slots()) {
     if (AnswerChannel* const channel = slot->channels[static_cast<std::size_t>(loop_.index())]) {
-      channel->worker_gone();
+      channel->worker_gone(how);
     }
   }
+}
+
+std::vector<RunningRequest> AppLane::running() const {
+  std::vector<RunningRequest> all;
+  for (const AnswerChannel* channel = channels_.front(); channel; channel = channels_.after(*channel)) {
+    channel->add_running(all);
+  }
+  return all;
 }
 
 void AppLane::close(std::move_only_function<void()> done) {

@@ -11,6 +11,7 @@
 #include "appserver/answer_channel.h"
 #include "appserver/app_call.h"
 #include "appserver/app_queue.h"
+#include "appserver/app_status.h"
 #include "appserver/read_blocks.h"
 #include "config/snapshot.h"
 #include "core/net/loop.h"
@@ -20,13 +21,15 @@ namespace edge {
 /// Made on any thread, then used on its loop's only. Outlives the handlers that use it; close() comes before the end.
 class AppLane final : private Deadline {
  public:
-  /// `app`, `queue` and `loop` must outlive the lane. `spool_directory` is for request bodies.
-  AppLane(Loop& loop, AppQueue& queue, const config::App& app, std::string spool_directory);
+  /// `queue` and `loop` must outlive the lane. `spool_directory` is for request bodies.
+  AppLane(Loop& loop, AppQueue& queue, std::shared_ptr<const config::App> app, std::string spool_directory);
   ~AppLane();
 
   Loop& loop() { return loop_; }
   AppQueue& queue() { return queue_; }
-  const config::App& app() const { return app_; }
+  const config::App& app() const { return *app_; }
+  /// From now on calls go by these settings, of the same app.
+  void use(std::shared_ptr<const config::App> app) { app_ = std::move(app); }
   const std::string& spool_directory() const { return spool_directory_; }
   ReadBlocks& blocks() { return blocks_; }
 
@@ -36,8 +39,10 @@ class AppLane final : private Deadline {
   /// Registers a worker: one answers channel for each of its slots, in their order. An error means that some cannot be
   /// watched; the worker must be killed then. Its slots are to be opened only when every lane has it.
   Result<void> add_worker(const std::shared_ptr<WorkerProcess>& worker, std::vector<UniqueFd> answers);
-  /// The process has ended; its slots are closed.
-  void worker_gone(const WorkerProcess& worker);
+  /// The process has ended, and `how`; its slots are closed.
+  void worker_gone(const WorkerProcess& worker, std::string_view how);
+  /// What this loop's requests are at in the workers.
+  std::vector<RunningRequest> running() const;
   /// Fails what is under way and closes every channel; then calls `done`. Once.
   void close(std::move_only_function<void()> done);
 
@@ -73,7 +78,7 @@ class AppLane final : private Deadline {
 
   Loop& loop_;
   AppQueue& queue_;
-  const config::App& app_;
+  std::shared_ptr<const config::App> app_;
   std::string spool_directory_;
   ReadBlocks blocks_;
   std::unique_ptr<char[]> packet_;

@@ -1,6 +1,7 @@
-// Starting and stopping an app, and its zygote. The workers are in app_pool_workers.cpp.
+// Starting and stopping an app. Swaps of generations are in app_pool_swap.cpp, the status in app_pool_status.cpp.
 #include "appserver/app_pool.h"
 
+#include <algorithm>
 #include <cassert>
 
 #include "appserver/app_handler.h"
@@ -8,133 +9,112 @@
 
 namespace edge {
 
+AppQueue::Limits AppPool::queue_limits(const config::App& app) {
+  return {.waiting = app.queue, .depth = app.depth, .grows = app.most_processes > app.processes};
+}
+
 AppPool::AppPool(Loop& main, std::vector<Loop*> loops, const config::App& app, const std::string& runtime_dir,
                  const std::string& self_exe)
-    : main_(main),
-      loops_(loops),
-      app_(app),
-      self_exe_(self_exe),
-      queue_(std::move(loops), {.waiting = app.queue, .depth = app.depth}),
-      zygote_delay_(app.restart_delay, app.restart_max_delay) {
-  for (Loop* loop : loops_) lanes_.push_back(std::make_unique<AppLane>(*loop, queue_, app_, runtime_dir));
-  for (std::uint32_t i = 0; i < app_.processes; ++i) seats_.push_back(std::make_unique<Seat>(*this, i));
+    : app_(std::make_shared<const config::App>(app)),
+      queue_(loops, queue_limits(app)),
+      house_{main, std::move(loops), queue_, {}, self_exe, {}} {
+  for (Loop* loop : house_.loops) {
+    house_.lanes.push_back(std::make_unique<AppLane>(*loop, queue_, app_, runtime_dir));
+  }
+  queue_.watch(main, {.pressure =
+                          [this] {
+                            if (serving_) serving_->on_pressure();
+                          },
+                      .spent =
+                          [this](const WorkerProcess& worker) {
+                            for (const auto& generation : generations_) generation->on_spent(worker);
+                          }});
 }
 
 AppPool::~AppPool() {
-  assert(!zygote_ && "an app was destroyed before it was stopped");
+  assert(generations_.empty() && "an app was destroyed before it was stopped");
 }
 
-std::unique_ptr<Handler> AppPool::handler(Loop& loop, std::string script_name) {
-  return std::make_unique<AppHandler>(*lanes_[static_cast<std::size_t>(loop.index())], std::move(script_name));
+std::unique_ptr<Handler> AppPool::handler(Loop& loop, std::string script_name, bool) {
+  AppLane& lane = *house_.lanes[static_cast<std::size_t>(loop.index())];
+  return std::make_unique<AppHandler>(lane, std::move(script_name));
 }
 
 void AppPool::start(std::move_only_function<void(bool)> started) {
   when_started_ = std::move(started);
-  Result<Interpreter> interpreter = Interpreter::find(app_, self_exe_);
-  if (!interpreter) return give_up_start(interpreter.error().context);
-  interpreter_ = std::move(*interpreter);
   Result<UniqueFd> gateway = gateway_memory();
-  if (!gateway) return give_up_start(gateway.error().context);
-  gateway_ = std::move(*gateway);
-  spawn_zygote();
-}
-
-void AppPool::spawn_zygote() {
-  imported_ = import_failed_ = false;
-  zygote_since_ = main_.now();
-  Result<std::unique_ptr<Zygote>> zygote = Zygote::start(main_, app_, interpreter_, gateway_.get(), *this);
-  if (!zygote) {
-    if (!started_) return give_up_start(zygote.error().context);
-    log::error("[{}] {}", app_.name, zygote.error().context);
-    return main_.arm(zygote_deadline_, zygote_delay_.next());
+  if (!gateway) {
+    log::error("[{}] {}", name(), gateway.error().context);
+    return report(false);
   }
-  zygote_ = std::move(*zygote);
-  main_.arm(zygote_deadline_, app_.start_timeout);
-}
-
-void AppPool::on_zygote_deadline() {
-  if (!zygote_) return spawn_zygote();
-  const bool hangs = !imported_;
-  log::error("[{}] {} within start_timeout ({} ms)", app_.name,
-             hangs ? "the app was not imported" : "not every worker was ready", app_.start_timeout.count());
-  if (!started_) return give_up_start(hangs ? "its import takes too long" : "its workers do not become ready");
-  if (hangs) zygote_->kill();
-}
-
-void AppPool::on_imported() {
-  if (imported_) return;
-  imported_ = true;
-  if (started_) zygote_deadline_.disarm();  // until the first start is complete it holds for the workers too
-  log::debug("[{}] imported by {} (pid {})", app_.name, interpreter_.file, zygote_->pid());
-  if (stopping_) return;
-  for (const auto& seat : seats_) want_worker(*seat);
-}
-
-void AppPool::on_import_failed(std::string_view text) {
-  import_failed_ = true;
-  if (text.starts_with(app_.name + ": ")) text.remove_prefix(app_.name.size() + 2);
-  log::error("[{}] {}", app_.name, text);
-}
-
-void AppPool::on_zygote_ended(int status, int signal) {
-  const pid_t pid = zygote_->pid();
-  const bool expected = stopping_ || failed_ || import_failed_;
-  if (!expected) {
-    log::error("[{}] the process that holds the app (pid {}, {}) {}", app_.name, pid, interpreter_.file,
-               how_it_ended(status, signal));
-  }
-  zygote_.reset();
-  zygote_deadline_.disarm();
-  forking_ = nullptr;
-  for (const auto& seat : seats_) empty_seat(*seat);
-  if (stopping_) return finish_if_ended();
-  if (!started_) {
-    return give_up_start(import_failed_ ? "it cannot be imported" : "its Python ended before the app was imported");
-  }
-  if (imported_ && main_.now() - zygote_since_ > RestartDelay::kGoodLife) zygote_delay_.reset();
-  main_.arm(zygote_deadline_, zygote_delay_.next());
+  house_.gateway = std::move(*gateway);
+  coming_ = &make_generation(app_);
+  coming_->start(app_->processes);
 }
 
 void AppPool::report(bool started) {
-  zygote_deadline_.disarm();
   (started ? started_ : failed_) = true;
-  main_.post([this, started, tell = std::exchange(when_started_, nullptr)]() mutable {
+  house_.main.post([this, started, tell = std::exchange(when_started_, nullptr)]() mutable {
     if (tell && !stopping_) tell(started);
   });
 }
 
-void AppPool::give_up_start(std::string_view why) {
-  if (std::exchange(failed_, true)) return;
-  log::error("{}: apps.{}: the app cannot be started: {}", app_.place.text(), app_.name, why);
-  if (zygote_) zygote_->kill();
+void AppPool::on_ready(Generation& generation) {
+  if (stopping_) return;
+  if (started_) return swap_in(generation);
+  coming_ = nullptr;
+  serving_ = &generation;
+  generation.serve();
+  report(true);
+}
+
+void AppPool::on_failed(Generation& generation, const std::string& why) {
+  if (coming_ != &generation) return;
+  if (started_) return end_swap(why);
+  coming_ = nullptr;
+  if (failed_ || stopping_) return;
+  const std::size_t last_line = why.rfind('\n') + 1;  // what is before was logged when it came
+  log::error("{}: apps.{}: the app cannot be started: {}", app_->place.text(), name(), why.substr(last_line));
   report(false);
+}
+
+/// Destroys it in a turn of its own: it is further up the stack.
+void AppPool::on_ended(Generation& generation) {
+  if (serving_ == &generation) serving_ = nullptr;
+  if (kept_ == &generation) {
+    kept_ = nullptr;
+    keep_deadline_.disarm();
+  }
+  if (coming_ == &generation) end_swap("its processes have ended");
+  house_.main.post([this, &generation] {
+    std::erase_if(generations_, [&generation](const auto& owned) { return owned.get() == &generation; });
+    finish_if_ended();
+  });
 }
 
 void AppPool::close_queue() {
   if (std::exchange(stopping_, true)) return;
-  queue_.stop(main_, [this] { on_queue_idle(); });
+  queue_.stop(house_.main, [this] { on_queue_idle(); });
+  if (coming_) coming_->kill();
+  while (!swaps_.empty()) end_swap("the app is stopping");
 }
 
 void AppPool::stop(std::move_only_function<void()> stopped) {
   when_stopped_ = std::move(stopped);
   close_queue();
-  zygote_deadline_.disarm();
-  if (!zygote_) return finish_if_ended();
-  if (!started_ || !imported_) return kill();
-  main_.arm(stop_deadline_, app_.shutdown_timeout);
+  if (generations_.empty()) return finish_if_ended();
+  if (!started_ || !serving_) return kill();
+  house_.main.arm(stop_deadline_, app_->shutdown_timeout);
 }
 
 void AppPool::on_queue_idle() {
-  for (const auto& seat : seats_) {
-    seat->disarm();
-    if (seat->worker) seat->worker->quit();
-  }
-  if (zygote_) zygote_->stop();
+  keep_deadline_.disarm();
+  for (const auto& generation : generations_) generation->leave(false);
 }
 
 void AppPool::on_stop_deadline() {
-  log::warn("[{}] shutdown_timeout ({} ms) has passed: what is left of the app is killed", app_.name,
-            app_.shutdown_timeout.count());
+  log::warn("[{}] shutdown_timeout ({} ms) has passed: what is left of the app is killed", name(),
+            app_->shutdown_timeout.count());
   kill();
 }
 
@@ -142,23 +122,18 @@ void AppPool::kill() {
   close_queue();
   if (std::exchange(killed_, true)) return;
   queue_.refuse_waiting();
-  for (const auto& seat : seats_) {
-    seat->disarm();
-    if (seat->worker) seat->worker->kill();
-  }
-  zygote_deadline_.disarm();
-  if (zygote_) zygote_->kill();
+  for (const auto& generation : generations_) generation->kill();
 }
 
 void AppPool::finish_if_ended() {
-  if (zygote_ || !when_stopped_ || std::exchange(closing_lanes_, true)) return;
+  if (!generations_.empty() || !when_stopped_ || std::exchange(closing_lanes_, true)) return;
   stop_deadline_.disarm();
   queue_.refuse_waiting();
-  lanes_open_ = lanes_.size();
-  for (std::size_t i = 0; i < lanes_.size(); ++i) {
-    loops_[i]->post([this, lane = lanes_[i].get()] {
+  lanes_open_ = house_.lanes.size();
+  for (std::size_t i = 0; i < house_.lanes.size(); ++i) {
+    house_.loops[i]->post([this, lane = house_.lanes[i].get()] {
       lane->close([this] {
-        main_.post([this] {
+        house_.main.post([this] {
           if (--lanes_open_ == 0) std::exchange(when_stopped_, nullptr)();
         });
       });

@@ -17,24 +17,38 @@ constexpr std::int64_t kAverageOver = 8;  // requests
 
 }  // namespace
 
-AppQueue::AppQueue(std::vector<Loop*> loops, Limits limits)
-    : desks_(loops.size()), by_load_(std::max(limits.depth, 1U)), limits_(limits) {
+AppQueue::AppQueue(std::vector<Loop*> loops, Limits limits) : desks_(loops.size()), limits_(limits) {
+  assert(limits.depth >= 1 && limits.depth <= kMostDepth);
   for (std::size_t i = 0; i < loops.size(); ++i) desks_[i].loop = loops[i];
+}
+
+void AppQueue::watch(Loop& main, Hooks hooks) {
+  main_ = &main;
+  hooks_ = std::move(hooks);
+}
+
+void AppQueue::set_limits(Limits limits) {
+  const std::lock_guard lock(mutex_);
+  assert(limits.depth >= 1 && limits.depth <= kMostDepth);
+  limits_ = limits;
 }
 
 AppQueue::Outcome AppQueue::acquire(Ticket& ticket, Slot*& slot, bool& ahead) {
   const std::lock_guard lock(mutex_);
   if (stopped_) return Outcome::closed;
   Slot* const best = waiting_.empty() ? best_slot() : nullptr;
-  if (!best && waiting_count_ >= limits_.waiting) return Outcome::full;
+  if (!best && waiting_count_ >= limits_.waiting) {
+    ++counters_.refused;
+    return Outcome::full;
+  }
   ticket.sequence_ = ++last_sequence_;
   ++present_;
   if (!best) {
-    ticket.state_ = Ticket::State::waiting;
+    begin_to_wait(ticket);
     waiting_.push_back(ticket);
-    ++waiting_count_;
     return Outcome::waiting;
   }
+  ++counters_.granted;
   occupy(ticket, *best);
   ticket.state_ = Ticket::State::held;
   best->held_.push_back(ticket);
@@ -53,7 +67,7 @@ void AppQueue::finish(Ticket& ticket) {
       slot->average_ = slot->average_ < 0 ? took : slot->average_ + (took - slot->average_) / kAverageOver;
       slot->busy_since_ = now;
       slot->slow_ = slot->stuffed_ = false;
-      ++slot->answered_;
+      count_answer(*slot);
     }
     leave(ticket);
     grant_waiting(loop);
@@ -62,11 +76,12 @@ void AppQueue::finish(Ticket& ticket) {
   deliver(loop);
 }
 
-bool AppQueue::withdraw(Ticket& ticket) {
+bool AppQueue::withdraw(Ticket& ticket, Why why) {
   const int loop = ticket.loop_;
   {
     const std::lock_guard lock(mutex_);
     if (ticket.state_ == Ticket::State::held) return false;
+    if (ticket.state_ == Ticket::State::waiting) ++(why == Why::left ? counters_.left : counters_.timed_out);
     leave(ticket);
     grant_waiting(loop);
     report_idle();
@@ -173,11 +188,6 @@ bool AppQueue::take_back_if_slow(Slot& slot, int caller) {
   return false;
 }
 
-std::uint64_t AppQueue::answered(const Slot& slot) {
-  const std::lock_guard lock(mutex_);
-  return slot.answered_;
-}
-
 void AppQueue::stop(Loop& main, std::move_only_function<void()> when_idle) {
   const std::lock_guard lock(mutex_);
   assert(!stopped_);
@@ -199,7 +209,7 @@ void AppQueue::refuse_waiting() {
 void AppQueue::list_slot(Slot& slot) {
   if (slot.listed_at_ != Slot::kUnlisted) by_load_[slot.listed_at_].remove(slot);
   slot.listed_at_ = Slot::kUnlisted;
-  if (!slot.open_ || slot.load_ >= by_load_.size()) return;
+  if (!slot.open_ || slot.load_ >= limits_.depth) return;
   const bool is_short = slot.average_ >= 0 && slot.average_ < kShortService.count();
   if (slot.load_ > 0 && (!is_short || slot.slow_ || slot.stuffed_)) return;
   slot.listed_at_ = slot.load_;
@@ -227,7 +237,10 @@ void AppQueue::vacate(Ticket& ticket) {
   (ticket.state_ == Ticket::State::held ? slot.held_ : desks_[static_cast<std::size_t>(ticket.loop_)].tickets)
       .remove(ticket);
   --slot.load_;
-  if (slot.load_ == 0) slot.slow_ = slot.stuffed_ = false;
+  if (slot.load_ == 0) {
+    slot.slow_ = slot.stuffed_ = false;
+    slot.idle_since_ = steady_clock::now();
+  }
   list_slot(slot);
 }
 
@@ -252,9 +265,8 @@ void AppQueue::to_front(TicketList& tickets, int caller) {
       refuse(*ticket, caller);
       continue;
     }
-    ticket->state_ = Ticket::State::waiting;
+    begin_to_wait(*ticket);
     waiting_.insert_before(*ticket, first);
-    ++waiting_count_;
   }
 }
 
@@ -277,6 +289,7 @@ void AppQueue::grant_waiting(int caller) {
     if (!slot) return;
     Ticket& ticket = *waiting_.pop_front();
     --waiting_count_;
+    count_grant(ticket);
     occupy(ticket, *slot);
     ticket.state_ = Ticket::State::granted;
     tell(ticket, caller);

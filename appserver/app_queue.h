@@ -4,12 +4,14 @@
 // least loaded first; else it waits. One mutex, held for some pointer writes; nothing is allocated for a request.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <mutex>
 #include <vector>
 
+#include "appserver/app_status.h"
 #include "appserver/ticket.h"
 #include "appserver/worker_process.h"
 #include "core/net/loop.h"
@@ -20,7 +22,8 @@ class AppQueue {
  public:
   struct Limits {
     std::uint32_t waiting = 1000;  // requests that may wait; those that were taken back from a worker come on top
-    std::uint32_t depth = 4;       // requests on one slot, the one that is being answered included; at least 1
+    std::uint32_t depth = 4;       // requests on one slot, the one that is being answered included; 1 to 64
+    bool grows = false;            // the hook `pressure` is wanted
   };
   /// A slot takes requests ahead while its average service time is below this …
   static constexpr std::chrono::microseconds kShortService{5'000};
@@ -29,6 +32,16 @@ class AppQueue {
 
   /// `loops` in the order of their indices; they and the queue must outlive every ticket.
   AppQueue(std::vector<Loop*> loops, Limits limits);
+
+  /// Who is told, on `main`.
+  struct Hooks {
+    std::move_only_function<void()> pressure;                   // requests have begun to wait
+    std::move_only_function<void(const WorkerProcess&)> spent;  // it has answered WorkerProcess::limit_requests()
+  };
+  /// Before the first ticket. `main` must run as long as the queue is used.
+  void watch(Loop& main, Hooks hooks);
+  /// From any thread, for the tickets that come.
+  void set_limits(Limits limits);
 
   // ---- on the ticket's own loop ---------------------------------------------------------------------------------
 
@@ -41,8 +54,10 @@ class AppQueue {
   Outcome acquire(Ticket& ticket, Slot*& slot, bool& ahead);
   /// The answer is complete: measures the service time and frees the slot.
   void finish(Ticket& ticket);
-  /// Takes a ticket out that no slot holds. False, and nothing is changed, when a slot holds it.
-  bool withdraw(Ticket& ticket);
+  /// Takes a ticket out that no slot holds, because it waited too long or its client has left. False, and nothing is
+  /// changed, when a slot holds it.
+  enum class Why : std::uint8_t { timed_out, left };
+  bool withdraw(Ticket& ticket, Why why);
   /// A slot holds the ticket: it was sent and not taken back.
   bool is_held(const Ticket& ticket);
   /// Takes a ticket out that a slot holds, without an answer. False, and nothing is changed, when no slot holds it.
@@ -64,6 +79,11 @@ class AppQueue {
   bool take_back_if_slow(Slot& slot, int caller);
   /// Requests answered by that slot.
   std::uint64_t answered(const Slot& slot);
+  /// For how long no thread of the worker has had a request; 0 when one has.
+  Milliseconds idle(const WorkerProcess& worker);
+  /// Microseconds that the first in the FIFO has waited; 0: nobody waits.
+  std::uint64_t longest_wait();
+  QueueStatus status() const;
 
   /// Nothing new comes in; `when_idle` is posted to `main` once nothing waits and no slot is busy. Once.
   void stop(Loop& main, std::move_only_function<void()> when_idle);
@@ -91,17 +111,24 @@ class AppQueue {
   void refuse(Ticket& ticket, int caller);
   void tell(Ticket& ticket, int caller);
   void report_idle();
+  void begin_to_wait(Ticket& ticket);
+  void count_grant(Ticket& ticket);
+  void count_answer(Slot& slot);
 
   void deliver(int loop);
 
-  std::mutex mutex_;
+  static constexpr std::uint32_t kMostDepth = 64;
+  mutable std::mutex mutex_;
   std::vector<Desk> desks_;
-  std::vector<SlotList> by_load_;  // slots that may take a request, by how many they have
+  std::array<SlotList, kMostDepth> by_load_;  // slots that may take a request, by how many they have
   TicketList waiting_;
   std::uint32_t waiting_count_ = 0;
   std::uint64_t present_ = 0;  // tickets that are not out
   std::uint64_t last_sequence_ = 0;
   Limits limits_;
+  QueueStatus counters_;
+  Hooks hooks_;
+  bool pressure_told_ = false;
   bool stopped_ = false;
   bool refusing_ = false;
   Loop* main_ = nullptr;

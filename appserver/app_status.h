@@ -11,11 +11,11 @@ namespace edge {
 
 /// A request that a worker's thread is at.
 struct RunningRequest {
-  std::uint32_t worker = 0;
+  pid_t pid = 0;  // of the worker
   unsigned thread = 0;
-  std::string id;
-  std::string method;
-  std::string target;
+  std::string id{};
+  std::string method{};
+  std::string target{};
   std::uint64_t milliseconds = 0;  // since it was sent to the worker
   bool client_gone = false;
 };
@@ -24,21 +24,21 @@ struct WorkerStatus {
   std::uint32_t number = 0;
   std::uint32_t generation = 0;
   pid_t pid = 0;
-  std::string state;           // "starting", "idle", "busy", "leaving", "waiting to restart"
+  std::string state{};         // "starting", "idle", "busy", "leaving", "waiting to restart"
   std::uint64_t requests = 0;  // answered
   std::uint64_t age = 0;       // milliseconds
   std::uint64_t memory = 0;    // resident bytes; 0: not known
-  std::vector<RunningRequest> running;
+  std::vector<RunningRequest> running{};
 };
 
 struct GenerationStatus {
   std::uint32_t number = 0;
-  std::string state;  // "importing", "starting", "serving", "leaving", "kept for rollback"
+  std::string state{};  // "importing", "starting", "serving", "leaving", "kept for rollback"
   pid_t zygote = 0;
-  std::string python;
+  std::string python{};
   std::uint64_t age = 0;       // milliseconds
   std::uint64_t kept_for = 0;  // milliseconds left of "kept for rollback"
-  std::vector<WorkerStatus> workers;
+  std::vector<WorkerStatus> workers{};
 };
 
 struct QueueStatus {
@@ -58,23 +58,23 @@ struct QueueStatus {
 /// Something that went wrong, with its time (seconds since the epoch).
 struct PastError {
   std::int64_t at = 0;
-  std::string text;
+  std::string text{};
 };
 
 struct AppStatus {
-  std::string name;
-  std::string state;             // "starting", "serving", "reloading", "crash loop", "failed", "stopping"
+  std::string name{};
+  std::string state{};           // "starting", "serving", "reloading", "crash loop", "failed", "stopping"
   std::uint32_t generation = 0;  // the one that serves; 0: none
-  QueueStatus queue;
-  std::vector<GenerationStatus> generations;
-  std::vector<PastError> errors;  // the last ones, newest first
+  QueueStatus queue{};
+  std::vector<GenerationStatus> generations{};
+  std::vector<PastError> errors{};  // the last ones, newest first
 };
 
 /// How a reload, restart or rollback ended.
 struct SwapResult {
   bool ok = false;
   std::uint32_t generation = 0;  // that serves now
-  std::string error;             // why not: what the import printed, or one line
+  std::string error{};           // why not: what the import printed, or one line
 };
 
 }  // namespace edge

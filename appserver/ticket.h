@@ -1,6 +1,7 @@
 // Ticket: a request's place in an AppQueue. It lives in what represents the request; the queue only links it.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 
 #include "appserver/intrusive_list.h"
@@ -42,6 +43,7 @@ class Ticket {
   ListLink<Ticket> link_;
   Slot* slot_ = nullptr;
   std::uint64_t sequence_ = 0;
+  std::chrono::steady_clock::time_point waits_since_;
   int loop_;
   State state_ = State::out;
   bool ahead_ = false;

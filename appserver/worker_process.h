@@ -41,8 +41,9 @@ class Slot {
   // Everything below is guarded by the mutex of the AppQueue that the slot is in.
   using Time = std::chrono::steady_clock::time_point;
   ListLink<Slot> by_load_;
-  TicketList held_;            // sent, or about to be sent by their loops
-  Time busy_since_;            // when the request that is being answered can have begun
+  TicketList held_;  // sent, or about to be sent by their loops
+  Time busy_since_;  // when the request that is being answered can have begun
+  Time idle_since_ = std::chrono::steady_clock::now();
   std::int64_t average_ = -1;  // service time in microseconds, a moving average; -1: not known yet
   std::uint64_t answered_ = 0;
   std::uint32_t load_ = 0;  // requests that were granted this slot and are not answered
@@ -53,7 +54,7 @@ class Slot {
   bool stuffed_ = false;  // the mailbox was full
 };
 
-class WorkerProcess {
+class WorkerProcess : public std::enable_shared_from_this<WorkerProcess> {
  public:
   /// Makes mailboxes and shared memory for `threads` slots. `number` is that of the worker within its app.
   static Result<std::shared_ptr<WorkerProcess>> create(std::uint32_t number, unsigned threads, std::size_t loops);
@@ -67,6 +68,9 @@ class WorkerProcess {
   /// The memfd of SharedSlot[threads], for the worker.
   int memory() const { return memory_.get(); }
 
+  /// After so many answers the queue's hook `spent` runs; 0: never. Before any slot is opened.
+  void limit_requests(std::uint64_t most) { most_requests_ = most; }
+
   /// Says which process it is. On the main loop, before any slot is opened; once.
   void identify(pid_t pid);
   pid_t pid() const { return pid_; }
@@ -79,7 +83,10 @@ class WorkerProcess {
   bool leaving() const { return leaving_.load(std::memory_order_acquire); }
 
  private:
+  friend class AppQueue;
   std::uint32_t number_;
+  std::uint64_t answered_ = 0;  // guarded by the queue's mutex
+  std::uint64_t most_requests_ = 0;
   UniqueFd memory_;
   wire::SharedSlot* shared_;
   unsigned threads_;

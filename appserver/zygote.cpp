@@ -22,12 +22,13 @@ constexpr int kControlInChild = 3;
 constexpr int kGatewayInChild = 4;
 
 /// What the head of gateway/bootstrap.py describes.
-std::string settings_for(const config::App& app) {
+std::string settings_for(const config::App& app, std::uint32_t generation) {
   const nlohmann::json settings{
       {"name", app.name},           {"parent", getpid()},     {"control", kControlInChild},
       {"gateway", kGatewayInChild}, {"module", app.module},   {"wsgi_file", app.wsgi_file},
       {"callable", app.callable},   {"chdir", app.chdir},     {"python_path", app.python_path},
-      {"preload", app.preload},     {"threads", app.threads}, {"processes", app.processes},
+      {"preload", app.preload},     {"threads", app.threads}, {"processes", app.most_processes},
+      {"generation", generation},
   };
   return settings.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
 }
@@ -69,16 +70,16 @@ std::string how_it_ended(int status, int signal) {
   return name ? fmt::format("died of SIG{}", name) : fmt::format("died of signal {}", signal);
 }
 
-Result<std::unique_ptr<Zygote>> Zygote::start(Loop& loop, const config::App& app, const Interpreter& interpreter,
-                                              int gateway, Supervisor& supervisor) {
+Result<std::unique_ptr<Zygote>> Zygote::start(Loop& loop, const config::App& app, std::uint32_t generation,
+                                              const Interpreter& interpreter, int gateway, Supervisor& supervisor) {
   std::unique_ptr<Zygote> zygote(new Zygote(app, supervisor));
-  if (Result<void> spawned = zygote->spawn(loop, interpreter, gateway); !spawned) {
+  if (Result<void> spawned = zygote->spawn(loop, generation, interpreter, gateway); !spawned) {
     return std::unexpected(std::move(spawned.error()));
   }
   return zygote;
 }
 
-Result<void> Zygote::spawn(Loop& loop, const Interpreter& interpreter, int gateway) {
+Result<void> Zygote::spawn(Loop& loop, std::uint32_t generation, const Interpreter& interpreter, int gateway) {
   Result<ControlChannel::Ends> ends = ControlChannel::make_ends();
   if (!ends) return std::unexpected(std::move(ends.error()));
   int pipe_ends[2];
@@ -100,7 +101,7 @@ Result<void> Zygote::spawn(Loop& loop, const Interpreter& interpreter, int gatew
   ChildProcess::Command command;
   command.file = interpreter.file;
   command.arguments = interpreter.arguments;
-  for (std::string argument : {std::string("-c"), std::string(bootstrap_source()), settings_for(app_)}) {
+  for (std::string argument : {std::string("-c"), std::string(bootstrap_source()), settings_for(app_, generation)}) {
     command.arguments.push_back(std::move(argument));
   }
   command.environment = environment_for(app_);
@@ -127,6 +128,10 @@ void Zygote::fork(const WorkerProcess& worker, std::vector<std::vector<UniqueFd>
   control_->send({.kind = wire::ControlKind::kFork, .worker = worker.number()}, std::move(memory));
 }
 
+void Zygote::ask_changed() {
+  control_->send({.kind = wire::ControlKind::kAskChanged}, {});
+}
+
 void Zygote::stop() {
   control_->send({.kind = wire::ControlKind::kStop}, {});
 }
@@ -143,7 +148,6 @@ void Zygote::received(const wire::ControlHeader& header, pid_t sender, std::stri
     if (id == 0 || id == text.npos) return log_text(LogLevel::error, text.substr(id == 0 ? 1 : 0));
     return log_text(LogLevel::error, fmt::format("request {}: {}", text.substr(0, id), text.substr(id + 1)));
   }
-  if (header.worker >= app_.processes) return log_text(LogLevel::error, "a message about a worker that cannot be");
   if (header.kind == ControlKind::kReady) return supervisor_.on_worker_ready(header.worker, sender);
   if (header.kind == ControlKind::kWorkerFailed) return supervisor_.on_worker_import_failed(header.worker, text);
   if (sender != pid()) return log_text(LogLevel::error, "a control message from a process that is not the zygote");
@@ -161,6 +165,8 @@ void Zygote::received_from_zygote(const wire::ControlHeader& header, std::string
       return supervisor_.on_worker_forked(header.worker, header.pid);
     case wire::ControlKind::kExited:
       return supervisor_.on_worker_exited(header.worker, header.pid, header.value);
+    case wire::ControlKind::kChanged:
+      return supervisor_.on_changed(text);
     default:
       return log_text(LogLevel::error, "an unknown control message");
   }

@@ -23,7 +23,7 @@ Result<UniqueFd> gateway_memory();
 
 class Zygote {
  public:
-  /// Who is told. Every number of a worker is checked against app.processes; pids are those of real children.
+  /// Who is told. Numbers of workers are what the app's processes say: nothing in them is believed.
   class Supervisor {
    public:
     virtual void on_imported() = 0;
@@ -34,6 +34,8 @@ class Zygote {
     virtual void on_worker_import_failed(std::uint32_t worker, std::string_view text) = 0;
     /// `wait_status` as waitpid() gives it.
     virtual void on_worker_exited(std::uint32_t worker, pid_t pid, int wait_status) = 0;
+    /// The answer to ask_changed(): what has changed, or nothing.
+    virtual void on_changed(std::string_view what) = 0;
     /// The process has ended, and with it every worker; the zygote may be destroyed in this call.
     virtual void on_zygote_ended(int status, int signal) = 0;
 
@@ -42,9 +44,9 @@ class Zygote {
   };
 
   /// Starts the process; it begins to import. On the main loop, as everything here. All arguments but `interpreter`
-  /// must outlive the zygote. Error: it cannot be started.
-  static Result<std::unique_ptr<Zygote>> start(Loop& loop, const config::App& app, const Interpreter& interpreter,
-                                               int gateway, Supervisor& supervisor);
+  /// must outlive the zygote. `generation` is for the processes' titles. Error: it cannot be started.
+  static Result<std::unique_ptr<Zygote>> start(Loop& loop, const config::App& app, std::uint32_t generation,
+                                               const Interpreter& interpreter, int gateway, Supervisor& supervisor);
   Zygote(const Zygote&) = delete;
   Zygote& operator=(const Zygote&) = delete;
   ~Zygote() = default;
@@ -53,6 +55,8 @@ class Zygote {
 
   /// Asks for a worker: for each of its slots the worker's ends of the answers channels, one a loop.
   void fork(const WorkerProcess& worker, std::vector<std::vector<UniqueFd>> answers);
+  /// Asks whether a file of the app has changed since its import.
+  void ask_changed();
   /// Asks it to end when its last worker has ended.
   void stop();
   /// SIGKILL; its workers follow it.
@@ -60,7 +64,7 @@ class Zygote {
 
  private:
   Zygote(const config::App& app, Supervisor& supervisor) : app_(app), supervisor_(supervisor) {}
-  Result<void> spawn(Loop& loop, const Interpreter& interpreter, int gateway);
+  Result<void> spawn(Loop& loop, std::uint32_t generation, const Interpreter& interpreter, int gateway);
   void received(const wire::ControlHeader& header, pid_t sender, std::string_view text);
   void received_from_zygote(const wire::ControlHeader& header, std::string_view text);
   void log_text(LogLevel level, std::string_view text) const;

@@ -172,7 +172,7 @@ class FakeApp {
   explicit FakeApp(config::App with = settings())
       : app(std::move(with)),
         queue({&loop}, {.waiting = app.queue, .depth = app.depth}),
-        lane(loop, queue, app, spool.path().string()),
+        lane(loop, queue, std::make_shared<const config::App>(app), spool.path().string()),
         handler(lane, "") {}
   ~FakeApp() {
     bool closed = false;

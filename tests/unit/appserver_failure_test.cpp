@@ -188,11 +188,11 @@ TEST_CASE("a worker whose end is reported while somebody else holds its channel 
   const std::uint64_t sequence = app.next_request(worker.threads[0]).header.sequence;
   SUBCASE("what it wrote before is read") {
     worker.threads[0].answer(sequence, 200, {}, "made it");
-    app.lane.worker_gone(*worker.process);
+    app.lane.worker_gone(*worker.process, "worker 0 died");
     CHECK(exchange.body() == "made it");
   }
   SUBCASE("what it held is repeated") {
-    app.lane.worker_gone(*worker.process);
+    app.lane.worker_gone(*worker.process, "worker 0 died");
     FakeThread& second = app.add_worker().threads[0];
     second.answer(app.next_request(second).header.sequence, 200, {}, "again");
     CHECK(exchange.body() == "again");

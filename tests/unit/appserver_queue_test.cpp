@@ -120,7 +120,7 @@ TEST_CASE("a depth of 1 hands nothing ahead") {
   TestTicket a, b;
   CHECK(a.acquire(house.queue) == Outcome::granted);
   CHECK(b.acquire(house.queue) == Outcome::waiting);
-  CHECK(house.queue.withdraw(b));
+  CHECK(house.queue.withdraw(b, AppQueue::Why::left));
   house.queue.finish(a);
 }
 
@@ -130,13 +130,13 @@ TEST_CASE("a ticket that waits can be withdrawn, one that is held cannot") {
   CHECK(a.acquire(house.queue) == Outcome::granted);
   CHECK(b.acquire(house.queue) == Outcome::waiting);
   CHECK(c.acquire(house.queue) == Outcome::waiting);
-  CHECK(house.queue.withdraw(b));
-  CHECK_FALSE(house.queue.withdraw(a));
+  CHECK(house.queue.withdraw(b, AppQueue::Why::left));
+  CHECK_FALSE(house.queue.withdraw(a, AppQueue::Why::left));
   house.queue.finish(a);
   CHECK(b.grants == 0);
   CHECK(c.grants == 1);
   house.queue.finish(c);
-  CHECK(house.queue.withdraw(c));  // out already
+  CHECK(house.queue.withdraw(c, AppQueue::Why::left));  // out already
 }
 
 TEST_CASE("what a lost worker has not read waits in front of the others, in its order") {
@@ -278,7 +278,7 @@ class Hammer {
           return on_granted(*slot, ahead);
         case AppQueue::Outcome::waiting:
           if (hammer.random_() % 4 != 0) return;
-          if (hammer.queue_.withdraw(*this)) ++hammer.cancelled, end();
+          if (hammer.queue_.withdraw(*this, AppQueue::Why::left)) ++hammer.cancelled, end();
           return;
         default:
           std::abort();
@@ -296,7 +296,7 @@ class Hammer {
       if (--answers_due > 0) return;  // was taken back and granted again meanwhile
       if (hammer.random_() % 8 == 0) hammer.queue_.take_back(slot, hammer.loop_.index());
       if (answers_due > 0) return;
-      if (hammer.queue_.withdraw(*this)) {
+      if (hammer.queue_.withdraw(*this, AppQueue::Why::left)) {
         ++hammer.cancelled;  // was taken back and had no new slot, or one that it had not been told of
         return end();
       }

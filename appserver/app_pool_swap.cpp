@@ -1,0 +1,115 @@
+// Swapping generations: reload, restart and rollback.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "appserver/app_pool.h"
+#include "core/log.h"
+
+namespace edge {
+
+Generation& AppPool::make_generation(std::shared_ptr<const config::App> app) {
+  Generation::Owner& told = *this;
+  generations_.push_back(std::make_unique<Generation>(house_, told, std::move(app), ++last_number_));
+  return *generations_.back();
+}
+
+void AppPool::reload(const config::App& app, Swapped swapped) {
+  ask_for(std::make_shared<const config::App>(app), std::move(swapped));
+}
+
+void AppPool::rollback(Swapped swapped) {
+  ask_for(nullptr, std::move(swapped));
+}
+
+/// What is asked for while a swap is under way comes after it, and once for all who ask for the same.
+void AppPool::ask_for(std::shared_ptr<const config::App> app, Swapped swapped) {
+  const bool is_rollback = app == nullptr;
+  const bool joins = swaps_.size() > 1 && (swaps_.back().app == nullptr) == is_rollback;
+  if (!joins) swaps_.emplace_back();
+  swaps_.back().app = std::move(app);
+  swaps_.back().told.push_back(std::move(swapped));
+  if (swaps_.size() == 1) house_.main.post([this] { begin_swap(); });
+}
+
+void AppPool::begin_swap() {
+  if (swaps_.empty() || coming_) return;
+  swap_since_ = house_.main.now();
+  if (stopping_ || !started_ || !serving_)
+    return end_swap(stopping_ ? "the app is stopping" : "the app is not serving");
+  const std::shared_ptr<const config::App> app = swaps_.front().app;
+  if (app) {
+    coming_ = &make_generation(app);
+    coming_->start(std::clamp(serving_->target(), app->processes, app->most_processes));
+    return;
+  }
+  if (!kept_) {
+    return end_swap(fmt::format("there is no generation to go back to: the one before is kept for {} minutes{}",
+                                std::chrono::duration_cast<std::chrono::minutes>(kKeptFor).count(),
+                                app_->preload ? "" : ", and only with preload: true"));
+  }
+  coming_ = std::exchange(kept_, nullptr);
+  keep_deadline_.disarm();
+  const std::shared_ptr<const config::App>& before = coming_->app();
+  if (coming_->revive(std::clamp(serving_->target(), before->processes, before->most_processes))) return;
+  coming_->kill();
+  if (coming_) end_swap("the generation before has ended");
+}
+
+void AppPool::swap_in(Generation& next) {
+  Generation* const old = serving_;
+  app_ = next.app();
+  use_settings(app_);
+  serving_ = &next;
+  next.serve();
+  if (old) {
+    old->leave(true);
+    keep(old);
+  }
+  log::info("[{}] generation {} serves after {} ms", name(), next.number(), house_.main.now() - swap_since_);
+  end_swap({});
+}
+
+void AppPool::end_swap(const std::string& error) {
+  Generation* const next = std::exchange(coming_, nullptr);
+  if (swaps_.empty()) return;
+  swap_failed_ = !error.empty() && next && swaps_.front().app;
+  SwapResult result{.ok = error.empty(), .generation = serving_ ? serving_->number() : 0, .error = error};
+  if (!result.ok && next) {
+    log::error("[{}] generation {} does not serve: {}; generation {} goes on", name(), next->number(),
+               error.substr(error.rfind('\n') + 1), result.generation);
+  }
+  for (Swapped& tell : swaps_.front().told) {
+    house_.main.post([tell = std::move(tell), result]() mutable { tell(std::move(result)); });
+  }
+  swaps_.pop_front();
+  if (!swaps_.empty()) house_.main.post([this] { begin_swap(); });
+}
+
+/// New requests go by these settings on every loop.
+void AppPool::use_settings(const std::shared_ptr<const config::App>& app) {
+  queue_.set_limits(queue_limits(*app));
+  for (std::size_t i = 0; i < house_.lanes.size(); ++i) {
+    house_.loops[i]->post([lane = house_.lanes[i].get(), app] { lane->use(app); });
+  }
+}
+
+void AppPool::keep(Generation* generation) {
+  forget_kept();
+  kept_ = generation;
+  kept_since_ = house_.main.now();
+  house_.main.arm(keep_deadline_, kKeptFor);
+}
+
+void AppPool::forget_kept() {
+  keep_deadline_.disarm();
+  if (Generation* const old = std::exchange(kept_, nullptr)) old->leave(false);
+}
+
+void AppPool::ask_changed(std::move_only_function<void(std::string)> answer) {
+  if (swap_failed_) return answer("the last reload failed");
+  if (!serving_) return answer("the app does not serve");
+  serving_->ask_changed(std::move(answer));
+}
+
+}  // namespace edge

@@ -1,0 +1,264 @@
+// A generation's workers: asking for them, letting the loops have them, and clearing up behind those that ended.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "appserver/generation.h"
+#include "core/log.h"
+
+namespace edge {
+
+namespace {
+
+/// The pid is that of a child of `parent`: what a zygote says of pids is not believed, for they will be killed.
+bool is_child_of(pid_t pid, pid_t parent) {
+  std::ifstream file(fmt::format("/proc/{}/stat", pid));
+  std::string text;
+  std::getline(file, text);
+  const std::size_t name_end = text.rfind(')');  // the name before it may hold anything
+  if (name_end == text.npos || text.size() < name_end + 4) return false;
+  return std::atoi(text.c_str() + name_end + 4) == parent;  // ") S PPID"
+}
+
+}  // namespace
+
+Generation::Seat::Seat(Generation& in, std::uint32_t at)
+    : generation(in), number(at), delay(in.app_->restart_delay, in.app_->restart_max_delay) {}
+
+Generation::Seat* Generation::seat(std::uint32_t number) const {
+  return number < seats_.size() ? seats_[number].get() : nullptr;
+}
+
+/// The lowest that is empty; null when so many are still finishing that there must be no more.
+Generation::Seat* Generation::free_seat() {
+  constexpr std::size_t kMostForEach = 4;
+  for (const auto& seat : seats_) {
+    if (seat->state == Seat::State::empty) return seat.get();
+  }
+  if (seats_.size() >= kMostForEach * app_->most_processes) return nullptr;
+  const auto number = static_cast<std::uint32_t>(seats_.size());
+  return seats_.emplace_back(std::make_unique<Seat>(*this, number)).get();
+}
+
+void Generation::want_worker(Seat& seat) {
+  seat.state = Seat::State::wanted;
+  fork_next();
+}
+
+void Generation::fork_next() {
+  if (forking_ || !zygote_ || !imported_ || killed_) return;
+  for (const auto& owned : seats_) {
+    Seat& seat = *owned;
+    if (seat.state != Seat::State::wanted) continue;
+    seat.since = house_.main.now();
+    Result<std::vector<std::vector<UniqueFd>>> workers_ends = make_channels(seat);
+    if (!workers_ends) {
+      trouble(fmt::format("worker {} cannot be started: {}", seat.number, workers_ends.error().context));
+      empty_seat(seat, "it was never started");
+      rest(seat, false);
+      continue;
+    }
+    seat.state = Seat::State::forking;
+    forking_ = &seat;
+    house_.main.arm(seat, app_->start_timeout);
+    return zygote_->fork(*seat.worker, std::move(*workers_ends));
+  }
+}
+
+/// Fills seat.worker and seat.answers; returns the worker's ends, by thread and then by loop.
+Result<std::vector<std::vector<UniqueFd>>> Generation::make_channels(Seat& seat) {
+  auto worker = WorkerProcess::create(seat.number, app_->threads, house_.loops.size());
+  if (!worker) return std::unexpected(std::move(worker.error()));
+  std::vector<std::vector<UniqueFd>> theirs(app_->threads);
+  std::vector<std::vector<UniqueFd>> ours(house_.loops.size());
+  for (std::vector<UniqueFd>& thread : theirs) {
+    for (std::vector<UniqueFd>& loop : ours) {
+      int ends[2];
+      if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+        return edge::fail(ErrorKind::internal, Side::ours,
+                          std::string("no channel for answers: ") + std::strerror(errno));
+      }
+      loop.emplace_back(ends[0]);
+      thread.emplace_back(ends[1]);
+      fcntl(ends[0], F_SETFL, O_NONBLOCK);  // the worker's end stays blocking
+    }
+  }
+  seat.worker = std::move(*worker);
+  seat.worker->limit_requests(requests_until_spent());
+  seat.answers = std::move(ours);
+  return theirs;
+}
+
+void Generation::on_worker_forked(std::uint32_t number, pid_t pid) {
+  Seat* const at = seat(number);
+  if (!at) return;
+  if (forking_ == at) forking_ = nullptr;
+  if (at->state == Seat::State::forking) at->state = Seat::State::starting;
+  const bool known = at->worker && at->worker->pid() != 0;
+  if (at->worker && !known && is_child_of(pid, zygote_->pid())) {
+    at->worker->identify(pid);
+    if (killed_ || at->state == Seat::State::leaving) at->worker->kill();
+  }
+  fork_next();
+}
+
+void Generation::on_worker_ready(std::uint32_t number, pid_t pid) {
+  Seat* const at = seat(number);
+  if (!at || (at->state != Seat::State::forking && at->state != Seat::State::starting)) return;
+  if (at->worker->pid() == 0) at->worker->identify(pid);  // its word was quicker than that of the zygote
+  if (at->worker->pid() != pid) {
+    return log::error("[{}] process {} says that it is worker {}, which it is not", app_->name, pid, number);
+  }
+  at->state = Seat::State::joining;
+  at->disarm();
+  join(*at);
+}
+
+/// Hands the channels to the loops. Slots are opened only when every loop has its own.
+void Generation::join(Seat& seat) {
+  seat.joins_left = house_.loops.size();
+  seat.joined_well = true;
+  for (std::size_t i = 0; i < house_.loops.size(); ++i) {
+    house_.loops[i]->post([this, &main = house_.main, lane = house_.lanes[i].get(), number = seat.number,
+                           worker = seat.worker, alive = std::weak_ptr(alive_),
+                           answers = std::move(seat.answers[i])]() mutable {
+      const bool well = lane->add_worker(worker, std::move(answers)).has_value();
+      main.post([this, number, worker = std::move(worker), alive = std::move(alive), well] {
+        if (!alive.expired()) on_joined(number, worker, well);
+      });
+    });
+  }
+  seat.answers.clear();
+}
+
+void Generation::on_joined(std::uint32_t number, const std::shared_ptr<WorkerProcess>& worker, bool well) {
+  Seat& at = *seat(number);
+  if (at.worker != worker || at.state != Seat::State::joining) return;  // it has ended meanwhile
+  if (!well) at.joined_well = false;
+  if (--at.joins_left > 0) return;
+  if (!at.joined_well) {
+    trouble(fmt::format("a loop cannot watch the answers of worker {}: it is killed", number));
+    return worker->kill();
+  }
+  at.state = Seat::State::serving;
+  log::debug("[{}] worker {} gen {} (pid {}) is ready after {} ms", app_->name, number, number_, worker->pid(),
+             house_.main.now() - at.since);
+  if (state_ == State::serving) {
+    for (const auto& slot : worker->slots()) house_.queue.open(*slot, -1);
+    balance();
+  } else if (state_ == State::starting && count_serving() >= target_) {
+    become_ready();
+  }
+}
+
+void Generation::on_seat_deadline(Seat& seat) {
+  if (seat.state == Seat::State::resting) {
+    seat.state = Seat::State::empty;
+    return balance();
+  }
+  if (seat.state == Seat::State::leaving) {
+    trouble(fmt::format("worker {} gen {} (pid {}) did not finish within shutdown_timeout ({} ms): it is killed",
+                        seat.number, number_, seat.worker->pid(), app_->shutdown_timeout.count()));
+    return seat.worker->kill();
+  }
+  trouble(fmt::format("worker {} was not ready within start_timeout ({} ms): it is killed", seat.number,
+                      app_->start_timeout.count()));
+  if (seat.worker->pid() != 0) {
+    seat.worker->kill();
+  } else {
+    zygote_->kill();  // it does not even fork
+  }
+}
+
+void Generation::on_worker_import_failed(std::uint32_t number, std::string_view text) {
+  trouble(fmt::format("worker {}: {}", number, text));
+  if (!begins()) return;
+  import_error_ = text;
+  fail("it cannot be imported");
+}
+
+void Generation::on_worker_exited(std::uint32_t number, pid_t pid, int wait_status) {
+  Seat* const at = seat(number);
+  if (forking_ == at) forking_ = nullptr;
+  if (!at || !at->worker || (pid != 0 && at->worker->pid() != 0 && at->worker->pid() != pid)) return fork_next();
+  const bool by_signal = WIFSIGNALED(wait_status);
+  const std::string how =
+      by_signal ? how_it_ended(0, WTERMSIG(wait_status)) : how_it_ended(WEXITSTATUS(wait_status), 0);
+  const std::string text = fmt::format("worker {} (pid {}) {}", number, pid, how);
+  if (killed_ || (at->state == Seat::State::leaving && !by_signal)) {
+    log::debug("[{}] {}", app_->name, text);
+  } else {
+    trouble(text);
+  }
+  std::uint64_t answered = 0;
+  for (const auto& slot : at->worker->slots()) answered += house_.queue.answered(*slot);
+  const bool lived_well =
+      at->state >= Seat::State::serving && (answered > 0 || house_.main.now() - at->since > RestartDelay::kGoodLife);
+  empty_seat(*at, text);
+  rest(*at, lived_well);
+  finish_leaving();
+}
+
+/// The seat's worker gets nothing more; when no loop can be about to send to it, it is told to end.
+void Generation::retire(Seat& seat) {
+  seat.state = Seat::State::leaving;
+  seat.outgoing = false;
+  house_.main.arm(seat, app_->shutdown_timeout);
+  for (const auto& slot : seat.worker->slots()) house_.queue.close(*slot, -1);
+  when_loops_have_passed([this, number = seat.number, worker = seat.worker] { quit(number, worker); });
+}
+
+void Generation::quit(std::uint32_t number, const std::shared_ptr<WorkerProcess>& worker) {
+  if (seat(number)->worker != worker) return;                              // it has ended meanwhile
+  for (const auto& slot : worker->slots()) house_.queue.close(*slot, -1);  // what was sent since
+  worker->quit();
+}
+
+void Generation::when_loops_have_passed(std::move_only_function<void()> then) {
+  const auto left = std::make_shared<std::size_t>(house_.loops.size());
+  const auto last = std::make_shared<std::move_only_function<void()>>(std::move(then));
+  for (Loop* loop : house_.loops) {
+    loop->post([&main = house_.main, left, last, alive = std::weak_ptr(alive_)] {
+      main.post([left, last, alive] {
+        if (--*left == 0 && !alive.expired()) (*last)();
+      });
+    });
+  }
+}
+
+/// Whatever the seat's worker held is answered by others, or fails.
+void Generation::empty_seat(Seat& seat, std::string_view how) {
+  seat.disarm();
+  seat.answers.clear();
+  seat.state = Seat::State::empty;
+  seat.outgoing = false;
+  const std::shared_ptr<WorkerProcess> worker = std::exchange(seat.worker, nullptr);
+  if (!worker) return;
+  worker->kill();
+  for (const auto& slot : worker->slots()) house_.queue.close(*slot, -1);
+  for (std::size_t i = 0; i < house_.loops.size(); ++i) {
+    house_.loops[i]->post(
+        [lane = house_.lanes[i].get(), worker, how = std::string(how)] { lane->worker_gone(*worker, how); });
+  }
+}
+
+/// An empty seat whose worker did not live well stays empty for a while.
+void Generation::rest(Seat& seat, bool lived_well) {
+  if (state_ >= State::leaving || killed_) return;
+  if (lived_well) {
+    seat.delay.reset();
+    seat.failures = 0;
+  } else {
+    ++seat.failures;
+    seat.state = Seat::State::resting;
+    house_.main.arm(seat, seat.delay.next());
+  }
+  balance();
+}
+
+}  // namespace edge
