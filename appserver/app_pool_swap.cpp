@@ -76,8 +76,10 @@ void AppPool::end_swap(const std::string& error) {
   swap_failed_ = !error.empty() && next && swaps_.front().app;
   SwapResult result{.ok = error.empty(), .generation = serving_ ? serving_->number() : 0, .error = error};
   if (!result.ok && next) {
-    log::error("[{}] generation {} does not serve: {}; generation {} goes on", name(), next->number(),
-               error.substr(error.rfind('\n') + 1), result.generation);
+    const std::string why = fmt::format("generation {} does not serve: {}; generation {} goes on", next->number(),
+                                        error.substr(error.rfind('\n') + 1), result.generation);
+    log::error("[{}] {}", name(), why);
+    on_trouble(why);
   }
   for (Swapped& tell : swaps_.front().told) {
     house_.main.post([tell = std::move(tell), result]() mutable { tell(std::move(result)); });

@@ -42,6 +42,38 @@ void load_apps_and_sites(const Section& top, const std::string& file, Snapshot& 
   }
 }
 
+void write_node(const Node& node, std::string& to) {
+  switch (node.kind) {
+    case Node::Kind::null:
+      to += '~';
+      break;
+    case Node::Kind::scalar:
+      to += std::to_string(node.text.size()) + ':' + node.text;
+      break;
+    case Node::Kind::list:
+      to += '[';
+      for (const NodePtr& item : node.items) write_node(*item, to);
+      to += ']';
+      break;
+    case Node::Kind::map:
+      to += '{';
+      for (const Entry& entry : node.entries) {
+        to += std::to_string(entry.key.size()) + ':' + entry.key;
+        write_node(*entry.value, to);
+      }
+      to += '}';
+      break;
+  }
+}
+
+std::map<std::string, std::string> sections_of(const Node& tree) {
+  std::map<std::string, std::string> sections;
+  for (const Entry& entry : tree.entries) {
+    if (entry.key != "apps" && entry.key != "app") write_node(*entry.value, sections[entry.key]);
+  }
+  return sections;
+}
+
 }  // namespace
 
 std::expected<std::shared_ptr<const Snapshot>, std::vector<Problem>> load(const std::string& file,
@@ -56,6 +88,7 @@ std::expected<std::shared_ptr<const Snapshot>, std::vector<Problem>> load(const 
     snapshot->process = load_process(top.inner("edge", "edge"));
     snapshot->log = load_log(top.inner("log", "log"));
     load_apps_and_sites(top, file, *snapshot);
+    snapshot->sections = sections_of(*tree);
   }
   if (!problems.empty()) return std::unexpected(problems.sorted());
   return snapshot;

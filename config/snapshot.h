@@ -147,6 +147,8 @@ struct Snapshot {
   Log log;
   std::vector<App> apps;
   std::vector<Site> sites;
+  /// What stands in each section but that of the apps, without its layout: equal texts mean the same. For a reload.
+  std::map<std::string, std::string> sections;
 };
 
 }  // namespace edge::config

@@ -1,0 +1,263 @@
+// AppPool: reload, rollback, growth, shrinking, and workers that are used up. Real interpreters.
+#include <doctest/doctest.h>
+
+#include <csignal>
+#include <set>
+
+#include "support/captured_log.h"
+#include "support/running_pool.h"
+
+using namespace edge;
+using namespace edge::test;
+
+namespace {
+
+constexpr const char* kVersion = R"(
+import os, signal
+VERSION = b"one"
+def application(environ, start_response):
+    if environ["PATH_INFO"] == "/slow":
+        signal.sigtimedwait([signal.SIGUSR2], 0.3)
+    start_response("200 OK", [])
+    return [VERSION + b" " + str(os.getpid()).encode()]
+)";
+
+struct VersionedApp : HelloApp {
+  VersionedApp() { write("one"); }
+  void write(const std::string& version) {
+    std::string text = kVersion;
+    text.replace(text.find("one"), 3, version);
+    app.wsgi_file = folder.write("app.py", text).string();
+  }
+};
+
+SwapResult reload(Pool& pool, const config::App& app) {
+  SwapResult result;
+  pool.pool->reload(app, [&](SwapResult got) {
+    result = std::move(got);
+    pool.main.stop();
+  });
+  pool.main.run();
+  return result;
+}
+
+SwapResult rollback(Pool& pool) {
+  SwapResult result;
+  pool.pool->rollback([&](SwapResult got) {
+    result = std::move(got);
+    pool.main.stop();
+  });
+  pool.main.run();
+  return result;
+}
+
+AppStatus status(Pool& pool) {
+  AppStatus status;
+  pool.pool->status([&](AppStatus got) {
+    status = std::move(got);
+    pool.main.stop();
+  });
+  pool.main.run();
+  return status;
+}
+
+std::string version(Pool& pool) {
+  const std::string body = pool.get("/").body;
+  return body.substr(0, body.find(' '));
+}
+
+std::set<pid_t> pids(Pool& pool) {
+  std::set<pid_t> found;
+  for (const GenerationStatus& generation : status(pool).generations) {
+    for (const WorkerStatus& worker : generation.workers) found.insert(worker.pid);
+  }
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("a reload serves the new code, and a rollback the old one again") {
+  CapturedLog log;
+  VersionedApp hello;
+  Pool pool(hello.app);
+  REQUIRE(pool.start());
+  CHECK(version(pool) == "one");
+  const std::set<pid_t> before = pids(pool);
+  hello.write("two");
+  const SwapResult result = reload(pool, hello.app);
+  CHECK(result.ok);
+  CHECK(result.generation == 2);
+  CHECK(version(pool) == "two");
+  pool.run_until([&] { return status(pool).generations.front().state == "kept for rollback"; });
+  for (const pid_t pid : before) CHECK_FALSE(is_alive(std::to_string(pid)));
+  const SwapResult back = rollback(pool);
+  CHECK(back.ok);
+  CHECK(back.generation == 1);
+  CHECK(version(pool) == "one");
+  CHECK(rollback(pool).generation == 2);  // and forth
+  CHECK(version(pool) == "two");
+  CHECK(log.contains("generation 1 serves after"));
+}
+
+TEST_CASE("a reload that fails leaves everything as it was, and says why") {
+  CapturedLog log;
+  VersionedApp hello;
+  Pool pool(hello.app);
+  REQUIRE(pool.start());
+  const std::set<pid_t> before = pids(pool);
+  config::App wrong = hello.app;
+  SUBCASE("the import raises") {
+    wrong.wsgi_file = hello.folder.write("wrong.py", "1 / 0\n").string();
+    const SwapResult result = reload(pool, wrong);
+    CHECK_FALSE(result.ok);
+    CHECK(result.generation == 1);
+    CHECK(result.error.contains("ZeroDivisionError"));
+    CHECK(result.error.contains("wrong.py\", line 1"));
+  }
+  SUBCASE("the import takes too long") {
+    wrong.wsgi_file = hello.folder.write("wrong.py", "import signal\nsignal.sigwait([signal.SIGUSR2])\n").string();
+    wrong.start_timeout = Milliseconds(300);
+    const SwapResult result = reload(pool, wrong);
+    CHECK_FALSE(result.ok);
+    CHECK(result.error.contains("takes too long"));
+  }
+  SUBCASE("the workers die before they are ready") {
+    wrong.preload = false;
+    wrong.wsgi_file = hello.folder.write("wrong.py", "raise RuntimeError('in the worker')\n").string();
+    const SwapResult result = reload(pool, wrong);
+    CHECK_FALSE(result.ok);
+    CHECK(result.error.contains("in the worker"));
+  }
+  SUBCASE("there is no such Python") {
+    wrong.python = "/nowhere/python";
+    CHECK(reload(pool, wrong).error.contains("/nowhere/python"));
+  }
+  CHECK(version(pool) == "one");
+  CHECK(pids(pool) == before);
+  CHECK_FALSE(status(pool).errors.empty());
+  CHECK(rollback(pool).error.contains("no generation to go back to"));
+  CHECK(reload(pool, hello.app).ok);
+}
+
+TEST_CASE("what the old workers hold is answered by them, also when reloads come one after the other") {
+  VersionedApp hello;
+  Pool pool(hello.app);
+  REQUIRE(pool.start());
+  int answered = 0;
+  for (int round = 0; round < 5; ++round) {
+    for (const std::size_t loop : {0U, 1U, 0U, 1U, 0U}) {
+      pool.begin("/slow", loop, [&](const Pool::Got& got) { answered += got.status == 200; });
+    }
+    CHECK(reload(pool, hello.app).ok);
+  }
+  pool.run_until([&] { return answered == 25; });
+  CHECK(status(pool).generation == 6);
+}
+
+TEST_CASE("swaps that are asked for at once come one after the other, the same ones once") {
+  VersionedApp hello;
+  Pool pool(hello.app);
+  REQUIRE(pool.start());
+  std::vector<std::uint32_t> generations;
+  for (int i = 0; i < 4; ++i) {
+    pool.pool->reload(hello.app, [&](const SwapResult& result) {
+      CHECK(result.ok);
+      generations.push_back(result.generation);
+    });
+  }
+  pool.run_until([&] { return generations.size() == 4; });
+  CHECK(generations == std::vector<std::uint32_t>{2, 3, 3, 3});
+}
+
+TEST_CASE("a stop in the middle of a reload ends both generations") {
+  VersionedApp hello;
+  bool told = false;
+  {
+    Pool pool(hello.app);
+    REQUIRE(pool.start());
+    pool.pool->reload(hello.app, [&](const SwapResult& result) {
+      told = true;
+      CHECK_FALSE(result.ok);
+    });
+    pool.settle(0);
+    pool.stop();
+  }
+  CHECK(told);
+}
+
+TEST_CASE("workers grow while requests wait, and shrink when there is nothing to do") {
+  CapturedLog log;
+  VersionedApp hello;
+  hello.app.processes = 1;
+  hello.app.most_processes = 3;
+  hello.app.idle = Milliseconds(200);
+  Pool pool(hello.app);
+  REQUIRE(pool.start());
+  CHECK(pids(pool).size() == 1);
+  int answered = 0;
+  for (std::size_t i = 0; i < 12; ++i) pool.begin("/slow", i % 2, [&](const Pool::Got&) { ++answered; });
+  pool.run_until([&] { return answered == 12; });
+  CHECK(pids(pool).size() == 3);
+  pool.run_until([&] { return pids(pool).size() == 1; });
+  CHECK(log.contains("was idle for"));
+  CHECK(version(pool) == "one");
+}
+
+TEST_CASE("a worker that has answered enough is replaced, and no request is lost") {
+  VersionedApp hello;
+  hello.app.processes = 1;
+  hello.app.max_requests = 5;
+  Pool pool(hello.app);
+  REQUIRE(pool.start());
+  std::set<std::string> seen;
+  for (int i = 0; i < 40; ++i) {
+    const Pool::Got got = pool.get("/");
+    REQUIRE(got.status == 200);
+    seen.insert(got.body);
+  }
+  CHECK(seen.size() >= 3);
+  for (const GenerationStatus& generation : status(pool).generations) CHECK(generation.workers.size() <= 4);
+}
+
+TEST_CASE("a worker that holds too much memory is replaced") {
+  CapturedLog log;
+  VersionedApp hello;
+  hello.app.processes = 1;
+  hello.app.max_memory = 1 << 20;  // any Python holds more
+  Pool pool(hello.app);
+  REQUIRE(pool.start());
+  const std::set<pid_t> before = pids(pool);
+  pool.run_until([&] { return log.contains("max_memory is 1 MiB"); });
+  pool.run_until([&] { return !pids(pool).contains(*before.begin()); });
+  CHECK(version(pool) == "one");
+}
+
+TEST_CASE("the status tells what workers are doing and how long requests waited") {
+  VersionedApp hello;
+  hello.app.processes = 1;
+  hello.app.depth = 1;
+  Pool pool(hello.app);
+  REQUIRE(pool.start());
+  int answered = 0;
+  for (std::size_t i = 0; i < 3; ++i) pool.begin("/slow?id=7", i % 2, [&](const Pool::Got&) { ++answered; });
+  AppStatus now;
+  pool.run_until([&] {
+    now = status(pool);
+    return now.queue.waiting == 2;
+  });
+  REQUIRE(now.generations.size() == 1);
+  REQUIRE(now.generations[0].workers.size() == 1);
+  const WorkerStatus& worker = now.generations[0].workers[0];
+  CHECK(worker.state == "busy");
+  CHECK(worker.memory > 1'000'000);
+  REQUIRE(worker.running.size() == 1);
+  CHECK(worker.running[0].method == "GET");
+  CHECK(worker.running[0].target == "/slow?id=7");
+  CHECK(now.state == "serving");
+  pool.run_until([&] { return answered == 3; });
+  now = status(pool);
+  CHECK(now.queue.granted == 3);
+  CHECK(now.queue.waited == 2);
+  CHECK(now.queue.wait_most >= 250'000);
+  CHECK(now.queue.waiting == 0);
+}
