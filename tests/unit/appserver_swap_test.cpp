@@ -133,7 +133,7 @@ TEST_CASE("a reload that fails leaves everything as it was, and says why") {
     CHECK(reload(pool, wrong).error.contains("/nowhere/python"));
   }
   CHECK(version(pool) == "one");
-  CHECK(pids(pool) == before);
+  pool.run_until([&] { return pids(pool) == before; });
   CHECK_FALSE(status(pool).errors.empty());
   CHECK(rollback(pool).error.contains("no generation to go back to"));
   CHECK(reload(pool, hello.app).ok);
@@ -210,12 +210,11 @@ TEST_CASE("a worker that has answered enough is replaced, and no request is lost
   Pool pool(hello.app);
   REQUIRE(pool.start());
   std::set<std::string> seen;
-  for (int i = 0; i < 40; ++i) {
+  while (seen.size() < 4) {
     const Pool::Got got = pool.get("/");
     REQUIRE(got.status == 200);
     seen.insert(got.body);
   }
-  CHECK(seen.size() >= 3);
   for (const GenerationStatus& generation : status(pool).generations) CHECK(generation.workers.size() <= 4);
 }
 
