@@ -8,6 +8,9 @@
 #include <tuple>
 #include <utility>
 
+#include "config/app_socket.h"
+#include "config/workers.h"
+
 namespace edge::config {
 namespace {
 
@@ -161,15 +164,6 @@ void read_environment(const Section& section, App& app) {
   }
 }
 
-void read_processes(const Section& section, App& app) {
-  const Node* given = section.given("processes");
-  if (given && given->kind == Node::Kind::map) {
-    section.problem("processes", "the form {min, max, idle} is not built yet; give a number");
-    return;
-  }
-  section.read("processes", app.processes);
-}
-
 void read_restart(const Section& section, App& app) {
   const Section restart = section.inner("restart", "apps.NAME.restart");
   restart.read("delay", app.restart_delay);
@@ -189,7 +183,7 @@ App load_app(const Section& section, const std::string& name) {
   read_folders(section, app);
   read_python(section, app);
   read_environment(section, app);
-  read_processes(section, app);
+  read_workers(section, app);
   section.read("threads", app.threads);
   section.read("preload", app.preload);
   section.read("queue", app.queue);
@@ -199,6 +193,8 @@ App load_app(const Section& section, const std::string& name) {
   section.read("start_timeout", app.start_timeout);
   section.read("shutdown_timeout", app.shutdown_timeout);
   read_restart(section, app);
+  read_socket(section, app);
+  section.read("reload_on", app.reload_on);
   return app;
 }
 

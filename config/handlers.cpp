@@ -78,6 +78,7 @@ Return read_return(const Section& section) {
 AppRef read_app(const Section& section, const std::vector<App>& apps) {
   AppRef ref;
   section.read("app", ref.app);
+  section.read("cancel_on_disconnect", ref.cancel_on_disconnect);
   const bool exists = std::any_of(apps.begin(), apps.end(), [&ref](const App& app) { return app.name == ref.app; });
   if (exists || ref.app.empty() || section.loading().incomplete) return ref;
   std::vector<std::string_view> names;
@@ -113,6 +114,9 @@ void read_handler(const Section& section, const RouteContext& context, Route& ro
   }
   if (given.empty()) {
     section.missing({}, "what answers is missing; give one of static, redirect, return, app");
+  }
+  if (section.given("cancel_on_disconnect") && !section.given("app") && !given.empty()) {
+    section.problem("cancel_on_disconnect", "holds for an `app` only; remove it");
   }
   for (std::size_t i = 1; i < given.size(); ++i) {
     section.problem(given[i], fmt::format("a route has one handler, and this one has `{}` at {}; remove one", given[0],

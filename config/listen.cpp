@@ -17,30 +17,7 @@ void read_unix(Loading& loading, const ListedText& from, Listen& to) {
     return;
   }
   to.unix_path = loading.absolute(from.place, path);
-  if (to.unix_path.size() > kLongestUnixPath) {
-    loading.problems.add(
-        from.place, from.path,
-        fmt::format("{} is too long for a socket, which may have {} bytes", quoted(to.unix_path), kLongestUnixPath));
-  }
-}
-
-Listen read_address(Loading& loading, const ListedText& from) {
-  Listen listen;
-  listen.place = from.place;
-  listen.text = from.text;
-  if (from.text.starts_with("unix:")) {
-    read_unix(loading, from, listen);
-  } else if (from.text.starts_with("fd:")) {
-    loading.problems.add(from.place, from.path, "an inherited descriptor is not built yet; give an address");
-  } else if (const Result<Address> address = Address::parse(from.text)) {
-    listen.address = *address;
-  } else {
-    loading.problems.add(from.place, from.path,
-                         fmt::format("{} is no address to listen on; expected \":80\", \"127.0.0.1:80\", "
-                                     "\"[::1]:80\" or \"unix:/path\"",
-                                     quoted(from.text)));
-  }
-  return listen;
+  check_socket_path(loading, to.unix_path, from.place, from.path);
 }
 
 class ListenReader {
@@ -90,6 +67,31 @@ class ListenReader {
 };
 
 }  // namespace
+
+void check_socket_path(Loading& loading, const std::string& path, const Place& place, const std::string& key) {
+  if (path.size() <= kLongestUnixPath) return;
+  loading.problems.add(
+      place, key, fmt::format("{} is too long for a socket, which may have {} bytes", quoted(path), kLongestUnixPath));
+}
+
+Listen read_address(Loading& loading, const ListedText& from) {
+  Listen listen;
+  listen.place = from.place;
+  listen.text = from.text;
+  if (from.text.starts_with("unix:")) {
+    read_unix(loading, from, listen);
+  } else if (from.text.starts_with("fd:")) {
+    loading.problems.add(from.place, from.path, "an inherited descriptor is not built yet; give an address");
+  } else if (const Result<Address> address = Address::parse(from.text)) {
+    listen.address = *address;
+  } else {
+    loading.problems.add(from.place, from.path,
+                         fmt::format("{} is no address to listen on; expected \":80\", \"127.0.0.1:80\", "
+                                     "\"[::1]:80\" or \"unix:/path\"",
+                                     quoted(from.text)));
+  }
+  return listen;
+}
 
 std::vector<Listen> load_listen(const Section& site, SiteClaims& claims) {
   ListenReader reader(site, claims);

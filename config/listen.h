@@ -20,6 +20,11 @@ struct SiteClaims {
   std::vector<std::pair<std::string, Place>> connection_keys;  // those of connection_keys() that it gave
 };
 
+/// An address, or "unix:PATH" with the path made absolute. What is wrong is reported, and leaves the address unset.
+Listen read_address(Loading& loading, const ListedText& from);
+/// Reports a path that is too long for a unix socket.
+void check_socket_path(Loading& loading, const std::string& path, const Place& place, const std::string& key);
+
 /// ":8080" when the site does not say. Fills `claims.backlogs`.
 std::vector<Listen> load_listen(const Section& site, SiteClaims& claims);
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "config/app_socket.h"
 #include "config/apps.h"
 #include "config/gather.h"
 #include "config/process.h"
@@ -33,6 +34,7 @@ void load_apps_and_sites(const Section& top, const std::string& file, Snapshot& 
   }
   snapshot.apps = load_apps(top);
   snapshot.sites = load_sites(top, http, context);
+  check_sockets(top, snapshot);
   const Node* sites = top.given("sites");
   const bool has_none = !sites || (sites->kind == Node::Kind::list && sites->items.empty());
   if (has_none && !top.loading().incomplete) {

@@ -14,6 +14,7 @@
 #include <system_error>
 
 #include "config/document.h"
+#include "core/capabilities.h"
 #include "core/cpu_count.h"
 #include "core/unique_fd.h"
 
@@ -71,6 +72,14 @@ std::vector<std::string> ThisMachine::names(const std::string& directory) const 
 
 unsigned ThisMachine::usable_cpus() const {
   return edge::usable_cpus();
+}
+
+Result<Account> ThisMachine::account(const std::string& user, const std::string& group) const {
+  return Account::find(user, group);
+}
+
+bool ThisMachine::may_run_as(const Account& account) const {
+  return may_change_user() || (account.user == geteuid() && account.group == getegid());
 }
 
 std::string absolute_path(const std::string& directory, const std::string& path) {

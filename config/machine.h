@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/load.h"
+#include "core/account.h"
 
 namespace edge::config {
 
@@ -28,6 +29,10 @@ class Machine {
   virtual std::optional<std::string> variable(const std::string& name) const = 0;
   /// What `threads: auto` means.
   virtual unsigned usable_cpus() const = 0;
+  /// Account::find().
+  virtual Result<Account> account(const std::string& user, const std::string& group) const = 0;
+  /// Whether this process can start others under that account: its own, or any.
+  virtual bool may_run_as(const Account& account) const = 0;
 };
 
 /// The machine we are on, with the environment given. Blocking.
@@ -41,6 +46,8 @@ class ThisMachine final : public Machine {
   std::vector<std::string> names(const std::string& directory) const override;
   std::optional<std::string> variable(const std::string& name) const override { return environment_(name); }
   unsigned usable_cpus() const override;
+  Result<Account> account(const std::string& user, const std::string& group) const override;
+  bool may_run_as(const Account& account) const override;
 
  private:
   Environment environment_;

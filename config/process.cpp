@@ -8,6 +8,7 @@
 #include <memory>
 #include <utility>
 
+#include "config/listen.h"
 #include "config/values.h"
 
 namespace edge::config {
@@ -63,6 +64,8 @@ Process load_process(const Section& edge) {
   edge.read("group", process.group);
   edge.read("pid_file", process.pid_file);
   edge.read("runtime_dir", process.runtime_dir);
+  edge.read("control", process.control);
+  check_socket_path(edge.loading(), process.control, edge.place_of("control"), edge.path_of("control"));
   edge.read("max_connections", process.max_connections);
   edge.read("shutdown_timeout", process.shutdown_timeout);
   return process;

@@ -50,6 +50,7 @@ std::string_view type_name(Type type) {
     case Type::boolean:
       return "boolean";
     case Type::number:
+    case Type::number_or_map:
       return "number";
     case Type::size:
       return "size";
@@ -78,7 +79,8 @@ std::string_view type_name(Type type) {
 /// What may be given: the type with its range, the words of a choice.
 std::string value_text(const Key& key) {
   if (key.type == Type::choice) return fmt::format("one of {}", key.words);
-  return fmt::format("{}{}{}", type_name(key.type), key.range(), key.or_words_text());
+  return fmt::format("{}{}{}{}", type_name(key.type), key.range(), key.or_words_text(),
+                     key.type == Type::number_or_map ? ", or map" : "");
 }
 
 std::string preset_text(const Key& key) {

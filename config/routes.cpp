@@ -97,6 +97,7 @@ Route load_route(const Section& section, const Site& site, const RouteContext& c
   read_headers(section, route.headers);
   read_error_pages(section, route.error_pages);
   route.access = read_access(section, "access_log", site.access, context.access_base);
+  section.read("internal", route.internal);
   read_handler(section, context, route);
   return route;
 }

@@ -25,6 +25,8 @@ std::string expected_without_words(const Key& key) {
       return "true or false";
     case Type::number:
       return "a number" + key.range();
+    case Type::number_or_map:
+      return fmt::format("a number{}, or a map", key.range());
     case Type::size:
       return fmt::format("a size{}, written like 512, 16k or 2M", key.range());
     case Type::duration:

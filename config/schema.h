@@ -17,16 +17,17 @@ enum class Type : std::uint8_t {
   path,  // relative to the file that names it
   boolean,
   number,
-  size,        // bytes
-  duration,    // milliseconds
-  choice,      // one of `words`
-  templated,   // text with $variables
-  texts,       // a list of texts, or one
-  paths,       // a list of paths, or one
-  map,         // a section of its own
-  maps,        // a list of sections
-  named_maps,  // a map from names to sections
-  text_map,    // a map from names to texts
+  number_or_map,  // a number, or a section of its own
+  size,           // bytes
+  duration,       // milliseconds
+  choice,         // one of `words`
+  templated,      // text with $variables
+  texts,          // a list of texts, or one
+  paths,          // a list of paths, or one
+  map,            // a section of its own
+  maps,           // a list of sections
+  named_maps,     // a map from names to sections
+  text_map,       // a map from names to texts
 };
 
 inline constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();

@@ -20,13 +20,19 @@ constexpr Key kApp[] = {
         "to a libpython."},
     Key{"python_path", Type::paths, "[]", "Folders put before Python's own module path."},
     Key{"env", Type::text_map, "{}", "Environment variables of the app."},
-    Key{"processes", Type::number, "2", "Worker processes."}.between(1, 1024),
+    Key{"processes", Type::number_or_map, "2",
+        "Worker processes: so many always, or a map as below, by which they follow the load."}
+        .between(1, 1024),
     Key{"threads", Type::number, "1", "Python threads in a process, each one request at a time."}.between(1, 1024),
     Key{"concurrency", Type::number, "1000", "ASGI: requests in flight in a process."}.later(),
     Key{"preload", Type::boolean, "true",
         "Import once, then fork workers that share memory; `false`: each worker imports by itself."},
-    Key{"user", Type::text, "~", "User of the workers."}.later(),
-    Key{"group", Type::text, "~", "Group of the workers."}.later(),
+    Key{"user", Type::text, "~",
+        "User that the whole app runs as, its import included, with all groups of that user; `HOME`, `USER` and "
+        "`LOGNAME` are set for it unless `env` gives them. Without it the edge's own. Another user needs an edge that "
+        "is started as root; it keeps the right to change users when it becomes `edge.user`, and gives that right up "
+        "when no app names a user or group."},
+    Key{"group", Type::text, "~", "Group of the app's processes; without it the user's own."},
     Key{"queue", Type::number, "1000", "Requests that may wait for a free worker; above it 503 with `Retry-After`."}
         .between(0, 1'000'000),
     Key{"queue_timeout", Type::duration, "30s", "A request that waited longer gets 503."}.between(1, kMostTime),
@@ -37,20 +43,30 @@ constexpr Key kApp[] = {
         "A request that ran longer gets 504; its worker's stacks are logged and the worker is replaced."}
         .between(1, kMostTime),
     Key{"start_timeout", Type::duration, "60s", "An import that took longer has failed."}.between(1, kMostTime),
-    Key{"max_requests", Type::number, "0", "Replace a worker after so many requests."}.later(),
-    Key{"max_memory", Type::size, "0", "Replace a worker above this resident size."}.later(),
+    Key{"max_requests", Type::number, "0",
+        "A worker is replaced after about so many requests, not all at the same time, and its replacement is ready "
+        "before; `0`: never."}
+        .between(0, 1'000'000'000),
+    Key{"max_memory", Type::size, "0",
+        "A worker whose resident memory is above it is replaced between two requests; at least `1M`. What a worker "
+        "allocates is limited to twice as much, and to no less than 256 MiB above it: beyond that Python raises "
+        "`MemoryError`. `0`: never, and no limit."}
+        .between(0, 1ULL << 50),
     Key{"restart", Type::map, "{}", "Back-off of a worker that dies while starting."},
     Key{"shutdown_timeout", Type::duration, "30s", "How long a worker may take to finish what it holds."}.between(
         1, kMostTime),
-    Key{"socket", Type::text, "~", "Serve the plain uwsgi protocol here as well."}.later(),
-    Key{"chmod_socket", Type::text, "660", "Mode of that socket."}.later(),
-    Key{"reload_on", Type::texts, "[]", "Paths whose change is a rolling reload."}.later(),
+    Key{"socket", Type::text, "~",
+        "Serve the plain uwsgi protocol here as well, for a web server in front: `:3031` (IPv4 and IPv6), "
+        "`127.0.0.1:3031`, `[::1]:3031`, or a path with a `/` in it. Whoever can connect is believed in what it says "
+        "of the client."},
+    Key{"chmod_socket", Type::text, "660", "Mode of that socket when it is a path, in octal digits, up to `777`."},
+    Key{"reload_on", Type::paths, "[]", "Paths or patterns (`conf/*.ini`) whose change is a rolling reload."},
 };
 
 constexpr Key kProcesses[] = {
-    Key{"min", Type::number, "1", "Kept when there is nothing to do."},
-    Key{"max", Type::number, "", "Reached while requests queue."},
-    Key{"idle", Type::duration, "60s", "A worker without work for so long ends."},
+    Key{"min", Type::number, "1", "Kept when there is nothing to do."}.between(1, 1024),
+    Key{"max", Type::number, "", "Reached while requests queue; at least `min`."}.between(1, 1024),
+    Key{"idle", Type::duration, "60s", "A worker above `min` that had no work for so long ends."}.between(1, kMostTime),
 };
 
 constexpr Key kRestart[] = {
@@ -111,7 +127,7 @@ constexpr Key kFastcgi[] = {
 
 constexpr SectionSchema kAppSections[] = {
     {"apps.NAME", "A Python application. NAME is of letters, digits, `.`, `_` and `-`.", {kApp}},
-    {"apps.NAME.processes", "`processes` as a map: as many as the load asks for.", {kProcesses}, false},
+    {"apps.NAME.processes", "`processes` as a map: as many as the load asks for.", {kProcesses}},
     {"apps.NAME.restart", "Back-off of a worker that dies while starting.", {kRestart}},
 };
 

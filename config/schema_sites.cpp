@@ -77,6 +77,12 @@ constexpr Key kRoute[] = {
     Key{"return", Type::map, "~", "Handler: a fixed answer."},
     Key{"app", Type::text, "~", "Handler: the app of that name in `apps`."},
     Key{"proxy", Type::text, "~", "Handler: an upstream's name, or a map as below."}.later(),
+    Key{"cancel_on_disconnect", Type::boolean, "false",
+        "With `app`: when the client of a GET, HEAD or OPTIONS leaves, an exception is raised in the running view. "
+        "Without "
+        "it the view runs to its end; either way `environ[\"edge.disconnected\"]()` is true then."},
+    Key{"internal", Type::boolean, "false",
+        "404 to clients: only error pages and `X-Accel-Redirect` of an app lead here."},
     Key{"expires", Type::duration, "~", "Caching headers."}.later(),
     Key{"basic_auth", Type::map, "~", "Name and password."}.later(),
 };

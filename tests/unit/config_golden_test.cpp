@@ -6,6 +6,7 @@
 //   --- static/               a folder
 //   --- secret/ unreadable    a folder that cannot be read; files likewise
 //   --- $NAME=value           a variable of the environment
+//   --- as www-data           not as root
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -59,6 +60,7 @@ class GoldenInput {
  private:
   void begin(std::string name) {
     end_file();
+    if (name == "as www-data") return machine_.run_as_www_data();
     if (name.starts_with('$')) {
       const std::size_t equals = name.find('=');
       machine_.set_variable(name.substr(1, equals - 1), name.substr(equals + 1));

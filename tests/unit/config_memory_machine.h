@@ -28,6 +28,9 @@ class MemoryMachine final : public Machine {
   void make_unreadable(const std::string& name) { unreadable_.insert(absolute_path(working_directory(), name)); }
   void set_variable(const std::string& name, std::string value) { variables_[name] = std::move(value); }
 
+  /// Not root: this machine knows the users and groups www-data (33) and nobody (65534), and runs as the former.
+  void run_as_www_data() { is_root_ = false; }
+
   std::string working_directory() const override { return "/site"; }
   Kind kind(const std::string& path) const override {
     const std::string found = resolved(path);
@@ -56,8 +59,25 @@ class MemoryMachine final : public Machine {
     return found == variables_.end() ? std::nullopt : std::optional(found->second);
   }
   unsigned usable_cpus() const override { return 4; }
+  Result<Account> account(const std::string& user, const std::string& group) const override {
+    Account found = own_account();
+    const auto is_known = [](const std::string& name) {
+      return name.empty() || name == "www-data" || name == "nobody";
+    };
+    if (!is_known(user)) return fail(ErrorKind::internal, Side::ours, "there is no user " + user);
+    if (!is_known(group)) return fail(ErrorKind::internal, Side::ours, "there is no group " + group);
+    if (!user.empty()) found.user = found.group = id_of(user);
+    if (!group.empty()) found.group = id_of(group);
+    return found;
+  }
+  bool may_run_as(const Account& account) const override {
+    return is_root_ || (account.user == own_account().user && account.group == own_account().group);
+  }
 
  private:
+  static uid_t id_of(const std::string& name) { return name == "www-data" ? 33 : 65534; }
+  Account own_account() const { return is_root_ ? Account{} : Account{33, 33, {}, {}, {}}; }
+
   /// There are no symbolic links here, so ".." can be resolved as text.
   static std::string resolved(const std::string& path) {
     std::string result;
@@ -78,6 +98,7 @@ class MemoryMachine final : public Machine {
   std::set<std::string> directories_;
   std::set<std::string> unreadable_;
   std::map<std::string, std::string> variables_;
+  bool is_root_ = true;
 };
 
 }  // namespace edge::config

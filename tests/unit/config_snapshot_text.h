@@ -52,6 +52,7 @@ class SnapshotText {
     field("group", process.group, preset.group);
     field("pid_file", process.pid_file, preset.pid_file);
     field("runtime_dir", process.runtime_dir, preset.runtime_dir);
+    field("control", process.control, preset.control);
     field("max_connections", process.max_connections, preset.max_connections);
     field("shutdown_timeout", process.shutdown_timeout, preset.shutdown_timeout);
   }
@@ -78,6 +79,8 @@ class SnapshotText {
     field("python_path", app.python_path, preset.python_path);
     for (const auto& [name, value] : app.env) text_ += fmt::format(" env.{}={}", name, quoted(value));
     field("processes", app.processes, preset.processes);
+    field("most_processes", app.most_processes, app.processes);
+    field("idle", app.idle, preset.idle);
     field("threads", app.threads, preset.threads);
     field("preload", app.preload, preset.preload);
     field("queue", app.queue, preset.queue);
@@ -85,9 +88,23 @@ class SnapshotText {
     field("depth", app.depth, preset.depth);
     field("request_timeout", app.request_timeout, preset.request_timeout);
     field("start_timeout", app.start_timeout, preset.start_timeout);
+    field("max_requests", app.max_requests, preset.max_requests);
+    field("max_memory", app.max_memory, preset.max_memory);
+    field("user", app.user, preset.user);
+    field("group", app.group, preset.group);
     field("restart_delay", app.restart_delay, preset.restart_delay);
     field("restart_max_delay", app.restart_max_delay, preset.restart_max_delay);
     field("shutdown_timeout", app.shutdown_timeout, preset.shutdown_timeout);
+    if (app.socket) text_ += " socket=" + listen_text(*app.socket);
+    if (app.socket_mode != preset.socket_mode) text_ += fmt::format(" socket_mode={:o}", app.socket_mode);
+    field("reload_on", app.reload_on, preset.reload_on);
+  }
+
+  static std::string listen_text(const Listen& listen) {
+    std::string text = listen.text;
+    if (listen.address.family != Address::Family::none) text += fmt::format("({})", listen.address.text());
+    if (!listen.unix_path.empty()) text += fmt::format(" unix_path={}", listen.unix_path);
+    return text;
   }
 
   void http(const HttpSettings& http) {
@@ -118,9 +135,7 @@ class SnapshotText {
     field("hosts", site.hosts, {});
     field("default", site.is_default, false);
     for (const Listen& listen : site.listen) {
-      text_ += fmt::format(" listen={}", listen.text);
-      if (listen.address.family != Address::Family::none) text_ += fmt::format("({})", listen.address.text());
-      field("unix_path", listen.unix_path, std::string());
+      text_ += " listen=" + listen_text(listen);
       field("backlog", listen.backlog, Listen().backlog);
     }
     http(site.http);
@@ -133,6 +148,7 @@ class SnapshotText {
     line(2, fmt::format("{}{} at {}", kKinds[static_cast<int>(route.path.kind)], route.path.path, route.place.text()));
     http(route.http);
     answers(route.headers, route.error_pages, route.access);
+    field("internal", route.internal, false);
     std::visit([this](const auto& each) { handler(each); }, route.handler);
   }
 
@@ -149,7 +165,10 @@ class SnapshotText {
   void handler(const Return& answer) {
     text_ += fmt::format(" return {} {} [{}]", answer.status, answer.type, answer.body.source());
   }
-  void handler(const AppRef& ref) { text_ += " app " + ref.app; }
+  void handler(const AppRef& ref) {
+    text_ += " app " + ref.app;
+    field("cancel_on_disconnect", ref.cancel_on_disconnect, false);
+  }
 
   std::string text_;
   std::map<const AccessFormat*, std::size_t> formats_;
