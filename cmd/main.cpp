@@ -46,7 +46,7 @@ int serve_command(const std::string& file) {
     return kExitConfiguration;
   }
   log::open(*log_file, (*snapshot)->log.level);
-  const int status = serve(*snapshot, files, own_path());
+  const int status = serve(*snapshot, files, own_path(), from_environment);
   log::open(nullptr, LogLevel::info);
   return status;
 }

@@ -3,12 +3,14 @@
 
 #include <memory>
 
-#include "config/snapshot.h"
+#include "config/load.h"
 #include "core/log_files.h"
 
 namespace edge {
 
-/// Blocks until the service has stopped; returns an ExitCode. `self` is the path of the running binary.
-int serve(std::shared_ptr<const config::Snapshot> snapshot, LogFiles& files, const std::string& self);
+/// Blocks until the service has stopped; returns an ExitCode. `self` is the path of the running binary, `environment`
+/// where a reload finds the variables of the site file.
+int serve(std::shared_ptr<const config::Snapshot> snapshot, LogFiles& files, const std::string& self,
+          const config::Environment& environment);
 
 }  // namespace edge

@@ -1,0 +1,85 @@
+// Service: the running edge: loops, apps, listeners, from the first socket to the last process.
+//
+// Start: listen -> apps -> ready. Stop: listeners -> connections -> apps -> logs.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "appserver/app_pool.h"
+#include "cmd/control_target.h"
+#include "cmd/edge_loop.h"
+#include "cmd/exit_code.h"
+#include "cmd/process_setup.h"
+#include "cmd/reload.h"
+#include "config/load.h"
+#include "core/log_files.h"
+#include "core/net/alarm.h"
+#include "core/net/loop.h"
+
+namespace edge {
+
+/// Made, run and destroyed on one thread, which becomes the main loop's.
+class Service final : private ControlTarget {
+ public:
+  Service(std::shared_ptr<const config::Snapshot> snapshot, LogFiles& files, const std::string& self,
+          const config::Environment& environment);
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+  ~Service();
+
+  /// Returns an ExitCode when everything has ended.
+  int run();
+
+ private:
+  // ControlTarget: service_control.cpp
+  std::vector<std::string> apps() override;
+  void status(Answer<ServiceStatus> done) override;
+  void reload(Answer<ReloadReport> done) override;
+  void restart(const std::string& app, Answer<SwapResult> done) override;
+  void rollback(const std::string& app, Answer<SwapResult> done) override;
+  void reopen(std::move_only_function<void()> done) override;
+  void stop() override { stop_asked("the command stop"); }
+  AppPool& pool(const std::string& name);
+  void reload_on_signal();
+
+  // service.cpp
+  Result<void> build();
+  void start_apps();
+  void app_started(const std::string& name, bool ok);
+  void accept();
+  void announce() const;
+
+  // service_stop.cpp
+  void stop_asked(const std::string& by);
+  void drain();
+  void stop_apps();
+  void cut(const char* why);
+  void finish();
+
+  std::shared_ptr<const config::Snapshot> snapshot_;
+  LogFiles& files_;
+  std::string self_;
+  int status_ = kExitOk;
+  RuntimeDir runtime_dir_;
+  PidFile pid_file_;
+  ConnectionLimit connections_;
+  Loop main_;
+  std::vector<std::vector<OpenListener>> listeners_;
+  std::vector<std::unique_ptr<AppPool>> pools_;
+  std::vector<std::unique_ptr<EdgeLoop>> loops_;
+  Reload reload_;
+  Alarm stop_deadline_{[this] { cut("shutdown_timeout has passed with requests under way"); }};
+  std::uint64_t begun_ = 0;      // Loop::now()
+  std::int64_t started_at_ = 0;  // seconds since the epoch
+  std::size_t starting_ = 0;     // apps whose start is not decided
+  std::size_t draining_ = 0;     // loops with connections
+  std::size_t stopping_ = 0;     // apps with processes
+  bool accepting_ = false;
+  bool stop_begun_ = false;  // by whatever
+  bool stop_asked_ = false;  // by a person: asked again, it is a cut
+  bool cut_ = false;
+};
+
+}  // namespace edge

@@ -1,0 +1,94 @@
+// What may be asked of a running service: its status, and changes without a stop.
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "cmd/service.h"
+#include "core/log.h"
+
+namespace edge {
+
+AppPool& Service::pool(const std::string& name) {
+  return **std::ranges::find_if(pools_, [&name](const auto& pool) { return pool->name() == name; });
+}
+
+std::vector<std::string> Service::apps() {
+  std::vector<std::string> names;
+  for (const auto& pool : pools_) names.push_back(pool->name());
+  return names;
+}
+
+void Service::status(Answer<ServiceStatus> done) {
+  struct Gathering {
+    ServiceStatus status;
+    std::size_t left = 0;
+    Answer<ServiceStatus> done;
+  };
+  const auto gathering = std::make_shared<Gathering>();
+  ServiceStatus& status = gathering->status;
+  status.version = EDGE_VERSION;
+  status.pid = ::getpid();
+  status.file = snapshot_->file;
+  status.state = stop_begun_ ? "stopping" : accepting_ ? "serving" : "starting";
+  status.started_at = started_at_;
+  status.uptime = main_.now() - begun_;
+  status.loops = static_cast<std::uint32_t>(loops_.size());
+  status.connections = connections_.open;
+  status.most_connections = connections_.most;
+  status.apps.resize(pools_.size());
+  gathering->done = std::move(done);
+  gathering->left = pools_.size();
+  if (pools_.empty()) return gathering->done(std::move(status));
+  for (std::size_t i = 0; i < pools_.size(); ++i) {
+    pools_[i]->status([gathering, i](AppStatus app) {
+      gathering->status.apps[i] = std::move(app);
+      if (--gathering->left == 0) gathering->done(std::move(gathering->status));
+    });
+  }
+}
+
+void Service::reload(Answer<ReloadReport> done) {
+  reload_.all(std::move(done));
+}
+
+void Service::restart(const std::string& app, Answer<SwapResult> done) {
+  reload_.one(app, [tell = std::move(done)](const ReloadReport& report) mutable {
+    SwapResult result;
+    for (const std::string& problem : report.problems) result.error += problem + '\n';
+    if (report.problems.empty() && report.apps.empty()) result.error = "the site file does not name this app any more";
+    if (!report.apps.empty()) {
+      result = {report.apps[0].outcome == "reloaded", report.apps[0].generation, report.apps[0].error};
+    }
+    tell(std::move(result));
+  });
+}
+
+void Service::rollback(const std::string& app, Answer<SwapResult> done) {
+  pool(app).rollback(std::move(done));
+}
+
+/// What was logged before the signal goes to the old files, from every loop.
+void Service::reopen(std::move_only_function<void()> done) {
+  const auto left = std::make_shared<std::size_t>(loops_.size());
+  const auto then = std::make_shared<std::move_only_function<void()>>(std::move(done));
+  for (const auto& loop : loops_) {
+    loop->flush_logs([this, left, then] {
+      main_.post([this, left, then] {
+        if (--*left > 0) return;
+        files_.reopen();
+        (*then)();
+      });
+    });
+  }
+}
+
+void Service::reload_on_signal() {
+  if (stop_begun_) return;
+  log::info("SIGHUP: reloading");
+  reload_.all([](const ReloadReport& report) {
+    log::write(report.ok ? LogLevel::info : LogLevel::error, "{}",
+               report.ok ? "reloaded" : "the reload failed, what served before goes on");
+  });
+}
+
+}  // namespace edge
