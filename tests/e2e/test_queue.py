@@ -1,0 +1,154 @@
+"""The queue before an app: bounded in length and time, first come first served, and blind to clients that have left."""
+import re
+import threading
+import time
+
+from edge import wait_until
+
+SITE = """\
+    edge: {threads: %s}
+    log: {access: {path: access.log, format: "$uri $status $upstream_queue_time"}}
+    apps:
+      app: {module: app, processes: 2%s}
+    sites:
+      - listen: ["127.0.0.1:0"]
+        routes:
+          - path: = /probe
+            return: {status: 200, body: here}
+          - path: /
+            app: app
+"""
+APP = '''\
+    """Counts its calls in a file; /wait holds the worker until the test's gate opens."""
+    import os
+
+
+    def application(environ, start_response):
+        with open("calls", "a") as calls:
+            calls.write(environ["PATH_INFO"] + "\\n")
+        if environ["PATH_INFO"].startswith("/wait"):
+            while not os.path.exists("open"):
+                __import__("time").sleep(0.01)
+        start_response("200 OK", [])
+        return [environ["PATH_INFO"].encode()]
+'''
+
+
+def site(options, threads=2):
+    return SITE % (threads, options)
+
+
+def calls(edge):
+    file = edge.folder / "calls"
+    return file.read_text().split() if file.exists() else []
+
+
+def open_gate(edge):
+    (edge.folder / "open").touch()
+
+
+def occupy(edge, workers=2):
+    """Connections that hold every worker."""
+    held = [edge.connect() for _ in range(workers)]
+    for number, connection in enumerate(held):
+        connection.ask("GET", f"/wait/{number}")
+        wait_until(lambda: f"/wait/{number}" in calls(edge), "the worker has begun")
+    return held
+
+
+def test_clients_that_leave_while_queued_cost_the_app_nothing(serve):
+    edge = serve(site(", queue: 1000"), {"app.py": APP})
+    held = occupy(edge)
+    waiting = [edge.connect() for _ in range(500)]
+    for number, connection in enumerate(waiting):
+        connection.ask("GET", f"/wait/queued/{number}")
+    for number, connection in enumerate(waiting):
+        if number % 10:
+            connection.close()
+    left = [connection for number, connection in enumerate(waiting) if number % 10 == 0]
+    access = edge.folder / "access.log"
+    wait_until(lambda: gone(edge) >= 450, "every client that left is known to have left")
+    open_gate(edge)
+    for connection in held + left:
+        assert connection.answer().status == 200
+        connection.close()
+    assert len(calls(edge)) <= 52
+    edge.stop()
+    statuses = [line.split()[1] for line in access.read_text().splitlines()]
+    assert statuses.count("499") == 450
+    assert statuses.count("200") == 52
+
+
+def gone(edge):
+    return len(re.findall("the client has gone", edge.log.text()))
+
+
+def test_a_full_queue_answers_503_at_once_with_retry_after(serve):
+    edge = serve(site(", queue: 2, depth: 1", threads=1), {"app.py": APP})
+    held = occupy(edge)
+    queued = [edge.connect() for _ in range(2)]
+    for connection in queued:
+        connection.ask("GET", "/wait/queued")
+        assert edge.get("/probe").text == "here"        # the one loop has read what came before
+    with edge.connect() as refused:
+        begun = time.monotonic()
+        answers = [refused.request("GET", "/one-too-many") for _ in range(100)]
+        assert time.monotonic() - begun < 5, "a refusal waits for nobody"
+    assert {answer.status for answer in answers} == {503}
+    assert all(int(answer.get("Retry-After")) > 0 for answer in answers)
+    open_gate(edge)
+    for connection in held + queued:
+        assert connection.answer().status == 200
+        connection.close()
+    assert "/one-too-many" not in calls(edge)
+    edge.log.wait_for(r"the queue of app app is full \(2 requests wait\)")
+
+
+def test_a_request_that_waited_too_long_answers_503_and_says_so(serve):
+    edge = serve(site(", queue_timeout: 200ms"), {"app.py": APP})
+    held = occupy(edge)
+    answer = edge.get("/late")
+    assert answer.status == 503
+    assert int(answer.get("Retry-After")) > 0
+    edge.log.wait_for(r"GET /late.*no worker of app app was free within queue_timeout \(200 ms\)")
+    open_gate(edge)
+    for connection in held:
+        assert connection.answer().status == 200
+        connection.close()
+    assert "/late" not in calls(edge)
+    edge.stop()
+    line = next(line for line in (edge.folder / "access.log").read_text().splitlines() if line.startswith("/wait"))
+    assert float(line.split()[2]) < 5
+
+
+def test_the_wait_is_a_variable_of_the_access_log(serve):
+    edge = serve(site(", depth: 1"), {"app.py": APP})
+    held = occupy(edge)
+    with edge.connect() as connection:
+        connection.ask("GET", "/queued")
+        threading.Timer(0.3, open_gate, [edge]).start()
+        assert connection.answer().status == 200
+    for each in held:
+        assert each.answer().status == 200
+        each.close()
+    edge.stop()
+    lines = dict((line.split()[0], float(line.split()[2])) for line in
+                 (edge.folder / "access.log").read_text().splitlines())
+    assert lines["/queued"] >= 0.2
+    assert lines["/wait/0"] < 0.2
+
+
+def test_first_come_first_served(serve):
+    edge = serve(site(", depth: 1", threads=1).replace("processes: 2", "processes: 1"), {"app.py": APP})
+    held = occupy(edge, workers=1)
+    waiting = []
+    for number in range(20):
+        connection = edge.connect()
+        connection.ask("GET", f"/{number:02}")
+        waiting.append(connection)
+        assert edge.get("/probe").text == "here"
+    open_gate(edge)
+    for connection in held + waiting:
+        assert connection.answer().status == 200
+        connection.close()
+    assert calls(edge)[1:] == [f"/{number:02}" for number in range(20)]
