@@ -66,7 +66,7 @@ Result<UniqueFd> open_tcp_listener(const Address& address, int backlog, PortUse 
   return bind_tcp(address, backlog, use != PortUse::alone);
 }
 
-Result<UniqueFd> open_unix_listener(const std::string& path, int backlog) {
+Result<UniqueFd> open_unix_listener(const std::string& path, int backlog, std::optional<unsigned> mode) {
   sockaddr_un where{};
   where.sun_family = AF_UNIX;
   if (path.size() >= sizeof where.sun_path) return cannot("unix:" + path, "the path is longer than 107 bytes");
@@ -79,7 +79,7 @@ Result<UniqueFd> open_unix_listener(const std::string& path, int backlog) {
   }
   UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket || ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where) != 0 ||
-      ::listen(socket.get(), backlog) != 0) {
+      (mode && ::chmod(path.c_str(), *mode) != 0) || ::listen(socket.get(), backlog) != 0) {
     return cannot("unix:" + path, std::strerror(errno));
   }
   return socket;

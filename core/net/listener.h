@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "core/address.h"
@@ -19,8 +20,9 @@ enum class PortUse : std::uint8_t { alone, first_of_many, one_of_many };
 /// Opens a non-blocking TCP listener. An error names the process that holds the port, when that can be read.
 /// Blocking for microseconds; for start-up.
 Result<UniqueFd> open_tcp_listener(const Address& address, int backlog, PortUse use);
-/// A unix socket; a stale one of a dead server is replaced, a live one is an error.
-Result<UniqueFd> open_unix_listener(const std::string& path, int backlog);
+/// A unix socket; a stale one of a dead server is replaced, a live one is an error. With `mode` its file has exactly
+/// that mode before anyone can connect; else the umask's.
+Result<UniqueFd> open_unix_listener(const std::string& path, int backlog, std::optional<unsigned> mode = {});
 /// The address a socket is bound to (the port that the kernel chose).
 Address bound_address(int fd);
 

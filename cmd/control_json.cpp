@@ -1,0 +1,210 @@
+// JSON of the control socket.
+#include "cmd/control_json.h"
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <type_traits>
+#include <vector>
+
+namespace edge {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+template <class Object, class Kind>
+concept Is = std::is_same_v<std::remove_const_t<Object>, Kind>;
+
+// The fields of each kind of object, in the order shown: `at` is called with each name and member.
+
+void fields(Is<RunningRequest> auto& running, auto at) {
+  at("thread", running.thread);
+  at("id", running.id);
+  at("method", running.method);
+  at("target", running.target);
+  at("for_ms", running.milliseconds);
+  at("client_gone", running.client_gone);
+}
+
+void fields(Is<WorkerStatus> auto& worker, auto at) {
+  at("number", worker.number);
+  at("generation", worker.generation);
+  at("pid", worker.pid);
+  at("state", worker.state);
+  at("requests", worker.requests);
+  at("age_ms", worker.age);
+  at("memory_bytes", worker.memory);
+  at("running", worker.running);
+}
+
+void fields(Is<GenerationStatus> auto& generation, auto at) {
+  at("number", generation.number);
+  at("state", generation.state);
+  at("zygote", generation.zygote);
+  at("python", generation.python);
+  at("age_ms", generation.age);
+  at("kept_for_ms", generation.kept_for);
+  at("workers", generation.workers);
+}
+
+void fields(Is<QueueStatus> auto& queue, auto at) {
+  at("waiting", queue.waiting);
+  at("limit", queue.limit);
+  at("longest_wait_ms", queue.longest_wait);
+  at("granted", queue.granted);
+  at("waited", queue.waited);
+  at("wait_total_us", queue.wait_total);
+  at("wait_most_us", queue.wait_most);
+  at("refused", queue.refused);
+  at("timed_out", queue.timed_out);
+  at("left", queue.left);
+}
+
+void fields(Is<PastError> auto& error, auto at) {
+  at("at", error.at);
+  at("text", error.text);
+}
+
+void fields(Is<AppStatus> auto& app, auto at) {
+  at("name", app.name);
+  at("state", app.state);
+  at("generation", app.generation);
+  at("queue", app.queue);
+  at("generations", app.generations);
+  at("errors", app.errors);
+}
+
+void fields(Is<ServiceStatus> auto& status, auto at) {
+  at("version", status.version);
+  at("pid", status.pid);
+  at("file", status.file);
+  at("state", status.state);
+  at("started_at", status.started_at);
+  at("uptime_ms", status.uptime);
+  at("loops", status.loops);
+  at("connections", status.connections);
+  at("most_connections", status.most_connections);
+  at("apps", status.apps);
+}
+
+void fields(Is<AppReload> auto& app, auto at) {
+  at("name", app.name);
+  at("outcome", app.outcome);
+  at("generation", app.generation);
+  at("because", app.because);
+  at("error", app.error);
+  at("took_ms", app.took);
+}
+
+void fields(Is<ReloadReport> auto& report, auto at) {
+  at("ok", report.ok);
+  at("problems", report.problems);
+  at("apps", report.apps);
+  at("needs_restart", report.needs_restart);
+}
+
+void fields(Is<SwapResult> auto& result, auto at) {
+  at("ok", result.ok);
+  at("generation", result.generation);
+  at("error", result.error);
+}
+
+template <class Value>
+concept Plain = std::is_arithmetic_v<Value> || std::is_same_v<Value, std::string>;
+
+Json written(const Plain auto& value) {
+  return value;
+}
+
+template <class Object>
+Json written(const Object& object);
+
+template <class Item>
+Json written(const std::vector<Item>& items) {
+  Json json = Json::array();
+  for (const Item& item : items) json.push_back(written(item));
+  return json;
+}
+
+template <class Object>
+Json written(const Object& object) {
+  Json json = Json::object();
+  fields(object, [&json](const char* name, const auto& member) { json[name] = written(member); });
+  return json;
+}
+
+void read(const Json& from, bool& to) {
+  if (from.is_boolean()) to = from.get<bool>();
+}
+
+void read(const Json& from, std::string& to) {
+  if (from.is_string()) to = from.get<std::string>();
+}
+
+template <class Number>
+  requires std::is_integral_v<Number>
+void read(const Json& from, Number& to) {
+  if (from.is_number_integer()) to = from.get<Number>();
+}
+
+template <class Object>
+  requires std::is_class_v<Object>
+void read(const Json& from, Object& to);
+
+template <class Item>
+void read(const Json& from, std::vector<Item>& to) {
+  if (!from.is_array()) return;
+  for (const Json& item : from) read(item, to.emplace_back());
+}
+
+template <class Object>
+  requires std::is_class_v<Object>
+void read(const Json& from, Object& to) {
+  if (!from.is_object()) return;
+  fields(to, [&from](const char* name, auto& member) {
+    if (const auto found = from.find(name); found != from.end()) read(*found, member);
+  });
+}
+
+template <class Object>
+Result<Object> parse(std::string_view text) {
+  const Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object()) return fail(ErrorKind::malformed, Side::upstream, "what was answered is no JSON object");
+  Object object;
+  read(json, object);
+  return object;
+}
+
+}  // namespace
+
+std::string json_text(const Json& document) {
+  return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string json_text(const ServiceStatus& status) {
+  return json_text(written(status));
+}
+std::string json_text(const ReloadReport& report) {
+  return json_text(written(report));
+}
+std::string json_text(const SwapResult& result) {
+  return json_text(written(result));
+}
+
+Result<ServiceStatus> parse_status(std::string_view text) {
+  return parse<ServiceStatus>(text);
+}
+Result<ReloadReport> parse_reload_report(std::string_view text) {
+  return parse<ReloadReport>(text);
+}
+Result<SwapResult> parse_swap_result(std::string_view text) {
+  return parse<SwapResult>(text);
+}
+
+std::string parse_error_text(std::string_view text) {
+  const Json json = Json::parse(text, nullptr, false);
+  std::string error;
+  if (json.is_object() && json.contains("error")) read(json["error"], error);
+  return error;
+}
+
+}  // namespace edge

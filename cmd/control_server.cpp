@@ -1,0 +1,126 @@
+// The control socket: opening, letting in whom it may, closing.
+#include "cmd/control_server.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "cmd/control_handler.h"
+#include "core/log.h"
+#include "core/unique_fd.h"
+
+namespace edge {
+namespace {
+
+constexpr int kBacklog = 64;
+constexpr std::size_t kMostConnections = 64;
+constexpr Milliseconds kClosing{1'000};
+
+HttpSettings control_settings() {
+  HttpSettings http;
+  http.keepalive_timeout = Milliseconds{10'000};
+  http.max_header_size = 8 * 1024;
+  http.client_max_body_size = 4 * 1024;
+  return http;
+}
+
+std::vector<std::unique_ptr<Site>> only_site(ControlTarget& target) {
+  auto site = std::make_unique<Site>();
+  site->http = control_settings();
+  Route route;
+  route.path.path = "/";
+  route.http = site->http;
+  route.handler = std::make_unique<ControlHandler>(target);
+  site->routes.push_back(std::move(route));
+  std::vector<std::unique_ptr<Site>> sites;
+  sites.push_back(std::move(site));
+  return sites;
+}
+
+/// The process that listens at `path`, if one does.
+std::optional<pid_t> process_listening_at(const std::string& path) {
+  sockaddr_un where{};
+  where.sun_family = AF_UNIX;
+  if (path.size() >= sizeof where.sun_path) return std::nullopt;
+  std::memcpy(where.sun_path, path.c_str(), path.size() + 1);
+  const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (!probe || ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where) != 0 ||
+      ::getsockopt(probe.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
+    return std::nullopt;
+  }
+  return peer.pid;
+}
+
+}  // namespace
+
+ControlServer::ControlServer(Loop& main, std::string path, ControlTarget& target)
+    : path_(std::move(path)), router_(only_site(target)), door_(main, limit_) {}
+
+ControlServer::~ControlServer() {
+  remove_file();
+}
+
+Result<std::unique_ptr<ControlServer>> ControlServer::open(Loop& main, const std::string& path, ControlTarget& target) {
+  if (const std::optional<pid_t> owner = process_listening_at(path)) {
+    return fail(ErrorKind::internal, Side::ours,
+                fmt::format("edge.control: another edge (pid {}) serves this site file, and listens at {}; stop it, or "
+                            "give this one an edge.control of its own",
+                            *owner, path));
+  }
+  Result<UniqueFd> socket = open_unix_listener(path, kBacklog, 0600);
+  if (!socket) return fail(ErrorKind::internal, Side::ours, "edge.control: " + socket.error().context);
+  std::unique_ptr<ControlServer> server(new ControlServer(main, path, target));
+  struct stat made{};
+  if (::lstat(path.c_str(), &made) == 0) {
+    server->device_ = made.st_dev;
+    server->inode_ = made.st_ino;
+  }
+  server->listener_ = Listener::make(main, std::move(*socket),
+                                     [self = server.get()](int fd, const Address&) { self->accepted(fd); });
+  if (!server->listener_) {
+    return fail(ErrorKind::internal, Side::ours, fmt::format("edge.control: {} cannot be watched", path));
+  }
+  return server;
+}
+
+void ControlServer::accepted(int fd) {
+  UniqueFd connection(fd);
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return;
+  if (peer.uid != 0 && peer.uid != ::geteuid()) {
+    return log::warn("control socket: user {} (pid {}) is refused: only root and edge's own user may ask", peer.uid,
+                     peer.pid);
+  }
+  if (door_.connections() >= kMostConnections) {
+    return log::warn("control socket: {} connections are open: that of pid {} is closed", kMostConnections, peer.pid);
+  }
+  door_.adopt(connection.release(), {}, {}, router_);
+}
+
+void ControlServer::close(std::move_only_function<void()> done) {
+  remove_file();
+  std::exchange(listener_, nullptr)->shut();
+  door_.loop().arm(*this, kClosing);
+  door_.stop([this, done = std::move(done)]() mutable {
+    disarm();
+    done();
+  });
+}
+
+void ControlServer::remove_file() {
+  struct stat found{};
+  if (inode_ == 0 || ::lstat(path_.c_str(), &found) != 0) return;
+  if (found.st_dev == device_ && found.st_ino == inode_) ::unlink(path_.c_str());
+  inode_ = 0;
+}
+
+}  // namespace edge

@@ -1,0 +1,167 @@
+// The table of `edge status`.
+#include "cmd/status_table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <vector>
+
+#include "cmd/human_text.h"
+#include "core/escape.h"
+#include "core/time_text.h"
+
+namespace edge {
+namespace {
+
+constexpr std::size_t kColumns = 8;
+using Row = std::array<std::string, kColumns>;
+constexpr std::string_view kGap = "  ";
+constexpr std::string_view kTraceback = "Traceback (most recent call last)";
+
+/// `text` on one line, harmless to a terminal, in at most `most` characters.
+std::string shown(std::string_view text, std::size_t most) {
+  std::string safe;
+  append_printable(text, safe);
+  std::ranges::replace(safe, '\t', ' ');
+  std::string_view rest = safe;
+  std::size_t characters = 0;
+  std::size_t cut = 0;
+  while (!rest.empty()) {
+    if (characters + 1 == most) cut = safe.size() - rest.size();
+    if (++characters > most) return safe.substr(0, cut) + "…";
+    rest.remove_prefix(std::max<std::size_t>(1, utf8_character(rest)));
+  }
+  return safe;
+}
+
+/// What says most in one line: the first, but of a traceback the last.
+std::string_view headline(std::string_view text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
+  if (text.starts_with(kTraceback)) return text.substr(text.rfind('\n') + 1);
+  return text.substr(0, text.find('\n'));
+}
+
+std::string plural(std::uint64_t count, std::string_view one) {
+  return fmt::format("{} {}{}", count, one, count == 1 ? "" : "s");
+}
+
+std::string process_line(const ServiceStatus& status) {
+  return fmt::format("edge {} (pid {}), {} since {} ({})\n{}\n{}, {} of {} connections\n", shown(status.version, 20),
+                     status.pid, shown(status.state, 20), time_iso8601(status.started_at), human_time(status.uptime),
+                     shown(status.file, 4096), plural(status.loops, "loop"), status.connections,
+                     status.most_connections);
+}
+
+std::string queue_line(const QueueStatus& queue) {
+  std::string line = fmt::format("  queue: {} of {}", queue.waiting, queue.limit);
+  if (queue.waiting > 0) line += fmt::format(", the first for {}", human_time(queue.longest_wait));
+  if (queue.granted > 0 && queue.waited > 0) {
+    const auto milliseconds = [](std::uint64_t microseconds) { return human_time((microseconds + 500) / 1000); };
+    line += fmt::format("; {:.1f}% of {} waited, {} on average, {} at most",
+                        100.0 * static_cast<double>(queue.waited) / static_cast<double>(queue.granted),
+                        plural(queue.granted, "request"), milliseconds(queue.wait_total / queue.waited),
+                        milliseconds(queue.wait_most));
+  } else if (queue.granted > 0) {
+    line += fmt::format("; none of {} waited", plural(queue.granted, "request"));
+  }
+  line += "\n";
+  if (queue.refused + queue.timed_out + queue.left > 0) {
+    line += fmt::format("         {} refused (full), {} waited too long, {} left while waiting\n", queue.refused,
+                        queue.timed_out, queue.left);
+  }
+  return line;
+}
+
+std::string doing(const RunningRequest& running, std::size_t most) {
+  const std::string time =
+      fmt::format(" ({}{})", human_time(running.milliseconds), running.client_gone ? ", client gone" : "");
+  const std::size_t room = most > time.size() + 10 ? most - time.size() : 10;
+  return shown(running.method + " " + running.target, room) + time;
+}
+
+Row worker_row(const WorkerStatus& worker) {
+  return {std::to_string(worker.number),
+          std::to_string(worker.generation),
+          worker.pid > 0 ? std::to_string(worker.pid) : "-",
+          shown(worker.state, 20),
+          std::to_string(worker.requests),
+          human_time(worker.age),
+          worker.memory > 0 ? human_bytes(worker.memory) : "-",
+          {}};
+}
+
+/// Numbers end where their column ends; words begin where it begins.
+constexpr std::array<bool, kColumns> kRight = {true, true, true, false, true, true, true, false};
+
+std::string aligned(const Row& row, const std::array<std::size_t, kColumns>& widths) {
+  std::string line;
+  for (std::size_t i = 0; i < kColumns; ++i) {
+    line += kGap;
+    line += kRight[i] ? fmt::format("{:>{}}", row[i], widths[i]) : fmt::format("{:<{}}", row[i], widths[i]);
+  }
+  line.erase(line.find_last_not_of(' ') + 1);
+  return line + "\n";
+}
+
+std::string worker_table(const AppStatus& app, std::size_t columns) {
+  std::vector<std::pair<Row, const WorkerStatus*>> rows;
+  for (const GenerationStatus& generation : app.generations) {
+    for (const WorkerStatus& worker : generation.workers) rows.emplace_back(worker_row(worker), &worker);
+  }
+  if (rows.empty()) return {};
+  const Row head = {"WORKER", "GEN", "PID", "STATE", "REQUESTS", "AGE", "MEMORY", "DOING"};
+  std::array<std::size_t, kColumns> widths{};
+  for (std::size_t i = 0; i + 1 < kColumns; ++i) {
+    widths[i] = head[i].size();
+    for (const auto& [row, worker] : rows) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::size_t used = kGap.size() * kColumns;
+  for (const std::size_t width : widths) used += width;
+  const std::size_t room = columns > used + 20 ? columns - used : 20;
+  std::string text = aligned(head, widths);
+  for (auto& [row, worker] : rows) {
+    for (const RunningRequest& running : worker->running) {
+      row.back() = doing(running, room);
+      text += aligned(row, widths);
+      row = Row{};
+    }
+    if (worker->running.empty()) text += aligned(row, widths);
+  }
+  return text;
+}
+
+std::string generation_lines(const AppStatus& app) {
+  std::string lines;
+  for (const GenerationStatus& generation : app.generations) {
+    if (generation.number == app.generation) continue;
+    lines += fmt::format("  generation {}: {}", generation.number, shown(generation.state, 40));
+    lines += generation.kept_for > 0 ? fmt::format(", for another {}\n", human_time(generation.kept_for))
+                                     : fmt::format(", {} old\n", human_time(generation.age));
+  }
+  return lines;
+}
+
+std::string app_text(const AppStatus& app, std::size_t columns) {
+  std::string text = fmt::format("\n{}: {}", shown(app.name, 64), shown(app.state, 20));
+  if (app.generation > 0) text += fmt::format(", generation {}", app.generation);
+  const auto serving = std::ranges::find(app.generations, app.generation, &GenerationStatus::number);
+  if (serving != app.generations.end() && !serving->python.empty()) text += ", " + shown(serving->python, 60);
+  text += "\n" + queue_line(app.queue) + worker_table(app, columns) + generation_lines(app);
+  for (const PastError& error : app.errors) {
+    const std::string start = fmt::format("  {}  ", time_iso8601(error.at));
+    text += start + shown(headline(error.text), columns - start.size()) + "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string status_table(const ServiceStatus& status, std::size_t columns) {
+  std::string text = process_line(status);
+  for (const AppStatus& app : status.apps) text += app_text(app, columns);
+  return text;
+}
+
+}  // namespace edge
