@@ -35,8 +35,8 @@ Result<std::string> find_site_file() {
   }
   const std::string here = std::filesystem::current_path(failed).string();
   return fail(ErrorKind::not_found, Side::ours,
-              fmt::format("no site file is named, and there is neither site.yaml nor edge.yaml in {}; name one: "
-                          "edge serve FILE",
+              fmt::format("no site file is named, and there is neither site.yaml nor edge.yaml in {}; name one "
+                          "after the command",
                           here));
 }
 

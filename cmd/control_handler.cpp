@@ -156,7 +156,9 @@ std::optional<std::string> ControlHandler::unknown_app(const Order& order) {
 }
 
 Task<Response> ControlHandler::carry_out(Request& request, const Order& order) {
-  const auto finished = [](ControlTarget::Answer<Done> done) { return [done = std::move(done)]() mutable { done({}); }; };
+  const auto finished = [](ControlTarget::Answer<Done> done) {
+    return [done = std::move(done)]() mutable { done({}); };
+  };
   switch (order.action) {
     case Action::status:
       return ask<ServiceStatus>(request, [this](auto done) { target_.status(std::move(done)); });

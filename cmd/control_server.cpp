@@ -83,8 +83,8 @@ Result<std::unique_ptr<ControlServer>> ControlServer::open(Loop& main, const std
     server->device_ = made.st_dev;
     server->inode_ = made.st_ino;
   }
-  server->listener_ = Listener::make(main, std::move(*socket),
-                                     [self = server.get()](int fd, const Address&) { self->accepted(fd); });
+  server->listener_ =
+      Listener::make(main, std::move(*socket), [self = server.get()](int fd, const Address&) { self->accepted(fd); });
   if (!server->listener_) {
     return fail(ErrorKind::internal, Side::ours, fmt::format("edge.control: {} cannot be watched", path));
   }

@@ -1,4 +1,5 @@
-// ControlTarget: what the control socket asks of the running edge, and what it answers. Plain data but for the interface.
+// ControlTarget: what the control socket asks of the running edge, and what it answers. Plain data but for the
+// interface.
 #pragma once
 
 #include <sys/types.h>
@@ -16,8 +17,8 @@ namespace edge {
 struct ServiceStatus {
   std::string version{};
   pid_t pid = 0;
-  std::string file{};             // the site file, absolute
-  std::string state{};            // "starting", "serving", "stopping"
+  std::string file{};           // the site file, absolute
+  std::string state{};          // "starting", "serving", "stopping"
   std::int64_t started_at = 0;  // seconds since the epoch
   std::uint64_t uptime = 0;     // milliseconds
   std::uint32_t loops = 0;
@@ -29,15 +30,15 @@ struct ServiceStatus {
 /// What a reload did to one app.
 struct AppReload {
   std::string name{};
-  std::string outcome{};           // "reloaded", "unchanged", "failed"
+  std::string outcome{};         // "reloaded", "unchanged", "failed"
   std::uint32_t generation = 0;  // that serves now; 0: none
-  std::string because{};           // what had changed: "site.yaml changed"; of "reloaded" and "failed"
-  std::string error{};             // of "failed": what the import printed, or one line
+  std::string because{};         // what had changed: "site.yaml changed"; of "reloaded" and "failed"
+  std::string error{};           // of "failed": what the import printed, or one line
   std::uint64_t took = 0;        // milliseconds
 };
 
 struct ReloadReport {
-  bool ok = false;                         // nothing is wrong with the site file, and no app failed
+  bool ok = false;                           // nothing is wrong with the site file, and no app failed
   std::vector<std::string> problems{};       // of the site file, "site.yaml:3:7: …"; then nothing was touched
   std::vector<AppReload> apps{};             // in the order of the site file
   std::vector<std::string> needs_restart{};  // settings that changed and hold only when edge itself is started anew

@@ -7,11 +7,14 @@
 #include <climits>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "appserver/gateway/embed.h"
 #include "cmd/check.h"
+#include "cmd/control_commands.h"
 #include "cmd/exit_code.h"
 #include "cmd/serve.h"
 #include "config/load.h"
@@ -51,7 +54,8 @@ int serve_command(const std::string& file) {
   return status;
 }
 
-constexpr std::array<std::string_view, 2> kCommands = {"serve", "check"};
+constexpr std::array<std::string_view, 8> kCommands = {"serve",   "check",    "status", "reload",
+                                                       "restart", "rollback", "reopen", "stop"};
 
 /// False after saying that the first word is no command.
 bool known_command(int argc, char** argv) {
@@ -71,25 +75,74 @@ std::string site_file(const std::string& named) {
   return found.value_or("");
 }
 
+/// What may stand behind a command.
+struct CommandLine {
+  std::string file;
+  std::string app;
+  ControlOptions control;
+  bool json = false;
+};
+
+int serve_or_check(const CommandLine& line, bool serves) {
+  const std::string chosen = site_file(line.file);
+  if (chosen.empty()) return kExitConfiguration;
+  return serves ? serve_command(chosen) : check(chosen);
+}
+
+/// Adds a command whose `action` is to be run, as the exit code in `status`, when it is the one given.
+CLI::App* add_command(CLI::App& to, const char* name, const char* what, std::function<int()> action, int& status) {
+  CLI::App* command = to.add_subcommand(name, what);
+  command->callback([action = std::move(action), &status] { status = action(); });
+  return command;
+}
+
+/// The commands that ask a running edge.
+void add_control_commands(CLI::App& to, CommandLine& line, int& status) {
+  const auto add = [&](const char* name, const char* what, std::function<int()> action) {
+    return add_command(to, name, what, std::move(action), status);
+  };
+  CLI::App* status_it =
+      add("status", "show what a running edge is doing", [&line] { return status_command(line.control, line.json); });
+  status_it->add_flag("--json", line.json, "as JSON, for programs");
+  CLI::App* reload = add("reload", "take over a changed site file and changed code, without losing a request",
+                         [&line] { return reload_command(line.control); });
+  CLI::App* restart = add("restart", "start one app anew, without losing a request",
+                          [&line] { return restart_command(line.control, line.app); });
+  CLI::App* rollback = add("rollback", "return one app to the generation that served before",
+                           [&line] { return rollback_command(line.control, line.app); });
+  CLI::App* reopen = add("reopen", "open the log files again, after they were moved away",
+                         [&line] { return reopen_command(line.control); });
+  CLI::App* stop =
+      add("stop", "stop when what is under way is answered", [&line] { return stop_command(line.control); });
+  for (CLI::App* command : {restart, rollback}) command->add_option("app", line.app, "the app's name")->required();
+  for (CLI::App* command : {status_it, reload, restart, rollback, reopen, stop}) {
+    command->add_option("file", line.control.file, "the site file that edge serves; else ./site.yaml or ./edge.yaml");
+    command->add_option("--control", line.control.control, "the control socket, instead of that of the site file");
+  }
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"edge: HTTP server and Python app server in one"};
   app.require_subcommand(1);
   app.set_version_flag("--version", "edge " EDGE_VERSION);
-  std::string file;
-  CLI::App* serve_it = app.add_subcommand("serve", "serve what a site file describes, until SIGTERM or SIGINT");
-  CLI::App* check_it = app.add_subcommand("check", "say what is wrong in a site file, or ok");
+  CommandLine line;
+  int status = kExitOk;
+  CLI::App* serve_it = add_command(
+      app, "serve", "serve what a site file describes, until SIGTERM or SIGINT",
+      [&line] { return serve_or_check(line, true); }, status);
+  CLI::App* check_it = add_command(
+      app, "check", "say what is wrong in a site file, or ok", [&line] { return serve_or_check(line, false); }, status);
   for (CLI::App* command : {serve_it, check_it}) {
-    command->add_option("file", file, "the site file; else ./site.yaml or ./edge.yaml");
+    command->add_option("file", line.file, "the site file; else ./site.yaml or ./edge.yaml");
   }
+  add_control_commands(app, line, status);
   if (!known_command(argc, argv)) return kExitConfiguration;
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitOk : kExitConfiguration;
   }
-  const std::string chosen = site_file(file);
-  if (chosen.empty()) return kExitConfiguration;
-  return serve_it->parsed() ? serve_command(chosen) : check(chosen);
+  return status;
 }
 
 }  // namespace

@@ -1,0 +1,232 @@
+// Asking a running edge, and telling what it answered.
+#include "cmd/control_commands.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <optional>
+#include <string_view>
+
+#include "cmd/control_client.h"
+#include "cmd/control_json.h"
+#include "cmd/exit_code.h"
+#include "cmd/human_text.h"
+#include "cmd/status_table.h"
+#include "core/escape.h"
+#include "core/unique_fd.h"
+
+namespace edge {
+namespace {
+
+constexpr Milliseconds kPatience{10'000};  // for what an edge does at once
+constexpr std::size_t kTableColumns = 100;
+constexpr int kHttpOk = 200;
+constexpr int kHttpFailed = 422;
+
+void print_error(std::string_view text) {
+  fmt::print(stderr, "{}\n", text);
+}
+
+std::string printable(std::string_view text) {
+  std::string result;
+  append_printable(text, result);
+  return result;
+}
+
+/// Every line of `text`, moved in, and harmless to a terminal.
+std::string indented(std::string_view text) {
+  std::string result;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    result += "  " + printable(text.substr(0, end)) + "\n";
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return result;
+}
+
+std::size_t terminal_columns() {
+  winsize window{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) != 0 || window.ws_col == 0) return kTableColumns;
+  return std::clamp<std::size_t>(window.ws_col, 80, 400);
+}
+
+/// Nothing after saying why there is none, with the exit code in `status`.
+std::optional<ControlClient> connected(const ControlOptions& options, int& status) {
+  const Result<ControlPlace> place = control_place(options.file, options.control);
+  if (!place) {
+    print_error(place.error().context);
+    status = kExitConfiguration;
+    return std::nullopt;
+  }
+  Result<ControlClient> client = ControlClient::connect(*place);
+  if (client) return std::move(*client);
+  print_error(client.error().context);
+  status = kExitFailed;
+  return std::nullopt;
+}
+
+/// As above, for an answer that tells how what was asked for has ended.
+std::optional<ControlAnswer> answer_of(ControlClient client, const std::string& method, const std::string& path,
+                                       std::optional<Milliseconds> patience, int& status) {
+  Result<ControlAnswer> answer = std::move(client).ask(method, path, patience);
+  status = kExitFailed;
+  if (!answer) {
+    print_error(answer.error().context);
+    return std::nullopt;
+  }
+  if (answer->status == kHttpOk || answer->status == kHttpFailed) return std::move(*answer);
+  const std::string said = parse_error_text(answer->body);
+  if (said.empty()) {
+    print_error(fmt::format("the edge answered {} to {} {}; is it of another version?", answer->status, method, path));
+    return std::nullopt;
+  }
+  print_error(printable(said));
+  status = kExitConfiguration;
+  return std::nullopt;
+}
+
+std::optional<ControlAnswer> asked(const ControlOptions& options, const std::string& method, const std::string& path,
+                                   std::optional<Milliseconds> patience, int& status) {
+  std::optional<ControlClient> client = connected(options, status);
+  if (!client) return std::nullopt;
+  return answer_of(std::move(*client), method, path, patience, status);
+}
+
+int not_understood(const Error& error) {
+  print_error(error.context + "; is the edge that runs of another version?");
+  return kExitFailed;
+}
+
+std::string serves_on(std::uint32_t generation) {
+  return generation > 0 ? fmt::format("generation {} serves on", generation) : "no generation serves";
+}
+
+/// An app's name as one step of a URL's path, whatever was typed.
+std::string path_step(std::string_view name) {
+  std::string step;
+  for (const char c : name) {
+    const bool plain = std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.';
+    step += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+  }
+  return step;
+}
+
+struct Swap {
+  const char* action;    // the step of the path
+  const char* done;      // "generation 3 …"
+  const char* not_done;  // "blog: …, generation 2 serves on"
+  int failure;           // the exit code
+};
+
+int swap_command(const ControlOptions& options, const std::string& app, const Swap& swap) {
+  const auto begun = std::chrono::steady_clock::now();
+  int status = kExitOk;
+  const std::string path = fmt::format("/apps/{}/{}", path_step(app), swap.action);
+  const std::optional<ControlAnswer> answer = asked(options, "POST", path, std::nullopt, status);
+  if (!answer) return status;
+  const Result<SwapResult> result = parse_swap_result(answer->body);
+  if (!result) return not_understood(result.error());
+  if (!result->ok) {
+    fmt::print(stderr, "{}: {}, {}:\n{}", app, swap.not_done, serves_on(result->generation), indented(result->error));
+    return swap.failure;
+  }
+  const auto took = std::chrono::duration_cast<Milliseconds>(std::chrono::steady_clock::now() - begun).count();
+  fmt::print("{}: generation {} {} ({})\n", app, result->generation, swap.done,
+             human_time(static_cast<std::uint64_t>(took)));
+  return kExitOk;
+}
+
+}  // namespace
+
+int status_command(const ControlOptions& options, bool json) {
+  int status = kExitOk;
+  const std::optional<ControlAnswer> answer = asked(options, "GET", "/status", kPatience, status);
+  if (!answer) return status;
+  const Result<ServiceStatus> parsed = parse_status(answer->body);
+  if (!parsed) return not_understood(parsed.error());
+  const std::string text = json ? answer->body : status_table(*parsed, terminal_columns());
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  return kExitOk;
+}
+
+ReloadText reload_text(const ReloadReport& report) {
+  ReloadText text{{}, {}, report.ok ? kExitOk : kExitFailed};
+  for (const std::string& problem : report.problems) text.error += printable(problem) + "\n";
+  if (!report.problems.empty()) {
+    text.status = kExitConfiguration;
+    return text;
+  }
+  for (const AppReload& app : report.apps) {
+    const std::string name = printable(app.name);
+    const std::string because = app.because.empty() ? std::string() : ": " + printable(app.because);
+    if (app.outcome == "reloaded") {
+      text.out += fmt::format("{}: generation {} serves ({}){}\n", name, app.generation, human_time(app.took), because);
+    } else if (app.outcome == "failed") {
+      text.error += fmt::format("{}: NOT reloaded, {}:\n{}", name, serves_on(app.generation), indented(app.error));
+      text.status = kExitApp;
+    } else {
+      text.out += fmt::format("{}: {}\n", name, printable(app.outcome));
+    }
+  }
+  if (report.ok && report.apps.empty()) text.out += "reloaded\n";
+  for (const std::string& setting : report.needs_restart) {
+    text.error +=
+        fmt::format("{}: has changed, but holds only once edge is stopped and started again\n", printable(setting));
+  }
+  return text;
+}
+
+int reload_command(const ControlOptions& options) {
+  int status = kExitOk;
+  const std::optional<ControlAnswer> answer = asked(options, "POST", "/reload", std::nullopt, status);
+  if (!answer) return status;
+  const Result<ReloadReport> report = parse_reload_report(answer->body);
+  if (!report) return not_understood(report.error());
+  const ReloadText text = reload_text(*report);
+  std::fwrite(text.out.data(), 1, text.out.size(), stdout);
+  std::fwrite(text.error.data(), 1, text.error.size(), stderr);
+  return text.status;
+}
+
+int restart_command(const ControlOptions& options, const std::string& app) {
+  return swap_command(options, app, {"restart", "serves", "NOT restarted", kExitApp});
+}
+
+int rollback_command(const ControlOptions& options, const std::string& app) {
+  return swap_command(options, app, {"rollback", "serves again", "NOT rolled back", kExitFailed});
+}
+
+int reopen_command(const ControlOptions& options) {
+  int status = kExitOk;
+  if (!asked(options, "POST", "/reopen", kPatience, status)) return status;
+  fmt::print("log files reopened\n");
+  return kExitOk;
+}
+
+int stop_command(const ControlOptions& options) {
+  int status = kExitOk;
+  std::optional<ControlClient> client = connected(options, status);
+  if (!client) return status;
+  const pid_t pid = client->pid();
+  // Taken before it stops, so that it is this process and no later one of that number.
+  const UniqueFd process(pid > 0 ? static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)) : -1);
+  if (!answer_of(std::move(*client), "POST", "/stop", kPatience, status)) return status;
+  fmt::print("edge (pid {}) is stopping\n", pid);
+  std::fflush(stdout);
+  if (!process) return kExitOk;
+  pollfd ended{process.get(), POLLIN, 0};
+  while (::poll(&ended, 1, -1) < 0 && errno == EINTR) {
+  }
+  fmt::print("edge (pid {}) has stopped\n", pid);
+  return kExitOk;
+}
+
+}  // namespace edge
