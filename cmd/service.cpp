@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include "cmd/site_listeners.h"
+#include "config/control_path.h"
 #include "core/log.h"
 #include "core/net/orphan_reaper.h"
 #include "core/net/signal_watch.h"
@@ -12,7 +13,11 @@ namespace edge {
 
 Service::Service(std::shared_ptr<const config::Snapshot> snapshot, LogFiles& files, const std::string& self,
                  const config::Environment& environment)
-    : snapshot_(std::move(snapshot)), files_(files), self_(self), reload_(main_, snapshot_, environment, pools_) {}
+    : snapshot_(std::move(snapshot)),
+      files_(files),
+      self_(self),
+      environment_(environment),
+      reload_(main_, snapshot_, environment, pools_) {}
 
 Service::~Service() {
   for (const auto& loop : loops_) loop->forget_routes();
@@ -34,6 +39,7 @@ Result<void> Service::build() {
   Result<RuntimeDir> runtime_dir = RuntimeDir::make(snapshot_->process);
   if (!runtime_dir) return std::unexpected(runtime_dir.error());
   runtime_dir_ = std::move(*runtime_dir);
+  if (Result<void> opened = open_control(); !opened) return opened;
   if (Result<void> dropped = drop_privileges(snapshot_->process); !dropped) return dropped;
   connections_.most = snapshot_->process.max_connections;
   std::vector<Loop*> loops;
@@ -48,6 +54,21 @@ Result<void> Service::build() {
     if (Result<void> built = loop->build(*snapshot_, files_, pools_); !built) return built;
   }
   status_ = kExitOk;
+  return {};
+}
+
+/// Where nobody has named it, edge serves without one rather than not at all.
+Result<void> Service::open_control() {
+  const std::string& named = snapshot_->process.control;
+  const std::string path = named.empty() ? config::default_control_path(snapshot_->file, environment_) : named;
+  Result<std::unique_ptr<ControlServer>> opened = ControlServer::open(main_, path, *this);
+  if (opened) {
+    control_ = std::move(*opened);
+  } else if (!named.empty()) {
+    return fail(ErrorKind::internal, Side::ours, "edge.control: " + opened.error().context);
+  } else {
+    log::warn("no control socket, so `edge status` and `edge reload` do not work: {}", opened.error().context);
+  }
   return {};
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "appserver/app_pool.h"
+#include "cmd/control_server.h"
 #include "cmd/control_target.h"
 #include "cmd/edge_loop.h"
 #include "cmd/exit_code.h"
@@ -46,6 +47,7 @@ class Service final : private ControlTarget {
 
   // service.cpp
   Result<void> build();
+  Result<void> open_control();
   void start_apps();
   void app_started(const std::string& name, bool ok);
   void accept();
@@ -69,7 +71,9 @@ class Service final : private ControlTarget {
   std::vector<std::vector<OpenListener>> listeners_;
   std::vector<std::unique_ptr<AppPool>> pools_;
   std::vector<std::unique_ptr<EdgeLoop>> loops_;
+  config::Environment environment_;
   Reload reload_;
+  std::unique_ptr<ControlServer> control_;
   Alarm stop_deadline_{[this] { cut("shutdown_timeout has passed with requests under way"); }};
   std::uint64_t begun_ = 0;      // Loop::now()
   std::int64_t started_at_ = 0;  // seconds since the epoch

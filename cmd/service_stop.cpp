@@ -47,7 +47,10 @@ void Service::cut(const char* why) {
 
 void Service::finish() {
   stop_deadline_.disarm();
-  reload_.stop([this] { main_.stop(); });
+  reload_.stop([this] {
+    if (!control_) return main_.stop();
+    control_->close([this] { main_.stop(); });
+  });
 }
 
 }  // namespace edge
