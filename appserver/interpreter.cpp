@@ -7,14 +7,17 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <string_view>
 
+#include "appserver/shim.h"
+
 namespace edge {
 
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 bool is_program(const std::string& path) {
   struct stat about{};
@@ -35,25 +38,8 @@ std::string search_path() {
   return path ? path : "/usr/local/bin:/usr/bin:/bin";
 }
 
-/// Scripts that choose an interpreter (the shims of pyenv) are asked which it is; empty when they find none.
-std::string behind_script(const std::string& path) {
-  char begin[2] = {};
-  std::ifstream(path, std::ios::binary).read(begin, sizeof begin);
-  if (std::string_view(begin, sizeof begin) != "#!") return path;
-  if (path.find('\'') != path.npos) return {};
-  const std::string question = "'" + path + "' -c 'import sys; print(sys.executable)' 2>/dev/null </dev/null";
-  FILE* const answer = popen(question.c_str(), "re");
-  if (!answer) return {};
-  char line[4096] = {};
-  const bool answered = std::fgets(line, sizeof line, answer) != nullptr;
-  if (pclose(answer) != 0 || !answered) return {};
-  std::string real(line);
-  real.erase(real.find_last_not_of('\n') + 1);
-  return is_program(real) ? real : std::string();
-}
-
 /// The first interpreter of that name in PATH, or empty.
-std::string in_search_path(std::string_view name) {
+Result<std::string> in_search_path(std::string_view name, Clock::time_point deadline) {
   const std::string path = search_path();
   std::string_view left = path;
   while (!left.empty()) {
@@ -62,9 +48,10 @@ std::string in_search_path(std::string_view name) {
     if (!directory.starts_with('/')) continue;  // relative ones change with the folder
     const std::string candidate = std::string(directory) + '/' + std::string(name);
     if (!is_program(candidate)) continue;
-    if (std::string real = behind_script(candidate); !real.empty()) return real;
+    Result<std::string> real = interpreter_behind(candidate, deadline);
+    if (!real || is_program(*real)) return real;
   }
-  return {};
+  return std::string();
 }
 
 std::vector<std::string> matching(const std::string& pattern) {
@@ -117,21 +104,24 @@ std::string find_library(std::string_view version) {
 Interpreter program(std::string file, const std::string& virtualenv) {
   // Its argv[0] is where a Python looks for pyvenv.cfg, so any interpreter can serve a virtualenv.
   std::string name = virtualenv.empty() ? file : virtualenv + "/bin/python";
-  return {std::move(file), {std::move(name)}};
+  return {std::move(file), {std::move(name)}, {}};
 }
 
 Interpreter hosted(std::string library, const std::string& virtualenv, const std::string& self_exe) {
   std::string name = virtualenv.empty() ? "python3" : virtualenv + "/bin/python";
-  return {self_exe, {self_exe, "python-host", std::move(library), std::move(name)}};
+  return {self_exe, {self_exe, "python-host", std::move(library), std::move(name)}, {}};
 }
 
 std::unexpected<Error> not_found(std::string what) {
   return fail(ErrorKind::internal, Side::ours, std::move(what));
 }
 
-Result<Interpreter> find_version(std::string_view version, const std::string& virtualenv, const std::string& self_exe) {
+Result<Interpreter> find_version(std::string_view version, const std::string& virtualenv, const std::string& self_exe,
+                                 Clock::time_point deadline) {
   const std::string name = "python" + (version.empty() ? "3" : std::string(version));
-  if (std::string file = in_search_path(name); !file.empty()) return program(std::move(file), virtualenv);
+  Result<std::string> file = in_search_path(name, deadline);
+  if (!file) return std::unexpected(std::move(file.error()));
+  if (!file->empty()) return program(std::move(*file), virtualenv);
   if (std::string library = find_library(version); !library.empty()) {
     return hosted(std::move(library), virtualenv, self_exe);
   }
@@ -139,33 +129,46 @@ Result<Interpreter> find_version(std::string_view version, const std::string& vi
                    (version.empty() ? "3.*" : std::string(version)) + ".so in the folders of the dynamic linker");
 }
 
-}  // namespace
-
-Result<Interpreter> Interpreter::find(const config::App& app, const std::string& self_exe) {
-  if (app.python.find('/') != app.python.npos) {
-    if (is_library(app.python)) {
-      if (access(app.python.c_str(), R_OK) != 0) return not_found("there is no library " + app.python);
-      return hosted(app.python, app.virtualenv, self_exe);
-    }
-    if (!is_program(app.python)) return not_found(app.python + " is no program that can be run");
-    return program(app.python, app.virtualenv);
+/// `app.python` is a path.
+Result<Interpreter> find_file(const config::App& app, const std::string& self_exe) {
+  if (is_library(app.python)) {
+    if (access(app.python.c_str(), R_OK) != 0) return not_found("there is no library " + app.python);
+    return hosted(app.python, app.virtualenv, self_exe);
   }
+  if (!is_program(app.python)) return not_found(app.python + " is no program that can be run");
+  return program(app.python, app.virtualenv);
+}
+
+Result<Interpreter> find_interpreter(const config::App& app, const std::string& self_exe, Clock::time_point deadline) {
+  if (app.python.find('/') != app.python.npos) return find_file(app, self_exe);
   if (is_version(app.python)) {
     if (const std::string own = app.virtualenv + "/bin/python" + app.python;
         !app.virtualenv.empty() && is_program(own)) {
       return program(own, app.virtualenv);
     }
-    return find_version(app.python, app.virtualenv, self_exe);
+    return find_version(app.python, app.virtualenv, self_exe, deadline);
   }
   if (app.python != "auto") {
-    std::string file = in_search_path(app.python);
-    if (file.empty()) return not_found("there is no " + app.python + " in PATH (" + search_path() + ")");
-    return program(std::move(file), app.virtualenv);
+    Result<std::string> file = in_search_path(app.python, deadline);
+    if (!file) return std::unexpected(std::move(file.error()));
+    if (file->empty()) return not_found("there is no " + app.python + " in PATH (" + search_path() + ")");
+    return program(std::move(*file), app.virtualenv);
   }
-  if (app.virtualenv.empty()) return find_version({}, {}, self_exe);
+  if (app.virtualenv.empty()) return find_version({}, {}, self_exe, deadline);
   std::string own = app.virtualenv + "/bin/python";
   if (is_program(own)) return program(std::move(own), app.virtualenv);
-  return find_version({}, app.virtualenv, self_exe);
+  return find_version({}, app.virtualenv, self_exe, deadline);
+}
+
+}  // namespace
+
+Result<Interpreter> Interpreter::find(const config::App& app, const std::string& self_exe, Milliseconds within) {
+  Result<Interpreter> found = find_interpreter(app, self_exe, Clock::now() + within);
+  if (!found || (app.user.empty() && app.group.empty())) return found;
+  Result<Account> account = Account::find(app.user, app.group);
+  if (!account) return std::unexpected(std::move(account.error()));
+  found->account = std::move(*account);
+  return found;
 }
 
 }  // namespace edge

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "appserver/gateway/image.h"
+#include "appserver/kernel_memory.h"
 #include "core/log.h"
 
 namespace edge {
@@ -33,10 +34,15 @@ std::string settings_for(const config::App& app, std::uint32_t generation) {
   return settings.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
 }
 
-/// The edge's own environment with the app's in front.
-std::vector<std::string> environment_for(const config::App& app) {
+/// The edge's own environment with the app's in front, and what belongs to its user.
+std::vector<std::string> environment_for(const config::App& app, const std::optional<Account>& account) {
   std::vector<std::string> environment;
   std::map<std::string, std::string> wanted = app.env;
+  if (account && !account->name.empty()) {
+    wanted.try_emplace("HOME", account->home);
+    wanted.try_emplace("USER", account->name);
+    wanted.try_emplace("LOGNAME", account->name);
+  }
   if (!app.virtualenv.empty()) wanted.try_emplace("VIRTUAL_ENV", app.virtualenv);
   for (const auto& [name, value] : wanted) environment.push_back(name + '=' + value);
   for (char** entry = environ; *entry; ++entry) {
@@ -104,7 +110,9 @@ Result<void> Zygote::spawn(Loop& loop, std::uint32_t generation, const Interpret
   for (std::string argument : {std::string("-c"), std::string(bootstrap_source()), settings_for(app_, generation)}) {
     command.arguments.push_back(std::move(argument));
   }
-  command.environment = environment_for(app_);
+  command.environment = environment_for(app_, interpreter.account);
+  command.account = interpreter.account;
+  command.data_limit = data_limit(app_);
   command.descriptors = {-1, output_end.get(), output_end.get(), ends->app.get(), gateway};
   Result<ChildProcess> process =
       ChildProcess::spawn(loop, command, [this](int status, int signal) { ended(status, signal); });

@@ -3,65 +3,68 @@
 
 #include <fcntl.h>
 #include <grp.h>
-#include <pwd.h>
-#include <sys/resource.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <optional>
+#include <vector>
 
+#include "core/account.h"
+#include "core/capabilities.h"
 #include "core/log.h"
+#include "core/open_files.h"
 #include "core/unique_fd.h"
 
 namespace edge {
 
 namespace {
 
-struct Identity {
-  uid_t user = 0;
-  gid_t group = 0;
-  std::string name;
-};
-
 std::unexpected<Error> failed(const std::string& what) {
   return fail(ErrorKind::internal, Side::ours, what + ": " + std::strerror(errno));
 }
 
-std::unexpected<Error> unknown(const char* key, const std::string& name) {
-  return fail(ErrorKind::internal, Side::ours, std::string(key) + ": there is no such " + (key + 5) + ": " + name);
+Result<std::optional<Account>> wanted_account(const config::Process& process) {
+  if (process.user.empty() && process.group.empty()) return std::nullopt;
+  Result<Account> account = Account::find(process.user, process.group);
+  if (account) return std::optional(std::move(*account));
+  return fail(ErrorKind::internal, Side::ours, "edge.user, edge.group: " + account.error().context);
 }
 
-Result<std::optional<Identity>> wanted_identity(const config::Process& process) {
-  if (process.user.empty() && process.group.empty()) return std::nullopt;
-  Identity identity{geteuid(), getegid(), process.user};
-  if (!process.user.empty()) {
-    const passwd* entry = getpwnam(process.user.c_str());
-    if (!entry) return unknown("edge.user", process.user);
-    identity.user = entry->pw_uid;
-    identity.group = entry->pw_gid;
+/// Whether an app runs as someone else than `edge`.
+bool needs_user_change(const std::vector<config::App>& apps, const Account& edge) {
+  return std::ranges::any_of(apps, [&edge](const config::App& app) {
+    if (app.user.empty() && app.group.empty()) return false;
+    const Result<Account> account = Account::find(app.user, app.group);
+    const uid_t user = app.user.empty() || !account ? edge.user : account->user;
+    return !account || user != edge.user || account->group != edge.group;
+  });
+}
+
+/// Returns 0, or the errno.
+int become(const Account& account, bool keep_user_change) {
+  if (keep_user_change && prctl(PR_SET_KEEPCAPS, 1) != 0) return errno;
+  if (setgroups(account.groups.size(), account.groups.data()) != 0 || setgid(account.group) != 0 ||
+      setuid(account.user) != 0) {
+    return errno;
   }
-  if (!process.group.empty()) {
-    const group* entry = getgrnam(process.group.c_str());
-    if (!entry) return unknown("edge.group", process.group);
-    identity.group = entry->gr_gid;
-  }
-  return identity;
+  if (account.user == 0) return 0;
+  const int status = keep_user_change ? keep_user_change_only() : give_up_capabilities();
+  prctl(PR_SET_KEEPCAPS, 0);
+  return status;
 }
 
 }  // namespace
 
 void raise_file_limit(const config::Process& process) {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-  if (limit.rlim_cur < process.max_connections) {
-    log::warn("only {} files may be open (ulimit -n), fewer than edge.max_connections ({}) may need",
-              static_cast<std::uint64_t>(limit.rlim_cur), process.max_connections);
-  }
+  const std::uint64_t most = raise_open_files();
+  if (most >= process.max_connections) return;
+  log::warn("only {} files may be open (ulimit -n), fewer than edge.max_connections ({}) may need", most,
+            process.max_connections);
 }
 
 Result<PidFile> PidFile::write(const std::string& path) {
@@ -94,9 +97,8 @@ Result<RuntimeDir> RuntimeDir::make(const config::Process& process) {
     }
     made.path_ = process.runtime_dir;
   }
-  const Result<std::optional<Identity>> identity = wanted_identity(process);
-  if (identity && *identity && geteuid() == 0 &&
-      ::chown(made.path_.c_str(), (*identity)->user, (*identity)->group) != 0) {
+  const Result<std::optional<Account>> account = wanted_account(process);
+  if (account && *account && geteuid() == 0 && ::chown(made.path_.c_str(), (*account)->user, (*account)->group) != 0) {
     return failed("edge.runtime_dir: " + made.path_);
   }
   return made;
@@ -107,19 +109,18 @@ RuntimeDir::~RuntimeDir() {
   if (temporary_) std::filesystem::remove(path_, left_behind);
 }
 
-Result<void> drop_privileges(const config::Process& process) {
-  const Result<std::optional<Identity>> wanted = wanted_identity(process);
+Result<void> drop_privileges(const config::Snapshot& snapshot) {
+  const Result<std::optional<Account>> wanted = wanted_account(snapshot.process);
   if (!wanted) return std::unexpected(wanted.error());
   if (!*wanted) return {};
-  const Identity& identity = **wanted;
+  const Account& account = **wanted;
   if (geteuid() != 0) {
-    if (identity.user != geteuid()) log::warn("edge.user is ignored: only root can become another user");
+    if (account.user != geteuid()) log::warn("edge.user is ignored: only root can become another user");
     return {};
   }
-  const int groups =
-      identity.name.empty() ? setgroups(1, &identity.group) : initgroups(identity.name.c_str(), identity.group);
-  if (groups != 0 || setgid(identity.group) != 0 || setuid(identity.user) != 0) {
-    return failed("cannot become user " + identity.name);
+  if (const int reason = become(account, needs_user_change(snapshot.apps, account)); reason != 0) {
+    return fail(ErrorKind::internal, Side::ours,
+                "cannot become user " + snapshot.process.user + ": " + std::strerror(reason));
   }
   return {};
 }

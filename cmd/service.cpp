@@ -40,7 +40,7 @@ Result<void> Service::build() {
   if (!runtime_dir) return std::unexpected(runtime_dir.error());
   runtime_dir_ = std::move(*runtime_dir);
   if (Result<void> opened = open_control(); !opened) return opened;
-  if (Result<void> dropped = drop_privileges(snapshot_->process); !dropped) return dropped;
+  if (Result<void> dropped = drop_privileges(*snapshot_); !dropped) return dropped;
   connections_.most = snapshot_->process.max_connections;
   std::vector<Loop*> loops;
   for (unsigned i = 0; i < snapshot_->process.threads; ++i) {

@@ -1,93 +1,82 @@
-// Running a program by uv_spawn.
+// Children, and their ends by SIGCHLD.
 #include "core/net/child_process.h"
 
-#include <linux/close_range.h>
-#include <unistd.h>
-#include <uv.h>
+#include <sys/wait.h>
 
 #include <algorithm>
+#include <csignal>
+#include <optional>
+#include <vector>
+
+#include "core/net/signal_watch.h"
 
 namespace edge {
 
-struct ChildProcess::Handle {
-  uv_process_t process{};
-  Ended ended;
+struct ChildProcess::Child {
   pid_t pid = 0;
-  bool running = false;
+  Ended ended;
+  bool running = true;
+};
 
-  void close() {
-    uv_close(reinterpret_cast<uv_handle_t*>(&process),
-             [](uv_handle_t* closed) { delete static_cast<Handle*>(closed->data); });
+/// Those that this thread has spawned and that run.
+struct ChildProcess::Running {
+  std::vector<std::shared_ptr<Child>> children;
+  std::optional<SignalWatch> child_ended;  // as long as there are any
+
+  void forget(const Child& child) {
+    std::erase_if(children, [&child](const auto& other) { return other.get() == &child; });
+    if (children.empty()) child_ended.reset();
+  }
+
+  void reap() {
+    const std::vector<std::shared_ptr<Child>> looked_at = children;  // who is told may spawn others
+    for (const auto& child : looked_at) {
+      int how = 0;
+      if (!child->running || waitpid(child->pid, &how, WNOHANG) != child->pid) continue;
+      child->running = false;
+      forget(*child);
+      Ended tell = std::move(child->ended);
+      if (tell) tell(WIFEXITED(how) ? WEXITSTATUS(how) : 0, WIFSIGNALED(how) ? WTERMSIG(how) : 0);
+    }
   }
 };
 
-namespace {
-
-thread_local std::vector<pid_t> running;
-
-std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
-  std::vector<char*> pointers;
-  for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));  // libuv only reads
-  pointers.push_back(nullptr);
-  return pointers;
+ChildProcess::Running& ChildProcess::running() {
+  static thread_local Running of_this_thread;
+  return of_this_thread;
 }
 
-}  // namespace
-
 Result<ChildProcess> ChildProcess::spawn(Loop& loop, const Command& command, Ended ended) {
-  std::vector<char*> arguments = pointers_to(command.arguments);
-  std::vector<char*> environment = pointers_to(command.environment);
-  std::vector<uv_stdio_container_t> descriptors;
-  for (const int descriptor : command.descriptors) {
-    uv_stdio_container_t& container = descriptors.emplace_back();
-    container.flags = descriptor < 0 ? UV_IGNORE : UV_INHERIT_FD;
-    container.data.fd = descriptor;
+  Running& all = running();
+  if (!all.child_ended) all.child_ended.emplace(loop, SIGCHLD, [&all] { all.reap(); });
+  auto child = std::make_shared<Child>();
+  Result<pid_t> pid = command.start();
+  if (!pid) {
+    all.forget(*child);
+    return std::unexpected(std::move(pid.error()));
   }
-  uv_process_options_t options{};
-  options.file = command.file.c_str();
-  options.args = arguments.data();
-  options.env = environment.data();
-  options.stdio = descriptors.data();
-  options.stdio_count = static_cast<int>(descriptors.size());
-  options.exit_cb = [](uv_process_t* process, std::int64_t status, int signal) {
-    auto* const handle = static_cast<Handle*>(process->data);
-    handle->running = false;
-    std::erase(running, handle->pid);
-    Ended tell = std::move(handle->ended);
-    if (tell) tell(static_cast<int>(status), signal);
-  };
-  // Ours are closed on exec anyway; those that this process was started with need not be.
-  close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
-  auto* const handle = new Handle;
-  handle->process.data = handle;
-  handle->ended = std::move(ended);
-  if (const int status = uv_spawn(loop.uv(), &handle->process, &options); status != 0) {
-    handle->close();  // libuv has made it a handle even so
-    return fail(ErrorKind::internal, Side::ours, "cannot run " + command.file + ": " + uv_strerror(status));
-  }
-  handle->pid = handle->process.pid;
-  handle->running = true;
-  running.push_back(handle->pid);
-  return ChildProcess(handle);
+  child->pid = *pid;
+  child->ended = std::move(ended);
+  all.children.push_back(child);
+  return ChildProcess(std::move(child));
 }
 
 ChildProcess::~ChildProcess() {
-  if (!handle_) return;
-  handle_->ended = nullptr;
-  std::erase(running, handle_->pid);
-  handle_->close();
+  if (!child_ || !child_->running) return;
+  child_->running = false;
+  running().forget(*child_);
 }
 
 bool ChildProcess::is_running(pid_t pid) {
-  return std::ranges::find(running, pid) != running.end();
+  return std::ranges::any_of(running().children, [pid](const auto& child) { return child->pid == pid; });
 }
 
 pid_t ChildProcess::pid() const {
-  return handle_ ? handle_->pid : 0;
+  return child_ ? child_->pid : 0;
 }
 
 void ChildProcess::signal(int number) const {
-  if (handle_ && handle_->running) uv_process_kill(&handle_->process, number);
+  if (child_ && child_->running) kill(child_->pid, number);
 }
 
 }  // namespace edge

@@ -4,22 +4,17 @@
 #include <sys/types.h>
 
 #include <functional>
-#include <string>
-#include <vector>
+#include <memory>
 
 #include "core/net/loop.h"
+#include "core/net/program.h"
 #include "core/result.h"
 
 namespace edge {
 
 class ChildProcess {
  public:
-  struct Command {
-    std::string file;                      // looked for in PATH unless it holds a slash
-    std::vector<std::string> arguments;    // the first is the name that the program sees for itself
-    std::vector<std::string> environment;  // "NAME=value", all of it
-    std::vector<int> descriptors;          // become 0, 1, 2 … of the child, which gets no other; -1: /dev/null
-  };
+  using Command = Program;
   /// How it ended: the exit status, or the signal that killed it (else 0).
   using Ended = std::move_only_function<void(int status, int signal)>;
 
@@ -28,9 +23,9 @@ class ChildProcess {
   static Result<ChildProcess> spawn(Loop& loop, const Command& command, Ended ended);
 
   ChildProcess() = default;
-  ChildProcess(ChildProcess&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+  ChildProcess(ChildProcess&& other) noexcept = default;
   ChildProcess& operator=(ChildProcess&& other) noexcept {
-    std::swap(handle_, other.handle_);
+    std::swap(child_, other.child_);
     return *this;
   }
   /// Does not end the child, but `ended` is not called any more.
@@ -44,9 +39,11 @@ class ChildProcess {
   void signal(int number) const;
 
  private:
-  struct Handle;  // closes in a later turn than it is destroyed
-  explicit ChildProcess(Handle* handle) : handle_(handle) {}
-  Handle* handle_ = nullptr;
+  struct Child;
+  struct Running;
+  static Running& running();
+  explicit ChildProcess(std::shared_ptr<Child> child) : child_(std::move(child)) {}
+  std::shared_ptr<Child> child_;
 };
 
 }  // namespace edge

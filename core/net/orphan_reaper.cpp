@@ -1,4 +1,4 @@
-// Reaps what is not a child of our own: those belong to libuv.
+// Reaps what is not a child of our own: those belong to ChildProcess.
 #include "core/net/orphan_reaper.h"
 
 #include <sys/wait.h>
@@ -18,7 +18,7 @@ void OrphanReaper::reap() {
   while (true) {
     siginfo_t ended{};
     if (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) != 0 || ended.si_pid == 0) return;
-    if (ChildProcess::is_running(ended.si_pid)) {  // libuv takes it in this turn; an orphan may stand behind it
+    if (ChildProcess::is_running(ended.si_pid)) {  // it is taken in this turn; an orphan may stand behind it
       loop_.post([this] { reap(); });
       return;
     }
