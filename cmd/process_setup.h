@@ -49,8 +49,8 @@ class RuntimeDir {
 };
 
 /// Becomes edge.user and edge.group for good. Only when started as root; else a warning if another user was asked for.
-/// When an app runs as someone else, and only then, the rights to start processes as any user and to signal them stay.
-/// Before any thread is started.
+/// When an app runs as someone else, and only then, the rights to start processes as any user and to signal them stay:
+/// with this thread, and with those that it starts later.
 Result<void> drop_privileges(const config::Snapshot& snapshot);
 
 }  // namespace edge
