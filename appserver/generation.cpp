@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "appserver/kernel_memory.h"
 #include "core/log.h"
 
 namespace edge {
@@ -22,7 +23,8 @@ Generation::Generation(AppHouse& house, Owner& owner, std::shared_ptr<const conf
       owner_(owner),
       app_(std::move(app)),
       number_(number),
-      zygote_delay_(app_->restart_delay, app_->restart_max_delay) {}
+      zygote_delay_(app_->restart_delay, app_->restart_max_delay),
+      out_of_memory_kills_(out_of_memory_kills()) {}
 
 Generation::~Generation() {
   assert(!zygote_ && !finding_ && "a generation was destroyed before it had ended");
@@ -36,7 +38,7 @@ void Generation::start(unsigned workers) {
 
 Task<void> Generation::find_interpreter() {
   finding_ = true;
-  const auto find = [app = app_, self = house_.self_exe] { return Interpreter::find(*app, self); };
+  const auto find = [app = app_, self = house_.self_exe] { return Interpreter::find(*app, self, app->start_timeout); };
   Result<Interpreter> found = co_await house_.main.offload(find);
   finding_ = false;
   if (killed_) {

@@ -155,6 +155,7 @@ class Generation final : private Zygote::Supervisor {
   void retire(Seat& seat);
   void quit(std::uint32_t number, const std::shared_ptr<WorkerProcess>& worker);
   void empty_seat(Seat& seat, std::string_view how);
+  std::string why_killed();
   void rest(Seat& seat, bool lived_well);
   void when_loops_have_passed(std::move_only_function<void()> then);
 
@@ -189,7 +190,7 @@ class Generation final : private Zygote::Supervisor {
   std::uint64_t zygote_since_ = 0;  // Loop::now() when the zygote was spawned
   Seat* forking_ = nullptr;         // one at a time: descriptors under way are limited
   std::string import_error_;
-  std::uint64_t out_of_memory_kills_ = 0;  // that the kernel had counted when we looked last
+  std::uint64_t out_of_memory_kills_;  // that the kernel had counted when we looked last
   bool imported_ = false;
   bool import_failed_ = false;  // the zygote said so itself
   bool keep_ = false;

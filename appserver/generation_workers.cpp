@@ -5,10 +5,12 @@
 #include <sys/wait.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <fstream>
 
 #include "appserver/generation.h"
+#include "appserver/kernel_memory.h"
 #include "core/log.h"
 
 namespace edge {
@@ -189,7 +191,8 @@ void Generation::on_worker_exited(std::uint32_t number, pid_t pid, int wait_stat
   const bool by_signal = WIFSIGNALED(wait_status);
   const std::string how =
       by_signal ? how_it_ended(0, WTERMSIG(wait_status)) : how_it_ended(WEXITSTATUS(wait_status), 0);
-  const std::string text = fmt::format("worker {} (pid {}) {}", number, pid, how);
+  const std::string text = fmt::format("worker {} (pid {}) {}{}", number, pid, how,
+                                       by_signal && WTERMSIG(wait_status) == SIGKILL ? why_killed() : "");
   if (killed_ || (at->state == Seat::State::leaving && !by_signal)) {
     log::debug("[{}] {}", app_->name, text);
   } else {
@@ -202,6 +205,13 @@ void Generation::on_worker_exited(std::uint32_t number, pid_t pid, int wait_stat
   empty_seat(*at, text);
   rest(*at, lived_well);
   finish_leaving();
+}
+
+/// What is known of a SIGKILL. The kernel does not say whom it chose when memory ran out, only that it has killed.
+std::string Generation::why_killed() {
+  const std::uint64_t kills = out_of_memory_kills();
+  const bool by_kernel = kills > std::exchange(out_of_memory_kills_, kills);
+  return by_kernel ? ", probably by the kernel, which ran out of memory and killed a process meanwhile" : "";
 }
 
 /// The seat's worker gets nothing more; when no loop can be about to send to it, it is told to end.
