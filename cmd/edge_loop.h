@@ -9,7 +9,7 @@
 
 #include "config/snapshot.h"
 #include "core/access_log.h"
-#include "core/http/h1_door.h"
+#include "core/http/door.h"
 #include "core/http/router.h"
 #include "core/log_files.h"
 #include "core/net/loop.h"
@@ -66,7 +66,7 @@ class EdgeLoop {
   Loop loop_;
   std::vector<SharedLog> access_logs_;
   std::vector<AddressRouter> routers_;
-  H1Door door_;
+  Door door_;
   std::thread thread_;
 };
 

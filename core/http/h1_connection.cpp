@@ -1,28 +1,15 @@
 // One HTTP/1 connection: idle -> reading a head -> serving -> idle, or closing.
 #include "core/http/h1_connection.h"
 
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 
 #include <cerrno>
 #include <cstring>
 
-#include "core/http/h1_door.h"
+#include "core/http/door.h"
 #include "core/http/pump.h"
 
 namespace edge {
-
-namespace {
-constexpr Milliseconds kLinger{
-    5'000};  // a client may take so long to read an answer that came before its request's end
-constexpr Milliseconds kFirstRequest{1'000};  // for a client that had connected when the stop began
-bool would_block() {
-  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-}
-Error closed_by_client() {
-  return {ErrorKind::closed, Side::client, false, "the client closed the connection"};
-}
-}  // namespace
 
 bool H1Connection::begin(int fd) {
   if (watch(door_.loop(), fd) != 0) return false;
@@ -39,7 +26,7 @@ void H1Connection::on_readable() {
     exchange_->attach(*this);
   }
   Buffer& input = exchange_->input;
-  if (!input) input = door_.heads_.acquire();
+  if (!input) input = door_.heads().acquire();
   if (input.room() == 0) return want_read(false);  // read on when there is room
   const ssize_t got = ::recv(fd(), input.free(), input.room(), 0);
   if (got == 0) return received_end();
@@ -115,7 +102,7 @@ void H1Connection::make_room_for_head() {
   // The head moves, so the parser begins again: at most once for each time the buffer doubles.
   const std::size_t most = router_.first().http.max_header_size + std::size_t{1024};
   const std::size_t capacity = input.begin > 0 ? input.capacity() : std::min(input.capacity() * 2, most);
-  Buffer larger = door_.heads_.acquire(std::max(capacity, input.size() + 1));
+  Buffer larger = door_.heads().acquire(std::max(capacity, input.size() + 1));
   std::memcpy(larger.data(), input.first(), input.size());
   larger.end = input.size();
   input = std::move(larger);
@@ -174,11 +161,7 @@ void H1Connection::after_answer() {
     const bool must_look_cut = exchange.ends_with_connection();
     state_ = State::closing;  // so that a failure of the next call lets go of the exchange
     flush_output();
-    if (must_look_cut && !gone()) {
-      const linger reset{1, 0};  // a plain end would say that the content is complete
-      setsockopt(fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    }
-    return tear();
+    return must_look_cut ? break_off() : tear();
   }
   if (exchange.keep_alive()) {
     state_ = State::idle;
@@ -198,73 +181,9 @@ void H1Connection::release_exchange() {
   if (exchange_) door_.keep_exchange(std::move(exchange_));
 }
 
-// ---- writing ---------------------------------------------------------------------------------------------------
-
-std::size_t H1Connection::queue_room() const {
-  const Output& output = door_.output_;
-  if (pending_ || closing() || (output.owner && output.owner != this)) return 0;
-  return Output::kCapacity - output.size;
-}
-
-char* H1Connection::queue_reserve() {
-  door_.output_.owner = this;
-  return door_.output_.data.get() + door_.output_.size;
-}
-
-void H1Connection::queue_commit(std::size_t bytes) {
-  door_.output_.size += bytes;
-}
-
-void H1Connection::queue(std::string_view bytes) {
-  if (gone()) return;
-  Output& output = door_.output_;
-  while (output.owner && output.owner != this) output.owner->flush_output();
-  if (!pending_ && output.size + bytes.size() > Output::kCapacity && !flush_output()) return;
-  if (!pending_ && bytes.size() > Output::kCapacity) pending_ = std::make_unique<std::string>();
-  if (pending_) {
-    pending_->append(bytes);
-    want_write(true);
-    return;
-  }
-  if (bytes.empty()) return;
-  std::memcpy(queue_reserve(), bytes.data(), bytes.size());
-  queue_commit(bytes.size());
-}
-
-bool H1Connection::flush_output(int flags) {
-  if (gone()) return false;
-  Output& output = door_.output_;
-  if (output.owner != this) return true;
-  const std::size_t size = std::exchange(output.size, 0);
-  output.owner = nullptr;
-  if (size == 0) return true;
-  ssize_t sent = ::send(fd(), output.data.get(), size, MSG_NOSIGNAL | flags);
-  if (sent < 0) {
-    if (!would_block()) return tear(), false;
-    sent = 0;
-  }
-  if (const auto taken = static_cast<std::size_t>(sent); taken < size) {
-    pending_ = std::make_unique<std::string>(output.data.get() + taken, size - taken);
-    want_write(true);
-    loop().arm(*this, router_.first().http.send_timeout);
-  }
-  return true;
-}
-
-void H1Connection::send_pending() {
-  const std::ptrdiff_t sent = send_now(*pending_);
-  if (sent < 0) return;
-  if (static_cast<std::size_t>(sent) == pending_->size()) {
-    pending_.reset();
-  } else {
-    pending_->erase(0, static_cast<std::size_t>(sent));
-    loop().arm(*this, router_.first().http.send_timeout);
-  }
-}
-
 void H1Connection::on_writable() {
-  if (pending_) send_pending();
-  if (gone() || pending_) return;
+  if (has_pending()) send_pending();
+  if (gone() || has_pending()) return;
   want_write(false);
   if (exchange_ && exchange_->waits_to_write()) return exchange_->wake({});
   if (state_ == State::closing) return close_softly();
@@ -274,45 +193,6 @@ void H1Connection::on_writable() {
   if (!exchange_) become_idle();
   want_read(true);
   process();
-}
-
-std::ptrdiff_t H1Connection::send_now(std::string_view bytes) {
-  if (gone()) return -1;
-  const ssize_t sent = ::send(fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-  if (sent >= 0) return sent;
-  if (would_block()) return 0;
-  tear();
-  return -1;
-}
-
-std::ptrdiff_t H1Connection::send_file_now(int file, std::uint64_t offset, std::uint64_t size) {
-  if (gone()) return -1;
-  auto at = static_cast<off_t>(offset);
-  const ssize_t sent = ::sendfile(fd(), file, &at, size);
-  if (sent > 0) return sent;
-  if (sent == 0) return -2;
-  if (would_block()) return 0;
-  tear();
-  return -1;
-}
-
-void H1Connection::wait_readable(Milliseconds timeout) {
-  want_read(true);
-  loop().arm(*this, timeout);
-}
-
-void H1Connection::wait_writable(Milliseconds timeout) {
-  want_write(true);
-  loop().arm(*this, timeout);
-}
-
-void H1Connection::done_waiting() {
-  disarm();
-  if (!gone() && !pending_) want_write(false);
-}
-
-bool H1Connection::draining() const {
-  return door_.draining();
 }
 
 // ---- ending ----------------------------------------------------------------------------------------------------
@@ -341,30 +221,16 @@ void H1Connection::drain() {
 void H1Connection::close_softly() {
   if (!unread_input_) return tear();
   release_exchange();
-  ::shutdown(fd(), SHUT_WR);
   state_ = State::lingering;
-  want_read(true);
-  loop().arm(*this, kLinger);
-}
-
-void H1Connection::discard_input() {
-  char bytes[16 * 1024];
-  const ssize_t got = ::recv(fd(), bytes, sizeof bytes, 0);
-  if (got == 0 || (got < 0 && !would_block())) tear();
+  linger();
 }
 
 void H1Connection::tear() {
   if (gone()) return;
-  if (door_.output_.owner == this) {
-    door_.output_.owner = nullptr;
-    door_.output_.size = 0;
-  }
-  pending_.reset();
-  disarm();
-  Socket::close();
+  shut();
   if (state_ != State::serving) return release_exchange();
   if (exchange_->waits_to_read() || exchange_->waits_to_write()) {
-    exchange_->wake(std::unexpected(closed_by_client()));
+    exchange_->wake(std::unexpected(client_gone()));
   } else {
     exchange_->request->cancellation.request();
   }

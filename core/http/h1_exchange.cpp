@@ -1,8 +1,7 @@
 // The life of one request on an HTTP/1 connection: its head, its body.
 #include "core/http/h1_exchange.h"
 
-#include "core/http/h1_connection.h"
-#include "core/http/h1_door.h"
+#include "core/http/door.h"
 #include "core/http/path.h"
 
 namespace edge {
@@ -11,25 +10,12 @@ namespace {
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 }  // namespace
 
-void H1Exchange::wake(Result<void> with) {
-  if (!waiting_) return;
-  connection_->done_waiting();
-  wait_result_ = std::move(with);
-  std::exchange(waiting_, nullptr).resume();
-}
-
 void H1Exchange::begin_request() {
-  request.reset();
-  arena_.reset();
   head_.reset();
-  request.emplace(loop_, arena_, *this);
-  ConnectionInfo& info = connection_->info();
-  ++info.requests;
-  request->connection = &info;
-  request->begun = loop_.now();
-  body_received_ = bytes_written_ = 0;
+  renew_request();
+  body_received_ = 0;
   body_complete_ = true;
-  keep_alive_ = chunked_ = continue_sent_ = ends_with_connection_ = aborted_ = false;
+  keep_alive_ = chunked_ = continue_sent_ = ends_with_connection_ = false;
 }
 
 void H1Exchange::rest() {
@@ -91,7 +77,7 @@ Result<std::string_view> H1Exchange::next_content() {
 void H1Exchange::make_room_for_body() {
   if (!head_) {
     head_ = std::move(input);
-    input = connection_->door_.bodies_.acquire();
+    input = connection_->door().bodies().acquire();
   }
   input.begin = input.end = 0;
 }
@@ -110,10 +96,9 @@ Task<Result<std::string_view>> H1Exchange::read() {
       connection_->queue(kContinue);
       connection_->flush_output();
     }
-    if (connection_->gone()) co_return fail(ErrorKind::closed, Side::client, "the client closed the connection");
+    if (connection_->gone()) co_return std::unexpected(client_gone());
     make_room_for_body();
-    waits_for_input_ = true;
-    connection_->wait_readable(request->route ? request->route->http.body_timeout : HttpSettings().body_timeout);
+    expect_input();
     const Result<void> arrived = co_await Wait{*this};
     if (!arrived) co_return std::unexpected(arrived.error());
   }

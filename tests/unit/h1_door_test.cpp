@@ -1,5 +1,5 @@
 // HTTP/1 over a socketpair: every answer at every split point, hostile heads, limits, deadlines, torn connections.
-#include "core/http/h1_door.h"
+#include "core/http/door.h"
 
 #include <doctest/doctest.h>
 

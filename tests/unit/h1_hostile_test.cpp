@@ -3,7 +3,8 @@
 
 #include <string>
 
-#include "core/http/h1_door.h"
+#include "core/http/door.h"
+#include "core/http/h1_connection.h"
 #include "core/http/h1_parser.h"
 #include "unit/h1_wire.h"
 

@@ -1,4 +1,4 @@
-// A client of an H1Door over a socketpair, on a loop that turns when the test says so.
+// A client of an Door over a socketpair, on a loop that turns when the test says so.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/http/h1_door.h"
+#include "core/http/door.h"
 #include "core/http/handler.h"
 
 namespace edge::h1_test {
@@ -47,7 +47,7 @@ class Wire {
     std::vector<std::unique_ptr<Site>> sites;
     sites.push_back(std::move(site));
     router_ = std::make_unique<Router>(std::move(sites));
-    door_ = std::make_unique<H1Door>(loop_, limit_);
+    door_ = std::make_unique<Door>(loop_, limit_);
     connect();
   }
   ~Wire() {
@@ -117,7 +117,7 @@ class Wire {
   }
   std::string received() const { return without_dates(received_); }
   bool ended() const { return ended_; }
-  H1Door& door() { return *door_; }
+  Door& door() { return *door_; }
 
   static std::string without_dates(std::string text) {
     for (std::size_t at; (at = text.find("Date: ")) != std::string::npos;) text.erase(at, text.find('\n', at) + 1 - at);
@@ -128,7 +128,7 @@ class Wire {
   Loop loop_{0};
   ConnectionLimit limit_;
   std::unique_ptr<Router> router_;
-  std::unique_ptr<H1Door> door_;
+  std::unique_ptr<Door> door_;
   int client_ = -1;
   int server_ = -1;  // the door's; used while it is open only
   std::string received_;

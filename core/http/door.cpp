@@ -1,8 +1,9 @@
-// HTTP/1 on one loop: accepting, pooling, draining.
-#include "core/http/h1_door.h"
+// The connections of one loop: accepting, pooling, draining.
+#include "core/http/door.h"
 
 #include <algorithm>
 
+#include "core/http/h1_connection.h"
 #include "core/log.h"
 
 namespace edge {
@@ -16,24 +17,31 @@ constexpr std::size_t kKeptExchanges = 256;
 constexpr Milliseconds kLookAgain{100};  // connections of other loops may have closed meanwhile
 }  // namespace
 
-H1Door::H1Door(Loop& loop, ConnectionLimit& limit)
+Door::Door(Loop& loop, ConnectionLimit& limit)
     : loop_(loop), limit_(limit), heads_(kHeadBlock, kKeptHeads), bodies_(kBodyBlock, kKeptBodies) {}
 
-H1Door::~H1Door() = default;
+Door::~Door() = default;
 
-void H1Door::listen(UniqueFd socket, const Address& local, const Router& router) {
-  const auto accepted = [this, local, &router](int fd, const Address& remote) { adopt(fd, remote, local, router); };
+std::unique_ptr<ClientConnection> Door::Http1::connection(Door& door, const Router& router,
+                                                          const ConnectionInfo& info) {
+  return std::make_unique<H1Connection>(door, router, info);
+}
+
+void Door::listen(UniqueFd socket, const Address& local, const Router& router, Protocol& protocol) {
+  const auto accepted = [this, local, &router, &protocol](int fd, const Address& remote) {
+    adopt(fd, remote, local, router, protocol);
+  };
   if (Listener* listener = Listener::make(loop_, std::move(socket), accepted)) listeners_.push_back(listener);
 }
 
-void H1Door::adopt(int fd, const Address& remote, const Address& local, const Router& router) {
+void Door::adopt(int fd, const Address& remote, const Address& local, const Router& router, Protocol& protocol) {
   ConnectionInfo info;
   info.remote = remote;
   info.local = local;
   info.number = limit_.serial.fetch_add(1, std::memory_order_relaxed) + 1;
-  auto connection = std::make_unique<H1Connection>(*this, router, info);
+  std::unique_ptr<ClientConnection> connection = protocol.connection(*this, router, info);
   if (!connection->begin(fd)) return;
-  H1Connection* const opened = connection.release();  // deletes itself through closed()
+  ClientConnection* const opened = connection.release();  // deletes itself through closed()
   opened->next_ = first_;
   if (first_) first_->previous_ = opened;
   first_ = opened;
@@ -41,7 +49,7 @@ void H1Door::adopt(int fd, const Address& remote, const Address& local, const Ro
   if (limit_.open.fetch_add(1, std::memory_order_relaxed) + 1 >= limit_.most) set_accepting(false);
 }
 
-void H1Door::closed(H1Connection& connection) {
+void Door::closed(ClientConnection& connection) {
   (connection.previous_ ? connection.previous_->next_ : first_) = connection.next_;
   if (connection.next_) connection.next_->previous_ = connection.previous_;
   delete &connection;
@@ -51,7 +59,7 @@ void H1Door::closed(H1Connection& connection) {
   if (open_ == 0 && stopped_) std::exchange(stopped_, nullptr)();
 }
 
-void H1Door::set_accepting(bool accepting) {
+void Door::set_accepting(bool accepting) {
   if (accepting == accepting_ || draining_) return;
   accepting_ = accepting;
   for (Listener* listener : listeners_) listener->set_accepting(accepting);
@@ -62,34 +70,34 @@ void H1Door::set_accepting(bool accepting) {
   loop_.arm(*this, kLookAgain);
 }
 
-void H1Door::on_deadline() {
+void Door::on_deadline() {
   if (limit_.open.load(std::memory_order_relaxed) < limit_.most) return set_accepting(true);
   loop_.arm(*this, kLookAgain);
 }
 
-void H1Door::stop(std::move_only_function<void()> done) {
+void Door::stop(std::move_only_function<void()> done) {
   draining_ = true;  // first: the backlog is taken whatever max_connections says
   for (Listener* listener : listeners_) listener->shut();
   listeners_.clear();
   disarm();
   // The next is looked up afterwards: the call may end others, but deletes this one in a later turn only.
-  for (H1Connection* at = first_; at; at = at->next_) at->drain();
+  for (ClientConnection* at = first_; at; at = at->next_) at->drain();
   if (open_ == 0) return done();
   stopped_ = std::move(done);
 }
 
-void H1Door::kill() {
-  for (H1Connection* at = first_; at; at = at->next_) at->tear();
+void Door::kill() {
+  for (ClientConnection* at = first_; at; at = at->next_) at->tear();
 }
 
-std::unique_ptr<H1Exchange> H1Door::take_exchange() {
+std::unique_ptr<H1Exchange> Door::take_exchange() {
   if (resting_.empty()) return std::make_unique<H1Exchange>(loop_);
   std::unique_ptr<H1Exchange> exchange = std::move(resting_.back());
   resting_.pop_back();
   return exchange;
 }
 
-void H1Door::keep_exchange(std::unique_ptr<H1Exchange> exchange) {
+void Door::keep_exchange(std::unique_ptr<H1Exchange> exchange) {
   exchange->rest();
   if (resting_.size() < kKeptExchanges) resting_.push_back(std::move(exchange));
 }

@@ -1,4 +1,4 @@
-// H1Door: HTTP/1 on one loop: its listeners, its connections, and the memory they share. One a loop.
+// Door: the client connections of one loop: its listeners, its connections, and the memory they share. One a loop.
 #pragma once
 
 #include <atomic>
@@ -8,11 +8,14 @@
 #include <memory>
 #include <vector>
 
-#include "core/http/h1_connection.h"
+#include "core/http/client_connection.h"
+#include "core/http/h1_exchange.h"
 #include "core/net/buffer_pool.h"
 #include "core/net/listener.h"
 
 namespace edge {
+
+class H1Connection;
 
 /// Counts the connections of all loops against edge.max_connections.
 struct ConnectionLimit {
@@ -24,24 +27,41 @@ struct ConnectionLimit {
 /// Bytes that are ready to leave in one send. One a loop; it holds the output of one connection at a time.
 struct Output {
   static constexpr std::size_t kCapacity = 64 * 1024;
-  H1Connection* owner = nullptr;
+  ClientConnection* owner = nullptr;
   std::size_t size = 0;
   std::unique_ptr<char[]> data{new char[kCapacity]};
 };
 
-class H1Door final : private Deadline {
+/// What the clients of a listener speak. Used on the loop of its door, and outlives the door's connections.
+class Protocol {
+ public:
+  /// The object for a new connection, which has not begun.
+  virtual std::unique_ptr<ClientConnection> connection(Door& door, const Router& router,
+                                                       const ConnectionInfo& info) = 0;
+
+ protected:
+  ~Protocol() = default;
+};
+
+class Door final : private Deadline {
  public:
   /// `limit` is shared by all loops and must outlive them.
-  H1Door(Loop& loop, ConnectionLimit& limit);
-  ~H1Door();
-  H1Door(const H1Door&) = delete;
-  H1Door& operator=(const H1Door&) = delete;
+  Door(Loop& loop, ConnectionLimit& limit);
+  ~Door();
+  Door(const Door&) = delete;
+  Door& operator=(const Door&) = delete;
 
   /// Accepts from a listening, non-blocking socket, which it then owns. The router must outlive the door.
-  void listen(UniqueFd socket, const Address& local, const Router& router);
+  void listen(UniqueFd socket, const Address& local, const Router& router) {
+    listen(std::move(socket), local, router, http1_);
+  }
+  void listen(UniqueFd socket, const Address& local, const Router& router, Protocol& protocol);
 
   /// Serves a connected, non-blocking socket, which it then owns.
-  void adopt(int fd, const Address& remote, const Address& local, const Router& router);
+  void adopt(int fd, const Address& remote, const Address& local, const Router& router) {
+    adopt(fd, remote, local, router, http1_);
+  }
+  void adopt(int fd, const Address& remote, const Address& local, const Router& router, Protocol& protocol);
 
   /// Takes what waits in the backlog, closes the listeners and idle connections, lets the others finish. `done` runs
   /// when the last is closed.
@@ -53,13 +73,19 @@ class H1Door final : private Deadline {
   bool draining() const { return draining_; }
   std::size_t connections() const { return open_; }
 
- private:
-  friend class H1Connection;
-  friend class H1Exchange;
-
-  void closed(H1Connection& connection);
+  // For its connections ------------------------------------------------------------------------------------------
+  Output& output() { return output_; }
+  BufferPool& heads() { return heads_; }
+  BufferPool& bodies() { return bodies_; }
+  /// The last that a connection says: it is deleted.
+  void closed(ClientConnection& connection);
   std::unique_ptr<H1Exchange> take_exchange();
   void keep_exchange(std::unique_ptr<H1Exchange> exchange);
+
+ private:
+  struct Http1 final : Protocol {
+    std::unique_ptr<ClientConnection> connection(Door& door, const Router& router, const ConnectionInfo& info) override;
+  };
   void set_accepting(bool accepting);
   void on_deadline() override;
 
@@ -68,9 +94,10 @@ class H1Door final : private Deadline {
   BufferPool heads_;
   BufferPool bodies_;
   Output output_;
+  Http1 http1_;
   std::vector<std::unique_ptr<H1Exchange>> resting_;
   std::vector<Listener*> listeners_;
-  H1Connection* first_ = nullptr;
+  ClientConnection* first_ = nullptr;
   std::size_t open_ = 0;
   bool draining_ = false;
   bool accepting_ = true;

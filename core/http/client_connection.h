@@ -1,0 +1,86 @@
+// ClientConnection: what the connections of every front door have in common: a place in their door's list, the way
+// out through the loop's output, and the end.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/http/request.h"
+#include "core/http/router.h"
+#include "core/net/socket.h"
+
+namespace edge {
+
+class Door;
+
+class ClientConnection : public Socket, protected Deadline {
+ public:
+  /// Both outlive the connection.
+  ClientConnection(Door& door, const Router& router, const ConnectionInfo& info)
+      : door_(door), router_(router), info_(info) {}
+  virtual ~ClientConnection() = default;
+
+  /// Takes ownership of the descriptor. False: it could not be watched, and the caller deletes this.
+  virtual bool begin(int fd) = 0;
+  /// Closes now if nothing is under way, else after the present answer; who has only just connected has a moment for
+  /// the first request.
+  virtual void drain() = 0;
+  /// Closes at once; what is being served is cancelled.
+  virtual void tear() = 0;
+
+  ConnectionInfo& info() { return info_; }
+  const Router& router() const { return router_; }
+  Door& door() const { return door_; }
+  bool gone() const { return closing(); }
+
+  // For its exchange -------------------------------------------------------------------------------------------
+  /// Queues bytes of an answer; never waits. They leave with flush_output() or at the end of the turn.
+  void queue(std::string_view bytes);
+  /// Room in the loop's output without sending first; 0 when earlier bytes wait for the client.
+  std::size_t queue_room() const;
+  char* queue_reserve();  // where queue_room() bytes may be written
+  void queue_commit(std::size_t bytes);
+  /// Sends what is queued. What the kernel does not take stays pending. False: the connection is gone.
+  bool flush_output(int flags = 0);
+  bool has_pending() const { return pending_ != nullptr; }
+  /// Sends without waiting; how much the kernel took, or -1 when the connection is gone.
+  std::ptrdiff_t send_now(std::string_view bytes);
+  /// The same from a file; -2 when the file ends before `size`.
+  std::ptrdiff_t send_file_now(int file, std::uint64_t offset, std::uint64_t size);
+  void wait_readable(Milliseconds timeout);
+  void wait_writable(Milliseconds timeout);
+  void done_waiting();
+
+ protected:
+  static constexpr Milliseconds kFirstRequest{1'000};  // for a client that had connected when the stop began
+
+  /// Whether the error in errno is no end of the connection.
+  static bool would_block();
+  void send_pending();
+  /// Ends the sending side and reads on for a moment, so that the answer is not lost to a reset.
+  void linger();
+  /// While it lingers: drops what has arrived.
+  void discard_input();
+  /// Tears with a reset: a plain end would say that the content is complete.
+  void break_off();
+  /// Drops what is queued and closes the descriptor.
+  void shut();
+
+  Door& door_;
+  const Router& router_;
+  ConnectionInfo info_;
+
+ private:
+  friend class Door;
+  std::unique_ptr<std::string> pending_;  // answered, but not yet taken by the kernel
+  ClientConnection* next_ = nullptr;      // the door's list
+  ClientConnection* previous_ = nullptr;
+};
+
+/// The client closed its connection, or it broke.
+Error client_gone();
+
+}  // namespace edge
