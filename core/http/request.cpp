@@ -1,4 +1,5 @@
-// The request id: a secret of the thread and a counter, so that no request costs a call of the kernel.
+// The names of methods, and the request id: a secret of the thread and a counter, so that no request costs a call of
+// the kernel.
 #include "core/http/request.h"
 
 #include <sys/random.h>
@@ -6,6 +7,7 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 namespace edge {
 namespace {
@@ -43,6 +45,24 @@ void write_hex(std::uint64_t value, char* to) {
 }
 
 }  // namespace
+
+Method method_of(std::string_view name) {
+  constexpr std::array<std::pair<std::string_view, Method>, 9> kMethods = {{
+      {"GET", Method::get},
+      {"HEAD", Method::head},
+      {"POST", Method::post},
+      {"PUT", Method::put},
+      {"DELETE", Method::delete_},
+      {"OPTIONS", Method::options},
+      {"TRACE", Method::trace},
+      {"CONNECT", Method::connect},
+      {"PATCH", Method::patch},
+  }};
+  for (const auto& [known, method] : kMethods) {
+    if (known == name) return method;
+  }
+  return Method::other;
+}
 
 std::string_view Request::id() const {
   if (id_.empty()) {

@@ -18,6 +18,9 @@ namespace edge {
 /// The methods that edge tells apart (RFC 9110 9, RFC 5789).
 enum class Method : std::uint8_t { get, head, post, put, delete_, options, trace, connect, patch, other };
 
+/// `other` when the name is none of them.
+Method method_of(std::string_view name);
+
 /// Safe methods have no effect by definition (RFC 9110 9.2.1): such a request may be sent twice.
 inline bool is_safe(Method method) {
   return method == Method::get || method == Method::head || method == Method::options || method == Method::trace;
@@ -52,7 +55,8 @@ struct Sent {
 };
 
 struct Request {
-  Request(Loop& on, Arena& from, RequestBody& payload) : loop(on), arena(from), body(payload), headers(from) {}
+  Request(Loop& on, Arena& from, RequestBody& payload)
+      : loop(on), arena(from), body(payload), headers(from), params(from) {}
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
 
@@ -70,6 +74,7 @@ struct Request {
   std::string_view host;           // lower case, without port; empty when there was none (HTTP/1.0)
   std::uint8_t minor_version = 1;  // of HTTP/1
   HeaderList headers;
+  HeaderList params;            // CGI variables that a server in front has told besides: they win over edge's own
   std::uint32_t head_size = 0;  // bytes of the head as received
 
   const ConnectionInfo* connection = nullptr;

@@ -37,6 +37,7 @@ void Socket::set_interest(int interest) {
     if (status < 0) events = self->interest_;
     if (events & UV_READABLE) self->on_readable();
     if ((events & UV_WRITABLE) && !self->closing() && self->wants_write()) self->on_writable();
+    if ((events & UV_DISCONNECT) && !self->closing() && self->wants_end()) self->on_peer_end();
   });
 }
 

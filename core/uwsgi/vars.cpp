@@ -1,6 +1,7 @@
 // CGI variables of a request, written straight into the packet.
 #include "core/uwsgi/vars.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
@@ -154,14 +155,30 @@ void add_headers(Request& request, BlockWriter& to) {
   }
 }
 
-void add_number(std::string_view name, std::uint64_t number, BlockWriter& to) {
-  std::array<char, 20> digits;
-  const char* const end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-  to.add(name, {digits.data(), end});
-}
+/// Edge's own words for a variable. What a server in front has told itself (Request::params) is not told twice.
+class OwnVariables {
+ public:
+  OwnVariables(const HeaderList& params, BlockWriter& to) : params_(params), to_(to) {}
+
+  void add(std::string_view name, std::string_view value) {
+    if (params_.size() == 0 || !is_given(name)) to_.add(name, value);
+  }
+  void add(std::string_view name, std::uint64_t number) {
+    std::array<char, 20> digits;
+    const char* const end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+    add(name, std::string_view(digits.data(), end));
+  }
+
+ private:
+  bool is_given(std::string_view name) const {
+    return std::ranges::any_of(params_, [name](const HeaderField& param) { return param.name == name; });
+  }
+  const HeaderList& params_;
+  BlockWriter& to_;
+};
 
 /// PEP 3333 wants a name and a port, also where a unix socket has neither.
-void add_ends(const Request& request, BlockWriter& to) {
+void add_ends(const Request& request, OwnVariables& to) {
   const Address& local = request.connection->local;
   const Address& remote = request.connection->remote;
   std::array<char, 46> ip;
@@ -169,30 +186,32 @@ void add_ends(const Request& request, BlockWriter& to) {
   const std::string_view fallback = has_local ? local.ip_text(ip.data()) : "localhost";
   to.add("SERVER_NAME", request.host.empty() ? fallback : request.host);
   if (has_local) {
-    add_number("SERVER_PORT", local.port, to);
+    to.add("SERVER_PORT", std::uint64_t{local.port});
   } else {
-    to.add("SERVER_PORT", request.connection->tls ? "443" : "80");
+    to.add("SERVER_PORT", request.connection->tls ? std::string_view("443") : "80");
   }
   to.add("REMOTE_ADDR", remote.ip_text(ip.data()));
-  if (remote.family != Address::Family::none) add_number("REMOTE_PORT", remote.port, to);
+  if (remote.family != Address::Family::none) to.add("REMOTE_PORT", std::uint64_t{remote.port});
 }
 
 }  // namespace
 
 void add_vars(Request& request, std::string_view script_name, std::optional<std::uint64_t> content_length,
               BlockWriter& to) {
-  to.add("REQUEST_METHOD", request.method_name);
-  to.add("SCRIPT_NAME", script_name);
-  to.add("PATH_INFO", request.path.starts_with(script_name) ? request.path.substr(script_name.size()) : request.path);
-  to.add("QUERY_STRING", request.query);
-  to.add("REQUEST_URI", request.target);
-  to.add("SERVER_PROTOCOL", request.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1");
-  add_ends(request, to);
-  to.add("REQUEST_SCHEME", request.scheme());
-  if (request.connection->tls) to.add("HTTPS", "on");
-  if (const HeaderField* type = request.headers.find(HeaderName::content_type)) to.add("CONTENT_TYPE", type->value);
-  if (content_length) add_number("CONTENT_LENGTH", *content_length, to);
-  to.add("REQUEST_ID", request.id());
+  OwnVariables own(request.params, to);
+  own.add("REQUEST_METHOD", request.method_name);
+  own.add("SCRIPT_NAME", script_name);
+  own.add("PATH_INFO", request.path.starts_with(script_name) ? request.path.substr(script_name.size()) : request.path);
+  own.add("QUERY_STRING", request.query);
+  own.add("REQUEST_URI", request.target);
+  own.add("SERVER_PROTOCOL", request.minor_version == 0 ? std::string_view("HTTP/1.0") : "HTTP/1.1");
+  add_ends(request, own);
+  own.add("REQUEST_SCHEME", request.scheme());
+  if (request.connection->tls) own.add("HTTPS", std::string_view("on"));
+  if (const HeaderField* type = request.headers.find(HeaderName::content_type)) own.add("CONTENT_TYPE", type->value);
+  if (content_length) own.add("CONTENT_LENGTH", *content_length);
+  own.add("REQUEST_ID", request.id());
+  for (const HeaderField& param : request.params) to.add(param.name, param.value);
   add_headers(request, to);
 }
 

@@ -18,7 +18,8 @@ namespace edge::uwsgi {
 /// CONTENT_TYPE and CONTENT_LENGTH (only when known), REQUEST_ID, and HTTP_*. A header name with a byte other than a
 /// letter, a digit or "-" is left out, so that X_Foo cannot pose as X-Foo; repeated fields are joined with ", "
 /// (Cookie with "; "). `script_name` is a prefix of the path ("/shop") or empty; PATH_INFO is the rest.
-/// `content_length`: what is sent as body, when there is one.
+/// `content_length`: what is sent as body, when there is one. Request::params are added as they stand, each in the
+/// place of edge's own variable of that name.
 void add_vars(Request& request, std::string_view script_name, std::optional<std::uint64_t> content_length,
               BlockWriter& to);
 

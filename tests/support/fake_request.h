@@ -76,18 +76,6 @@ struct FakeRequest {
     request.headers.add(arena.copy(name), arena.copy(value));
   }
 
-  static Method method_of(std::string_view name) {
-    constexpr std::pair<std::string_view, Method> kMethods[] = {
-        {"GET", Method::get},     {"HEAD", Method::head},       {"POST", Method::post},
-        {"PUT", Method::put},     {"DELETE", Method::delete_},  {"OPTIONS", Method::options},
-        {"TRACE", Method::trace}, {"CONNECT", Method::connect}, {"PATCH", Method::patch},
-    };
-    for (const auto& [known, method] : kMethods) {
-      if (known == name) return method;
-    }
-    return Method::other;
-  }
-
   Arena arena;
   ConnectionInfo connection;
   FakeBody body;

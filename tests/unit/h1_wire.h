@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 
 #include "core/http/door.h"
 #include "core/http/handler.h"
+#include "core/uwsgi/public_socket.h"
 
 namespace edge::h1_test {
 
@@ -34,9 +36,13 @@ struct EchoHandler final : Handler {
   }
 };
 
+enum class Speaks : std::uint8_t { http1, uwsgi };
+
 class Wire {
  public:
-  explicit Wire(HttpSettings http = {}, std::unique_ptr<Handler> handler = std::make_unique<EchoHandler>()) {
+  explicit Wire(HttpSettings http = {}, std::unique_ptr<Handler> handler = std::make_unique<EchoHandler>(),
+                Speaks speaks = Speaks::http1)
+      : speaks_(speaks) {
     auto site = std::make_unique<Site>();
     site->http = http;
     Route route;
@@ -64,8 +70,9 @@ class Wire {
     ::setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
     client_ = ends[0];
     server_ = ends[1];
-    ended_ = false;
+    ended_ = reset_ = false;
     received_.clear();
+    if (speaks_ == Speaks::uwsgi) return door_->adopt(ends[1], {}, {}, *router_, public_socket_);
     door_->adopt(ends[1], {}, {}, *router_);
   }
   void leave() {
@@ -108,6 +115,7 @@ class Wire {
     char bytes[65536];
     ssize_t got;
     while ((got = ::recv(client_, bytes, sizeof bytes, 0)) > 0) received_.append(bytes, static_cast<std::size_t>(got));
+    if (got < 0 && errno == ECONNRESET) ended_ = reset_ = true;
     if (got == 0) ended_ = true;
   }
   /// Everything up to the connection's end.
@@ -117,6 +125,14 @@ class Wire {
   }
   std::string received() const { return without_dates(received_); }
   bool ended() const { return ended_; }
+  /// The end was no orderly one.
+  bool was_reset() const { return reset_; }
+  /// No more bytes from the client, which still reads.
+  void end_sending() {
+    REQUIRE(::shutdown(client_, SHUT_WR) == 0);
+    turn();
+    take();
+  }
   Door& door() { return *door_; }
 
   static std::string without_dates(std::string text) {
@@ -125,7 +141,9 @@ class Wire {
   }
 
  private:
+  Speaks speaks_;
   Loop loop_{0};
+  uwsgi::PublicSocket public_socket_{loop_, "blog", "http://127.0.0.1:8080"};
   ConnectionLimit limit_;
   std::unique_ptr<Router> router_;
   std::unique_ptr<Door> door_;
@@ -133,6 +151,7 @@ class Wire {
   int server_ = -1;  // the door's; used while it is open only
   std::string received_;
   bool ended_ = false;
+  bool reset_ = false;
 };
 
 /// What EchoHandler's answer looks like, without its date.
