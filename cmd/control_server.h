@@ -9,7 +9,7 @@
 #include <string>
 
 #include "cmd/control_target.h"
-#include "core/http/h1_door.h"
+#include "core/http/door.h"
 #include "core/http/router.h"
 #include "core/net/listener.h"
 #include "core/net/loop.h"
@@ -42,7 +42,7 @@ class ControlServer final : private Deadline {
   ino_t inode_ = 0;
   Router router_;
   ConnectionLimit limit_;
-  H1Door door_;
+  Door door_;
   Listener* listener_ = nullptr;  // frees itself once shut
 };
 

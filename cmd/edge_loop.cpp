@@ -96,6 +96,27 @@ Result<void> EdgeLoop::build(const config::Snapshot& snapshot, LogFiles& files, 
   for (auto& [listen, sites] : addresses) {
     routers_.push_back({listen, std::make_unique<Router>(std::move(sites))});
   }
+  return build_app_sockets(snapshot, files, pools);
+}
+
+Result<void> EdgeLoop::build_app_sockets(const config::Snapshot& snapshot, LogFiles& files, const Pools& pools) {
+  for (const config::App& app : snapshot.apps) {
+    if (!app.socket) continue;
+    const Result<AccessLog*> log = access_log(snapshot.log.access, files);
+    if (!log) return std::unexpected(log.error());
+    auto site = std::make_unique<Site>();
+    site->http = snapshot.http;
+    site->access_log = *log;
+    Route route;
+    route.path.path = "/";
+    route.http = snapshot.http;
+    route.access_log = *log;
+    route.handler = pool_of(pools, app.name).handler(loop_, {});
+    site->routes.push_back(std::move(route));
+    std::vector<std::unique_ptr<Site>> sites;
+    sites.push_back(std::move(site));
+    app_sockets_.push_back({&app, std::make_unique<Router>(std::move(sites)), nullptr});
+  }
   return {};
 }
 
@@ -112,12 +133,24 @@ void EdgeLoop::start() {
 
 void EdgeLoop::listen(std::vector<OpenListener> listeners) {
   loop_.post([this, opened = std::move(listeners)]() mutable {
+    const auto http = std::ranges::find_if(opened, [](const OpenListener& listener) { return !listener.app; });
+    const std::string url = http == opened.end() ? std::string() : http->url();
     for (OpenListener& listener : opened) {
+      if (listener.app) {
+        listen_for_app(std::move(listener), url);
+        continue;
+      }
       const auto at = std::find_if(routers_.begin(), routers_.end(),
                                    [&](const AddressRouter& r) { return r.listen == *listener.listen; });
       door_.listen(std::move(listener.socket), listener.address, *at->router);
     }
   });
+}
+
+void EdgeLoop::listen_for_app(OpenListener listener, const std::string& http) {
+  const auto at = std::ranges::find_if(app_sockets_, [&](const AppSocket& s) { return s.app == listener.app; });
+  at->protocol = std::make_unique<uwsgi::PublicSocket>(loop_, listener.app->name, http);
+  door_.listen(std::move(listener.socket), listener.address, *at->router, *at->protocol);
 }
 
 void EdgeLoop::drain(std::move_only_function<void()> done) {

@@ -7,23 +7,18 @@
 #include <thread>
 #include <vector>
 
+#include "cmd/listeners.h"
 #include "config/snapshot.h"
 #include "core/access_log.h"
 #include "core/http/door.h"
 #include "core/http/router.h"
 #include "core/log_files.h"
 #include "core/net/loop.h"
+#include "core/uwsgi/public_socket.h"
 
 namespace edge {
 
 class AppPool;
-
-/// A listening socket before a loop takes it.
-struct OpenListener {
-  const config::Listen* listen;
-  UniqueFd socket;
-  Address address;  // with the port that the kernel chose
-};
 
 /// Everything is made on the main thread before start(), and destroyed there after join().
 class EdgeLoop {
@@ -47,13 +42,25 @@ class EdgeLoop {
   void flush_logs(std::move_only_function<void()> done);
   void join();
   /// Destroys routers and handlers, which need the apps' pools. After join(), or without start().
-  void forget_routes() { routers_.clear(); }
+  void forget_routes() {
+    routers_.clear();
+    app_sockets_.clear();
+  }
 
  private:
   struct AddressRouter {
     config::Listen listen;
     std::unique_ptr<Router> router;
   };
+  /// An app's own socket: it leads to that app alone.
+  struct AppSocket {
+    const config::App* app;
+    std::unique_ptr<Router> router;
+    std::unique_ptr<uwsgi::PublicSocket> protocol;  // from listen() on
+  };
+  Result<void> build_app_sockets(const config::Snapshot& snapshot, LogFiles& files,
+                                 const std::vector<std::unique_ptr<AppPool>>& pools);
+  void listen_for_app(OpenListener listener, const std::string& http);
   Result<AccessLog*> access_log(const std::optional<config::AccessTarget>& target, LogFiles& files);
   Result<std::unique_ptr<Site>> build_site(const config::Site& site, LogFiles& files,
                                            const std::vector<std::unique_ptr<AppPool>>& pools);
@@ -66,6 +73,7 @@ class EdgeLoop {
   Loop loop_;
   std::vector<SharedLog> access_logs_;
   std::vector<AddressRouter> routers_;
+  std::vector<AppSocket> app_sockets_;
   Door door_;
   std::thread thread_;
 };

@@ -3,7 +3,6 @@
 
 #include <csignal>
 
-#include "cmd/site_listeners.h"
 #include "config/control_path.h"
 #include "core/log.h"
 #include "core/net/orphan_reaper.h"
@@ -32,6 +31,7 @@ Result<void> Service::build() {
     return std::unexpected(listeners.error());
   }
   listeners_ = std::move(*listeners);
+  socket_files_.add(listeners_.front());
   status_ = kExitFailed;
   Result<PidFile> pid_file = PidFile::write(snapshot_->process.pid_file);
   if (!pid_file) return std::unexpected(pid_file.error());
@@ -100,14 +100,7 @@ void Service::accept() {
 }
 
 void Service::announce() const {
-  for (const OpenListener& listener : listeners_.front()) {
-    const Address& address = listener.address;
-    if (!listener.listen->unix_path.empty()) {
-      log::info("listening on unix:{}", listener.listen->unix_path);
-    } else {
-      log::info("listening on http://{}", address.text());
-    }
-  }
+  for (const OpenListener& listener : listeners_.front()) log::info("listening on {}", listener.url());
 }
 
 int Service::run() {

@@ -12,6 +12,7 @@
 #include "cmd/control_target.h"
 #include "cmd/edge_loop.h"
 #include "cmd/exit_code.h"
+#include "cmd/listeners.h"
 #include "cmd/process_setup.h"
 #include "cmd/reload.h"
 #include "config/load.h"
@@ -69,6 +70,7 @@ class Service final : private ControlTarget {
   ConnectionLimit connections_;
   Loop main_;
   std::vector<std::vector<OpenListener>> listeners_;
+  SocketFiles socket_files_;
   std::vector<std::unique_ptr<AppPool>> pools_;
   std::vector<std::unique_ptr<EdgeLoop>> loops_;
   config::Environment environment_;

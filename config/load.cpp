@@ -25,6 +25,7 @@ void load_apps_and_sites(const Section& top, const std::string& file, Snapshot& 
   const Section settings = top.inner("http", "http");
   read_connection_settings(settings, http);
   read_exchange_settings(settings, http);
+  snapshot.http = http;
   const RouteContext context{snapshot.apps, snapshot.log.access};
   if (uses_short_form(top)) {
     const std::optional<App> app = load_short_app(top);

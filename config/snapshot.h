@@ -145,6 +145,7 @@ struct Snapshot {
   std::string file;  // the main file, absolute
   Process process;
   Log log;
+  HttpSettings http;  // of the top level: what holds on the apps' own sockets
   std::vector<App> apps;
   std::vector<Site> sites;
   /// What stands in each section but that of the apps, without its layout: equal texts mean the same. For a reload.
