@@ -207,9 +207,9 @@ void Reader::read_ends() {
 }
 
 Result<std::uint64_t> Reader::read_content() {
-  if (const std::string_view type = get("CONTENT_TYPE"); !type.empty()) {
-    request_.headers.add(HeaderName::content_type, type);
-  }
+  const std::string_view type = get("CONTENT_TYPE");
+  if (type.find_first_of("\r\n") != type.npos) return malformed("CONTENT_TYPE has more than one line");
+  if (!type.empty()) request_.headers.add(HeaderName::content_type, type);
   if (content_length_.empty()) return 0;
   std::uint64_t size = 0;
   const char* const end = content_length_.data() + content_length_.size();

@@ -221,6 +221,7 @@ TEST_CASE("what breaks the rules is refused") {
   CHECK(kind({{"REQUEST_METHOD", "GET"}, {"REQUEST_URI", "/"}, {"", "x"}}) == ErrorKind::malformed);
   CHECK(kind({{"REQUEST_METHOD", "GET"}, {"REQUEST_URI", "/"}, {"A B", "x"}}) == ErrorKind::malformed);
   CHECK(kind({{"REQUEST_METHOD", "GET"}, {"REQUEST_URI", "/"}, {"HTTP_X", "a\r\nB: c"}}) == ErrorKind::malformed);
+  CHECK(kind({{"REQUEST_METHOD", "GET"}, {"REQUEST_URI", "/"}, {"CONTENT_TYPE", "a\nb"}}) == ErrorKind::malformed);
   CHECK(kind({{"REQUEST_METHOD", "GET"}, {"REQUEST_URI", "/"}, {"FOO", {"a\0b", 3}}}) == ErrorKind::malformed);
   for (const std::string_view length : {"-1", "1x", "0x10", " 1", "18446744073709551616"}) {
     CHECK(kind({{"REQUEST_METHOD", "POST"}, {"REQUEST_URI", "/"}, {"CONTENT_LENGTH", length}}) == ErrorKind::malformed);
