@@ -59,7 +59,7 @@ std::string queue_line(const QueueStatus& queue) {
   if (queue.waiting > 0) line += fmt::format(", the first for {}", human_time(queue.longest_wait));
   if (queue.granted > 0 && queue.waited > 0) {
     const auto milliseconds = [](std::uint64_t microseconds) { return human_time((microseconds + 500) / 1000); };
-    line += fmt::format("; {:.1f}% of {} waited, {} on average, {} at most",
+    line += fmt::format("\n         {:.1f}% of {} waited, {} on average, {} at most",
                         100.0 * static_cast<double>(queue.waited) / static_cast<double>(queue.granted),
                         plural(queue.granted, "request"), milliseconds(queue.wait_total / queue.waited),
                         milliseconds(queue.wait_most));

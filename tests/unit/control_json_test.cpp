@@ -1,0 +1,49 @@
+// JSON of the control socket: both ways, and what another version or something else may send.
+#include "cmd/control_json.h"
+
+#include <doctest/doctest.h>
+
+using namespace edge;
+
+TEST_CASE("control json: a status survives the way there and back") {
+  ServiceStatus status;
+  status.version = "1.0";
+  status.pid = 7;
+  status.most_connections = ~std::uint64_t{0};
+  status.started_at = -1;
+  AppStatus app{.name = "blog", .generation = 2};
+  app.queue.wait_most = 5;
+  app.errors.push_back({.at = 9, .text = "two\nlines"});
+  WorkerStatus worker{.number = 1, .memory = 1 << 20};
+  worker.running.push_back({.thread = 1, .method = "GET", .target = "/\"x", .milliseconds = 3, .client_gone = true});
+  app.generations.push_back({.number = 2, .kept_for = 8, .workers = {worker}});
+  status.apps.push_back(app);
+
+  const std::string text = json_text(status);
+  const Result<ServiceStatus> back = parse_status(text);
+  REQUIRE(back);
+  CHECK(json_text(*back) == text);
+  CHECK(back->most_connections == ~std::uint64_t{0});
+  CHECK(back->apps.at(0).generations.at(0).workers.at(0).running.at(0).target == "/\"x");
+  CHECK(back->apps[0].errors.at(0).text == "two\nlines");
+}
+
+TEST_CASE("control json: bytes that are no UTF-8 make no broken document") {
+  const std::string text = json_text(SwapResult{.error = "caf\xe9 \x01"});
+  const Result<SwapResult> back = parse_swap_result(text);
+  REQUIRE(back);
+  CHECK(back->error == "caf\xef\xbf\xbd \x01");
+}
+
+TEST_CASE("control json: what another version leaves out, adds or calls otherwise does no harm") {
+  const Result<ReloadReport> report = parse_reload_report(
+      R"({"ok": true, "news": [1], "problems": {"a": 1}, "apps": [3, {"name": 4, "took_ms": "x"}]})");
+  REQUIRE(report);
+  CHECK(report->ok);
+  CHECK(report->problems.empty());
+  CHECK(report->apps.size() == 2);
+  for (const char* nothing : {"", "[]", "{", "\"text\"", "{} {}", "\xff"}) CHECK(!parse_status(nothing));
+  CHECK(parse_error_text(R"({"error": "why"})") == "why");
+  CHECK(parse_error_text(R"({"error": 5})").empty());
+  CHECK(parse_error_text("<html>").empty());
+}
