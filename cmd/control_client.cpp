@@ -37,11 +37,16 @@ std::unexpected<Error> nobody_listens(const ControlPlace& place) {
     return fail(ErrorKind::not_found, Side::client,
                 fmt::format("nothing listens at {}: that is no control socket of a running edge", path));
   }
-  const bool is_there = ::access(place.file.c_str(), F_OK) == 0;
+  std::string why;
+  if (::access(place.file.c_str(), F_OK) != 0) {
+    why = "there is no such file, and ";
+  } else if (::access(place.file.c_str(), R_OK) != 0) {
+    why = "you may not read it, so where its socket is can only be guessed: ";
+  }
   return fail(ErrorKind::not_found, Side::client,
               fmt::format("no edge serves {}: {}nothing listens at {}; start it with `edge serve {}`, or name the "
                           "socket with --control",
-                          place.file, is_there ? "" : "there is no such file, and ", path, place.file));
+                          place.file, why, path, place.file));
 }
 
 std::unexpected<Error> not_allowed(const std::string& path) {

@@ -106,7 +106,7 @@ int not_understood(const Error& error) {
 }
 
 std::string serves_on(std::uint32_t generation) {
-  return generation > 0 ? fmt::format("generation {} serves on", generation) : "no generation serves";
+  return generation > 0 ? fmt::format(", generation {} serves on", generation) : std::string();
 }
 
 /// An app's name as one step of a URL's path, whatever was typed.
@@ -135,7 +135,7 @@ int swap_command(const ControlOptions& options, const std::string& app, const Sw
   const Result<SwapResult> result = parse_swap_result(answer->body);
   if (!result) return not_understood(result.error());
   if (!result->ok) {
-    fmt::print(stderr, "{}: {}, {}:\n{}", app, swap.not_done, serves_on(result->generation), indented(result->error));
+    fmt::print(stderr, "{}: {}{}:\n{}", app, swap.not_done, serves_on(result->generation), indented(result->error));
     return swap.failure;
   }
   const auto took = std::chrono::duration_cast<Milliseconds>(std::chrono::steady_clock::now() - begun).count();
@@ -170,7 +170,7 @@ ReloadText reload_text(const ReloadReport& report) {
     if (app.outcome == "reloaded") {
       text.out += fmt::format("{}: generation {} serves ({}){}\n", name, app.generation, human_time(app.took), because);
     } else if (app.outcome == "failed") {
-      text.error += fmt::format("{}: NOT reloaded, {}:\n{}", name, serves_on(app.generation), indented(app.error));
+      text.error += fmt::format("{}: NOT reloaded{}:\n{}", name, serves_on(app.generation), indented(app.error));
       text.status = kExitApp;
     } else {
       text.out += fmt::format("{}: {}\n", name, printable(app.outcome));
@@ -178,8 +178,7 @@ ReloadText reload_text(const ReloadReport& report) {
   }
   if (report.ok && report.apps.empty()) text.out += "reloaded\n";
   for (const std::string& setting : report.needs_restart) {
-    text.error +=
-        fmt::format("{}: has changed, but holds only once edge is stopped and started again\n", printable(setting));
+    text.error += fmt::format("{}: takes effect only once edge is stopped and started again\n", printable(setting));
   }
   return text;
 }

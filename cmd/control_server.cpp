@@ -71,12 +71,12 @@ ControlServer::~ControlServer() {
 Result<std::unique_ptr<ControlServer>> ControlServer::open(Loop& main, const std::string& path, ControlTarget& target) {
   if (const std::optional<pid_t> owner = process_listening_at(path)) {
     return fail(ErrorKind::internal, Side::ours,
-                fmt::format("edge.control: another edge (pid {}) serves this site file, and listens at {}; stop it, or "
+                fmt::format("another edge (pid {}) serves this site file, and listens at {}; stop it, or "
                             "give this one an edge.control of its own",
                             *owner, path));
   }
   Result<UniqueFd> socket = open_unix_listener(path, kBacklog, 0600);
-  if (!socket) return fail(ErrorKind::internal, Side::ours, "edge.control: " + socket.error().context);
+  if (!socket) return std::unexpected(socket.error());
   std::unique_ptr<ControlServer> server(new ControlServer(main, path, target));
   struct stat made{};
   if (::lstat(path.c_str(), &made) == 0) {
@@ -86,7 +86,7 @@ Result<std::unique_ptr<ControlServer>> ControlServer::open(Loop& main, const std
   server->listener_ =
       Listener::make(main, std::move(*socket), [self = server.get()](int fd, const Address&) { self->accepted(fd); });
   if (!server->listener_) {
-    return fail(ErrorKind::internal, Side::ours, fmt::format("edge.control: {} cannot be watched", path));
+    return fail(ErrorKind::internal, Side::ours, fmt::format("{} cannot be watched", path));
   }
   return server;
 }

@@ -148,14 +148,14 @@ TEST_CASE("control: a second edge is told of the first, a stale socket is replac
   control.turn();
 }
 
-TEST_CASE("control: a path that cannot be used is an error that names the setting") {
+TEST_CASE("control: a path that cannot be used is an error that says why") {
   Control control;
   control.folder.write("file", "");
   for (const std::string path :
        {control.folder / "missing/control.sock", control.folder / "file", control.folder / std::string(120, 'x')}) {
     const auto opened = ControlServer::open(control.loop, path, control.target);
     REQUIRE(!opened);
-    CHECK(opened.error().context.starts_with("edge.control: cannot listen on unix:" + path + ": "));
+    CHECK(opened.error().context.starts_with("cannot listen on unix:" + path + ": "));
   }
 }
 

@@ -146,7 +146,7 @@ TEST_CASE("reload text: one line an app, and an exit code that tells the worst")
   report.needs_restart.emplace_back("edge.threads");
   const ReloadText good = reload_text(report);
   CHECK(good.out == "blog: generation 3 serves (400 ms): site.yaml changed\nshop: unchanged\n");
-  CHECK(good.error == "edge.threads: has changed, but holds only once edge is stopped and started again\n");
+  CHECK(good.error == "edge.threads: takes effect only once edge is stopped and started again\n");
   CHECK(good.status == kExitOk);
 
   report.ok = false;
@@ -157,7 +157,7 @@ TEST_CASE("reload text: one line an app, and an exit code that tells the worst")
   CHECK(failed.out.empty());
   CHECK(failed.error ==
         "blog: NOT reloaded, generation 2 serves on:\n  Traceback:\n    File\\x1B\n  Error\n"
-        "shop: NOT reloaded, no generation serves:\n");
+        "shop: NOT reloaded:\n");
   CHECK(failed.status == kExitApp);
 
   report.problems = {"site.yaml:1:1: wrong"};
