@@ -25,6 +25,7 @@ namespace {
 
 constexpr std::size_t kMostAnswer = 16 << 20;
 constexpr timeval kConnecting{5, 0};
+constexpr const char* kNoAnswer = "the connection was closed without an answer; the edge's log may say why";
 
 std::string user_name(uid_t user) {
   const passwd* entry = ::getpwuid(user);
@@ -38,10 +39,9 @@ std::unexpected<Error> nobody_listens(const ControlPlace& place) {
                 fmt::format("nothing listens at {}: that is no control socket of a running edge", path));
   }
   std::string why;
-  if (::access(place.file.c_str(), F_OK) != 0) {
-    why = "there is no such file, and ";
-  } else if (::access(place.file.c_str(), R_OK) != 0) {
-    why = "you may not read it, so where its socket is can only be guessed: ";
+  if (::access(place.file.c_str(), R_OK) != 0) {
+    why = errno == ENOENT || errno == ENOTDIR ? "there is no such file, and "
+                                              : "you may not read it, so where its socket is can only be guessed: ";
   }
   return fail(ErrorKind::not_found, Side::client,
               fmt::format("no edge serves {}: {}nothing listens at {}; start it with `edge serve {}`, or name the "
@@ -151,12 +151,12 @@ Result<ControlAnswer> ControlClient::ask(const std::string& method, const std::s
   const std::string request =
       fmt::format("{} {} HTTP/1.1\r\nHost: edge\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", method, path);
   if (::send(socket_.get(), request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size())) {
-    return failed(ErrorKind::closed, "the request could not be sent; the edge's log may say why");
+    return failed(ErrorKind::closed, kNoAnswer);
   }
   const Result<std::string> text = receive(patience);
   if (!text) return std::unexpected(text.error());
   if (text->empty()) {
-    return failed(ErrorKind::closed, "the connection was closed without an answer; the edge's log may say why");
+    return failed(ErrorKind::closed, kNoAnswer);
   }
   std::optional<ControlAnswer> answer = parse_answer(*text);
   if (!answer) {

@@ -284,7 +284,8 @@ def test_rollback_returns_to_the_code_before(serve, tmp_path):
     change(tmp_path, "blog.py", "first", "second")
     ask(tmp_path, "restart", "blog")
     assert edge.get("/blog").body == b"second"
-    assert "generation 1: kept for rollback" in ask(tmp_path, "status")[0]
+    wait_until(lambda: "\n  generation 1: kept for rollback, for another " in ask(tmp_path, "status")[0],
+               "the generation before has no workers left")
     out, _ = ask(tmp_path, "rollback", "blog")
     assert re.fullmatch(r"blog: generation 1 serves again \(\S+ m?s\)\n", out)
     assert edge.get("/blog").body == b"first"

@@ -11,7 +11,7 @@ PLACE_OF = [                                            # what the header is cal
     (r"pcre2.*", r"core/http/pattern\.cpp"),
     (r"yaml-cpp/.*", r"config/.*"),
     (r"Python\.h", r"appserver/gateway/.*"),
-    (r"nlohmann/.*", r"(cmd|tests)/.*"),
+    (r"nlohmann/.*", r"(cmd|tests)/.*|appserver/zygote\.cpp"),
     (r"CLI/.*|CLI11\.hpp", r"cmd/.*"),
     (r"nghttp2/.*", r"core/http/h2_[^/]*"),
     (r"openssl/.*", r"core/net/tls[^/]*"),
