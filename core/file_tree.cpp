@@ -1,0 +1,182 @@
+// Walking folders by descriptors, with every bound that hostile or merely large trees call for.
+#include "core/file_tree.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <memory>
+
+namespace edge {
+
+namespace {
+
+struct CloseFolder {
+  void operator()(DIR* folder) const { closedir(folder); }
+};
+using Folder = std::unique_ptr<DIR, CloseFolder>;
+
+std::int64_t nanoseconds(const timespec& time) {
+  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+}
+
+FileState state_from(const struct stat& status) {
+  return {nanoseconds(status.st_mtim), nanoseconds(status.st_ctim), status.st_size};
+}
+
+/// A link that was turned to another file counts as well, even where both files are alike.
+void add_link(int folder, const char* name, FileState& to) {
+  struct stat status{};
+  if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0) return;
+  to.changed = std::max(to.changed, nanoseconds(status.st_ctim));
+}
+
+bool is_written_by_programs(std::string_view name) {
+  constexpr std::array<std::string_view, 11> kEndings{".pyc", ".pyo",    ".log", ".pid", ".sock", ".lock",
+                                                      ".tmp", ".sqlite", ".db",  "~",    "#"};
+  constexpr std::array<std::string_view, 3> kBesideDatabases{"-journal", "-wal", "-shm"};
+  for (const std::string_view beside : kBesideDatabases) {
+    if (name.ends_with(beside)) return true;
+  }
+  if (name.ends_with(".sqlite3") || name.contains(".log.")) return true;
+  return std::ranges::any_of(kEndings, [name](std::string_view ending) { return name.ends_with(ending); });
+}
+
+bool is_left_out(std::string_view file_name) {
+  const bool hidden = file_name.starts_with('.') && !file_name.starts_with(".env");
+  return hidden || is_written_by_programs(file_name);
+}
+
+std::string below(const std::string& folder, std::string_view name) {
+  std::string path = folder;
+  if (!path.ends_with('/')) path += '/';
+  path += name;
+  return path;
+}
+
+}  // namespace
+
+std::optional<FileState> file_state(const std::string& path) {
+  struct stat status{};
+  if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+  FileState state = state_from(status);
+  add_link(AT_FDCWD, path.c_str(), state);
+  return state;
+}
+
+std::string first_difference(const std::vector<SeenFile>& before, const std::vector<SeenFile>& now) {
+  auto old = before.begin();
+  auto fresh = now.begin();
+  while (old != before.end() && fresh != now.end()) {
+    const int order = old->path.compare(fresh->path);
+    if (order < 0) return old->path + " is gone";
+    if (order > 0) return fresh->path + " is new";
+    if (old->state != fresh->state) return old->path + " changed";
+    ++old;
+    ++fresh;
+  }
+  if (old != before.end()) return old->path + " is gone";
+  if (fresh != now.end()) return fresh->path + " is new";
+  return {};
+}
+
+bool FileTree::belongs(std::string_view folder_name) {
+  return !folder_name.starts_with('.') && folder_name != "__pycache__" && folder_name != "node_modules";
+}
+
+void FileTree::add(const std::string& path) {
+  if (!may_go_on()) return;
+  if (const std::optional<FileState> state = file_state(path)) {
+    files_.push_back({path, *state});
+    return;
+  }
+  std::vector<std::string> pending{path};
+  bool is_beneath = false;
+  while (!pending.empty()) {
+    const std::string folder = std::move(pending.back());
+    pending.pop_back();
+    add_folder(folder, is_beneath, pending);
+    is_beneath = true;
+  }
+}
+
+std::vector<FileTree::Entry> FileTree::entries(const std::string& folder) {
+  const Folder opened(opendir(folder.c_str()));
+  if (!opened) return {};
+  return entries_of(dirfd(opened.get()));
+}
+
+std::vector<SeenFile> FileTree::take() {
+  std::ranges::sort(files_, {}, &SeenFile::path);
+  const auto repeated = std::ranges::unique(files_, {}, &SeenFile::path);
+  files_.erase(repeated.begin(), repeated.end());
+  return std::move(files_);
+}
+
+bool FileTree::may_go_on() {
+  const bool unwanted = unwanted_ && unwanted_->load(std::memory_order_relaxed);
+  if (unwanted || files_.size() >= limits_.files || entries_read_ >= limits_.entries) complete_ = false;
+  return complete_;
+}
+
+bool FileTree::is_first_visit(int folder) {
+  struct stat status{};
+  if (fstat(folder, &status) != 0) return false;
+  const Identity identity{status.st_dev, status.st_ino};
+  const auto place = std::ranges::lower_bound(visited_, identity);
+  if (place != visited_.end() && *place == identity) return false;
+  visited_.insert(place, identity);
+  return true;
+}
+
+std::vector<FileTree::Entry> FileTree::entries_of(int folder) {
+  std::vector<Entry> found;
+  const Folder opened(fdopendir(fcntl(folder, F_DUPFD_CLOEXEC, 0)));
+  while (const dirent* const entry = opened ? readdir(opened.get()) : nullptr) {
+    const std::string_view name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    if (!may_go_on()) break;
+    ++entries_read_;
+    unsigned char type = entry->d_type;
+    if (struct stat status{}; type == DT_UNKNOWN && fstatat(folder, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+      type = static_cast<unsigned char>(IFTODT(status.st_mode));
+    }
+    found.push_back({std::string(name), type == DT_DIR, type == DT_LNK});
+  }
+  std::ranges::sort(found, {}, &Entry::name);
+  return found;
+}
+
+void FileTree::add_folder(const std::string& path, bool is_beneath, std::vector<std::string>& pending) {
+  const Folder folder(opendir(path.c_str()));
+  if (!folder) return;
+  const int descriptor = dirfd(folder.get());
+  if (!is_first_visit(descriptor)) return;
+  if (is_beneath && faccessat(descriptor, "pyvenv.cfg", F_OK, 0) == 0) return;
+  std::vector<std::string> subfolders;
+  for (const Entry& entry : entries_of(descriptor)) add_entry(descriptor, path, entry, subfolders);
+  // In order: where links lead to one folder on two ways, it is always found on the same.
+  pending.insert(pending.end(), std::move_iterator(subfolders.rbegin()), std::move_iterator(subfolders.rend()));
+}
+
+void FileTree::add_entry(int folder, const std::string& path, const Entry& entry,
+                         std::vector<std::string>& subfolders) {
+  if (entry.is_folder) {
+    if (belongs(entry.name)) subfolders.push_back(below(path, entry.name));
+    return;
+  }
+  if (is_left_out(entry.name) && !(entry.is_link && belongs(entry.name))) return;
+  struct stat status{};
+  if (fstatat(folder, entry.name.c_str(), &status, 0) != 0) return;
+  if (S_ISDIR(status.st_mode) && belongs(entry.name)) subfolders.push_back(below(path, entry.name));
+  if (!S_ISREG(status.st_mode) || is_left_out(entry.name) || !may_go_on()) return;
+  FileState state = state_from(status);
+  if (entry.is_link) add_link(folder, entry.name.c_str(), state);
+  files_.push_back({below(path, entry.name), state});
+}
+
+}  // namespace edge

@@ -1,0 +1,100 @@
+// Looks on libuv's thread pool.
+#include "core/net/path_watch.h"
+
+#include <utility>
+
+#include "core/log.h"
+
+namespace edge {
+
+namespace {
+
+constexpr FileTree::Limits kLimits{.files = PathWatch::kMostFiles, .entries = 5 * PathWatch::kMostFiles};
+constexpr std::size_t kManyRestlessLooks = 60;
+
+}  // namespace
+
+struct PathWatch::Look {
+  Look(PathWatch* asked_by, std::shared_ptr<const std::vector<PathPattern>> for_patterns)
+      : watch(asked_by), patterns(std::move(for_patterns)) {
+    request.data = this;
+  }
+
+  void run() {
+    FileTree tree(kLimits, &unwanted);
+    for (const PathPattern& pattern : *patterns) {
+      const std::size_t before = tree.size();
+      pattern.find(tree);
+      if (tree.size() == before) without_match.push_back(pattern.text());
+      if (!tree.is_complete()) {
+        cut_at = pattern.text();
+        break;
+      }
+    }
+    found = tree.take();
+  }
+
+  uv_work_t request{};
+  PathWatch* watch;  // null: it was destroyed meanwhile; the loop's thread only
+  std::shared_ptr<const std::vector<PathPattern>> patterns;
+  std::atomic<bool> unwanted = false;
+  std::vector<SeenFile> found;
+  std::vector<std::string> without_match;
+  std::string cut_at;  // the pattern at which the limit was reached
+};
+
+PathWatch::PathWatch(Loop& loop, const std::vector<std::string>& patterns, Milliseconds every, Changed changed)
+    : loop_(loop),
+      patterns_(std::make_shared<const std::vector<PathPattern>>(patterns.begin(), patterns.end())),
+      every_(every),
+      changed_(std::make_shared<Changed>(std::move(changed))) {
+  look();
+}
+
+PathWatch::~PathWatch() {
+  if (!look_) return;
+  look_->watch = nullptr;
+  look_->unwanted = true;
+}
+
+void PathWatch::look() {
+  look_ = new Look(this, patterns_);
+  const auto run = [](uv_work_t* request) { static_cast<Look*>(request->data)->run(); };
+  const auto done = [](uv_work_t* request, int) {
+    const std::unique_ptr<Look> look(static_cast<Look*>(request->data));
+    if (look->watch) look->watch->looked(*look);
+  };
+  uv_queue_work(loop_.uv(), &look_->request, run, done);
+}
+
+void PathWatch::looked(Look& look) {
+  look_ = nullptr;
+  warn_of(look);
+  const std::string what = settled_.take(std::move(look.found));
+  if (settled_.restless_looks() == kManyRestlessLooks) warn_of_restlessness();
+  loop_.arm(*this, every_);
+  if (what.empty()) return;
+  const std::shared_ptr<Changed> changed = changed_;
+  (*changed)(what);
+}
+
+void PathWatch::warn_of(const Look& look) {
+  if (!looked_before_) {
+    for (const std::string& pattern : look.without_match)
+      log::warn("{} is watched, but there is no such file yet", pattern);
+  }
+  looked_before_ = true;
+  if (look.cut_at.empty() || warned_of_limit_) return;
+  warned_of_limit_ = true;
+  log::warn("{} is watched, but there are too many files: only the first {} count; name fewer, or folders of code only",
+            look.cut_at, look.found.size());
+}
+
+void PathWatch::warn_of_restlessness() {
+  log::warn(
+      "{}, and since then files that are watched have not come to rest in {} looks: nothing is reloaded before; "
+      "watch no file that is written all the time",
+      settled_.begun_by(), kManyRestlessLooks);
+}
+
+}  // namespace edge

@@ -1,0 +1,31 @@
+// Comparing each look with the last one, and at rest with the last rest.
+#include "core/settled_change.h"
+
+#include <utility>
+
+namespace edge {
+
+std::string SettledChange::take(std::vector<SeenFile> look) {
+  if (!begun_) {
+    begun_ = true;
+    at_rest_ = std::move(look);
+    return {};
+  }
+  const bool was_at_rest = begun_by_.empty();
+  std::string difference = first_difference(was_at_rest ? at_rest_ : latest_, look);
+  if (!difference.empty()) {
+    if (was_at_rest) begun_by_ = std::move(difference);
+    latest_ = std::move(look);
+    ++restless_looks_;
+    return {};
+  }
+  if (was_at_rest) return {};
+  restless_looks_ = 0;
+  std::string told = std::exchange(begun_by_, {});
+  if (first_difference(at_rest_, look).empty()) told.clear();
+  at_rest_ = std::move(look);
+  latest_.clear();
+  return told;
+}
+
+}  // namespace edge
