@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -18,7 +17,7 @@ namespace {
 struct CloseFolder {
   void operator()(DIR* folder) const { closedir(folder); }
 };
-using Folder = std::unique_ptr<DIR, CloseFolder>;
+using OpenFolder = std::unique_ptr<DIR, CloseFolder>;
 
 std::int64_t nanoseconds(const timespec& time) {
   return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
@@ -28,11 +27,25 @@ FileState state_from(const struct stat& status) {
   return {nanoseconds(status.st_mtim), nanoseconds(status.st_ctim), status.st_size};
 }
 
-/// A link that was turned to another file counts as well, even where both files are alike.
-void add_link(int folder, const char* name, FileState& to) {
+std::optional<FileState> state_in(int folder, const char* name) {
   struct stat status{};
-  if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0) return;
-  to.changed = std::max(to.changed, nanoseconds(status.st_ctim));
+  if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0) return std::nullopt;
+  const std::int64_t link_changed = S_ISLNK(status.st_mode) ? nanoseconds(status.st_ctim) : 0;
+  if (S_ISLNK(status.st_mode) && fstatat(folder, name, &status, 0) != 0) return std::nullopt;
+  if (!S_ISREG(status.st_mode)) return std::nullopt;
+  FileState state = state_from(status);
+  // A link that was turned to another file shows, even where both files are alike.
+  state.changed = std::max(state.changed, link_changed);
+  return state;
+}
+
+bool is_link_to_folder(int folder, const FileTree::Entry& entry) {
+  struct stat status{};
+  return entry.is_link && fstatat(folder, entry.name.c_str(), &status, 0) == 0 && S_ISDIR(status.st_mode);
+}
+
+bool is_virtual_environment(const std::vector<FileTree::Entry>& entries) {
+  return std::ranges::binary_search(entries, "pyvenv.cfg", {}, &FileTree::Entry::name);
 }
 
 bool is_written_by_programs(std::string_view name) {
@@ -61,11 +74,7 @@ std::string below(const std::string& folder, std::string_view name) {
 }  // namespace
 
 std::optional<FileState> file_state(const std::string& path) {
-  struct stat status{};
-  if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
-  FileState state = state_from(status);
-  add_link(AT_FDCWD, path.c_str(), state);
-  return state;
+  return state_in(AT_FDCWD, path.c_str());
 }
 
 std::string first_difference(const std::vector<SeenFile>& before, const std::vector<SeenFile>& now) {
@@ -105,9 +114,8 @@ void FileTree::add(const std::string& path) {
 }
 
 std::vector<FileTree::Entry> FileTree::entries(const std::string& folder) {
-  const Folder opened(opendir(folder.c_str()));
-  if (!opened) return {};
-  return entries_of(dirfd(opened.get()));
+  const OpenFolder opened(opendir(folder.c_str()));
+  return opened ? entries_of(opened.get()) : std::vector<Entry>();
 }
 
 std::vector<SeenFile> FileTree::take() {
@@ -133,16 +141,16 @@ bool FileTree::is_first_visit(int folder) {
   return true;
 }
 
-std::vector<FileTree::Entry> FileTree::entries_of(int folder) {
+std::vector<FileTree::Entry> FileTree::entries_of(DIR* folder) {
   std::vector<Entry> found;
-  const Folder opened(fdopendir(fcntl(folder, F_DUPFD_CLOEXEC, 0)));
-  while (const dirent* const entry = opened ? readdir(opened.get()) : nullptr) {
+  while (const dirent* const entry = readdir(folder)) {
     const std::string_view name = entry->d_name;
     if (name == "." || name == "..") continue;
     if (!may_go_on()) break;
     ++entries_read_;
     unsigned char type = entry->d_type;
-    if (struct stat status{}; type == DT_UNKNOWN && fstatat(folder, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+    if (struct stat status{};
+        type == DT_UNKNOWN && fstatat(dirfd(folder), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
       type = static_cast<unsigned char>(IFTODT(status.st_mode));
     }
     found.push_back({std::string(name), type == DT_DIR, type == DT_LNK});
@@ -152,31 +160,25 @@ std::vector<FileTree::Entry> FileTree::entries_of(int folder) {
 }
 
 void FileTree::add_folder(const std::string& path, bool is_beneath, std::vector<std::string>& pending) {
-  const Folder folder(opendir(path.c_str()));
-  if (!folder) return;
-  const int descriptor = dirfd(folder.get());
-  if (!is_first_visit(descriptor)) return;
-  if (is_beneath && faccessat(descriptor, "pyvenv.cfg", F_OK, 0) == 0) return;
+  const OpenFolder folder(opendir(path.c_str()));
+  if (!folder || !is_first_visit(dirfd(folder.get()))) return;
+  const std::vector<Entry> entries = entries_of(folder.get());
+  if (is_beneath && is_virtual_environment(entries)) return;
   std::vector<std::string> subfolders;
-  for (const Entry& entry : entries_of(descriptor)) add_entry(descriptor, path, entry, subfolders);
+  for (const Entry& entry : entries) add_entry(dirfd(folder.get()), path, entry, subfolders);
   // In order: where links lead to one folder on two ways, it is always found on the same.
   pending.insert(pending.end(), std::move_iterator(subfolders.rbegin()), std::move_iterator(subfolders.rend()));
 }
 
 void FileTree::add_entry(int folder, const std::string& path, const Entry& entry,
                          std::vector<std::string>& subfolders) {
-  if (entry.is_folder) {
+  if (entry.is_folder || is_link_to_folder(folder, entry)) {
     if (belongs(entry.name)) subfolders.push_back(below(path, entry.name));
     return;
   }
-  if (is_left_out(entry.name) && !(entry.is_link && belongs(entry.name))) return;
-  struct stat status{};
-  if (fstatat(folder, entry.name.c_str(), &status, 0) != 0) return;
-  if (S_ISDIR(status.st_mode) && belongs(entry.name)) subfolders.push_back(below(path, entry.name));
-  if (!S_ISREG(status.st_mode) || is_left_out(entry.name) || !may_go_on()) return;
-  FileState state = state_from(status);
-  if (entry.is_link) add_link(folder, entry.name.c_str(), state);
-  files_.push_back({below(path, entry.name), state});
+  if (is_left_out(entry.name) || !may_go_on()) return;
+  const std::optional<FileState> state = state_in(folder, entry.name.c_str());
+  if (state) files_.push_back({below(path, entry.name), *state});
 }
 
 }  // namespace edge

@@ -2,6 +2,7 @@
 // this file's code, so it needs nothing of core.
 #pragma once
 
+#include <dirent.h>
 #include <sys/types.h>
 
 #include <atomic>
@@ -76,7 +77,7 @@ class FileTree {
 
   bool may_go_on();
   bool is_first_visit(int folder);
-  std::vector<Entry> entries_of(int folder);
+  std::vector<Entry> entries_of(DIR* folder);
   void add_folder(const std::string& path, bool is_beneath, std::vector<std::string>& pending);
   void add_entry(int folder, const std::string& path, const Entry& entry, std::vector<std::string>& subfolders);
 

@@ -81,7 +81,8 @@ def load_gateway(descriptor):
 
 
 def prepare(settings):
-    """Makes the process look to the app like `python wsgi_file` run in its folder."""
+    """Makes the process look to the app like `python wsgi_file` run in its folder. Returns the folders of its files."""
+    home = os.path.abspath(settings["chdir"] or ".")  # links in it are kept, so that one that is turned shows
     if settings["chdir"]:
         try:
             os.chdir(settings["chdir"])
@@ -95,6 +96,7 @@ def prepare(settings):
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(line_buffering=True)
+    return [home] + first
 
 
 def import_app(settings):
@@ -370,7 +372,7 @@ def main():
 
     app, warnings = None, []
     try:
-        prepare(settings)
+        gateway.remember(prepare(settings))
         if settings["preload"]:
             import gc
 

@@ -1,7 +1,8 @@
-// The Python module edge_gateway: the two calls of bootstrap.py.
+// The Python module edge_gateway: the calls of bootstrap.py.
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "appserver/gateway/app_files.h"
 #include "appserver/gateway/process.h"
 #include "appserver/gateway/python.h"
 #include "appserver/gateway/signals.h"
@@ -19,6 +20,18 @@ PyObject* attach(PyObject*, PyObject* arguments) {
   process().control = Control(Descriptor(control));
   process().pid = getpid();
   quiet_group_signals();
+  Py_RETURN_NONE;
+}
+
+PyObject* remember(PyObject*, PyObject* folders) {
+  std::vector<std::string> paths;
+  for (Py_ssize_t i = 0, size = PyList_Size(folders); i < size; ++i) {
+    const Ref path = Ref::owned(PyUnicode_EncodeFSDefault(PyList_GetItem(folders, i)));
+    if (!path) return nullptr;
+    paths.emplace_back(bytes_of(path.get()));
+  }
+  if (PyErr_Occurred() != nullptr) return nullptr;
+  app_files().remember_folders(std::move(paths));
   Py_RETURN_NONE;
 }
 
@@ -46,6 +59,9 @@ PyObject* zygote(PyObject*, PyObject* arguments) {
 PyMethodDef methods[] = {
     {"attach", attach, METH_VARARGS,
      "attach(control, parent): takes over the control channel, and ties this process's life to its parent's."},
+    {"remember", remember, METH_O,
+     "remember(folders): how the files beneath this list of folders are now, before the import, to tell later whether "
+     "one has changed."},
     {"zygote", zygote, METH_VARARGS,
      "zygote(threads, processes, app, load, warnings): serves the edge. app is None when each worker is to call load() "
      "for it. Returns the exit status of the process, which may have become a worker meanwhile."},

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <string>
 
+#include "appserver/gateway/app_files.h"
 #include "appserver/gateway/log.h"
 #include "appserver/gateway/process.h"
 
@@ -23,6 +24,7 @@ using wire::ControlKind;
 // An edge that has not read its control channel for so long does not supervise any more.
 constexpr auto kPatience = 30s;
 constexpr std::size_t kMostPending = 256;
+constexpr std::size_t kMostText = wire::kMaxControl - sizeof(ControlHeader);
 
 void flush_standard_streams() {
   for (const char* name : {"stdout", "stderr"}) {
@@ -39,9 +41,9 @@ int Zygote::run(std::string_view warnings) {
   std::optional<Forked> forked;
   {
     signals_.emplace();
-    constexpr std::size_t kMostText = wire::kMaxControl - sizeof(ControlHeader);
     const ControlHeader header{.kind = ControlKind::kImported, .pid = process().pid};
     if (!process().control.send(header, warnings.substr(0, kMostText), kPatience)) end_everything();
+    app_files().remember_modules();  // while the edge makes the first worker's channels
     forked = obey_until_stopped();
     signals_.reset();
   }
@@ -79,6 +81,9 @@ std::optional<Zygote::Forked> Zygote::obey(Command command) {
       return fork_worker(std::move(command));
     case ControlKind::kStop:
       stopping_ = true;
+      return std::nullopt;
+    case ControlKind::kAskChanged:
+      tell_what_changed();
       return std::nullopt;
     default:
       abandon("the zygote was sent a control message that is not for it\n");
@@ -146,6 +151,12 @@ void Zygote::reap() {
     tell(ControlKind::kExited, child, status);
     return true;
   });
+}
+
+void Zygote::tell_what_changed() {
+  const ControlHeader header{.kind = ControlKind::kChanged, .pid = process().pid};
+  const std::string what = app_files().first_change();
+  if (!process().control.send(header, std::string_view(what).substr(0, kMostText), kPatience)) end_everything();
 }
 
 void Zygote::tell(ControlKind kind, const Child& child, int value) {

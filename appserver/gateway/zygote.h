@@ -43,6 +43,7 @@ class Zygote {
   std::optional<Forked> fork_worker(Command command);
   std::optional<std::vector<ThreadChannels>> take_threads(std::uint32_t worker);
   void reap();
+  void tell_what_changed();
   void tell(wire::ControlKind kind, const Child& child, int value);
   [[noreturn]] void end_everything();
 
