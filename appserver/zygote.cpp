@@ -25,11 +25,11 @@ constexpr int kGatewayInChild = 4;
 /// What the head of gateway/bootstrap.py describes.
 std::string settings_for(const config::App& app, std::uint32_t generation) {
   const nlohmann::json settings{
-      {"name", app.name},           {"parent", getpid()},     {"control", kControlInChild},
-      {"gateway", kGatewayInChild}, {"module", app.module},   {"wsgi_file", app.wsgi_file},
-      {"callable", app.callable},   {"chdir", app.chdir},     {"python_path", app.python_path},
-      {"preload", app.preload},     {"threads", app.threads}, {"processes", app.most_processes},
-      {"generation", generation},
+      {"name", app.name},           {"parent", getpid()},           {"control", kControlInChild},
+      {"gateway", kGatewayInChild}, {"module", app.module},         {"wsgi_file", app.wsgi_file},
+      {"callable", app.callable},   {"chdir", app.chdir},           {"python_path", app.python_path},
+      {"preload", app.preload},     {"threads", app.threads},       {"processes", app.most_processes},
+      {"generation", generation},   {"site_files", app.site_files},
   };
   return settings.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
 }

@@ -101,6 +101,7 @@ class Gatherer {
     const auto [earlier, is_new] = opened_.try_emplace(absolute, named_at);
     if (is_new && opened_.size() <= kMostFiles) {
       loading_.problems.opened(file);
+      loading_.files.push_back(absolute);
       return true;
     }
     if (is_new) {

@@ -92,6 +92,7 @@ std::expected<std::shared_ptr<const Snapshot>, std::vector<Problem>> load(const 
     snapshot->log = load_log(top.inner("log", "log"));
     load_apps_and_sites(top, file, *snapshot);
     snapshot->sections = sections_of(*tree);
+    for (App& app : snapshot->apps) app.site_files = loading.files;
   }
   if (!problems.empty()) return std::unexpected(problems.sorted());
   return snapshot;

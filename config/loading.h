@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "config/machine.h"
 #include "config/problems.h"
@@ -13,6 +14,7 @@ struct Loading {
   Problems& problems;
   /// A file or a section could not be read: what seems to be missing may stand in it, so nothing is said to be missing.
   bool incomplete = false;
+  std::vector<std::string> files{};  // that were read, absolute
 
   /// `path` as the file that names it means it.
   std::string absolute(const Place& named_at, const std::string& path) const {

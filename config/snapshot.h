@@ -89,7 +89,8 @@ struct App {
   Milliseconds shutdown_timeout{30'000};
   std::optional<Listen> socket;  // serves the plain uwsgi protocol too
   unsigned socket_mode = 0660;
-  std::vector<std::string> reload_on;  // absolute paths or patterns
+  std::vector<std::string> reload_on;   // absolute paths or patterns
+  std::vector<std::string> site_files;  // that the configuration was read from: no part of the app, no setting
 
   /// The same settings, wherever they stand.
   bool operator==(const App& other) const;

@@ -27,8 +27,7 @@ FileState state_from(const struct stat& status) {
   return {nanoseconds(status.st_mtim), nanoseconds(status.st_ctim), status.st_size};
 }
 
-std::optional<FileState> state_in(int folder, const char* name) {
-  struct stat status{};
+std::optional<FileState> state_in(int folder, const char* name, struct stat& status) {
   if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0) return std::nullopt;
   const std::int64_t link_changed = S_ISLNK(status.st_mode) ? nanoseconds(status.st_ctim) : 0;
   if (S_ISLNK(status.st_mode) && fstatat(folder, name, &status, 0) != 0) return std::nullopt;
@@ -74,7 +73,8 @@ std::string below(const std::string& folder, std::string_view name) {
 }  // namespace
 
 std::optional<FileState> file_state(const std::string& path) {
-  return state_in(AT_FDCWD, path.c_str());
+  struct stat status{};
+  return state_in(AT_FDCWD, path.c_str(), status);
 }
 
 std::string first_difference(const std::vector<SeenFile>& before, const std::vector<SeenFile>& now) {
@@ -95,6 +95,11 @@ std::string first_difference(const std::vector<SeenFile>& before, const std::vec
 
 bool FileTree::belongs(std::string_view folder_name) {
   return !folder_name.starts_with('.') && folder_name != "__pycache__" && folder_name != "node_modules";
+}
+
+void FileTree::leave_out(const std::string& path) {
+  struct stat status{};
+  if (stat(path.c_str(), &status) == 0) left_out_.emplace_back(status.st_dev, status.st_ino);
 }
 
 void FileTree::add(const std::string& path) {
@@ -177,8 +182,11 @@ void FileTree::add_entry(int folder, const std::string& path, const Entry& entry
     return;
   }
   if (is_left_out(entry.name) || !may_go_on()) return;
-  const std::optional<FileState> state = state_in(folder, entry.name.c_str());
-  if (state) files_.push_back({below(path, entry.name), *state});
+  struct stat status{};
+  const std::optional<FileState> state = state_in(folder, entry.name.c_str(), status);
+  const bool is_left_out_by_path =
+      std::ranges::find(left_out_, Identity{status.st_dev, status.st_ino}) != left_out_.end();
+  if (state && !is_left_out_by_path) files_.push_back({below(path, entry.name), *state});
 }
 
 }  // namespace edge

@@ -54,6 +54,9 @@ class FileTree {
   explicit FileTree(Limits limits, const std::atomic<bool>* unwanted = nullptr)
       : limits_(limits), unwanted_(unwanted) {}
 
+  /// That file, if there is one now, is not found beneath a folder, by whatever path.
+  void leave_out(const std::string& path);
+
   /// A regular file: itself, whatever its name is. A folder: every regular file beneath it, links followed, each folder
   /// once; but no hidden entry except `.env…`, nothing in `__pycache__`, `node_modules` and virtual environments, and
   /// no file whose name says that programs write it and do not read code from it (databases, logs, sockets, compiled
@@ -87,6 +90,7 @@ class FileTree {
   bool complete_ = true;
   std::vector<SeenFile> files_;
   std::vector<Identity> visited_;  // in order
+  std::vector<Identity> left_out_;
 };
 
 }  // namespace edge

@@ -12,12 +12,6 @@ namespace edge::gateway {
 
 namespace {
 
-FileTree look_beneath(const std::vector<std::string>& folders) {
-  FileTree tree({.files = AppFiles::kMostFiles, .entries = 2 * AppFiles::kMostFiles});
-  for (const std::string& folder : folders) tree.add(folder);
-  return tree;
-}
-
 /// `__file__` of a module; empty when it has none. Runs no code of the app, as asking for the attribute might.
 std::string file_of(PyObject* module) {
   if (!PyModule_Check(module)) return {};
@@ -57,9 +51,17 @@ AppFiles& app_files() {
   return the_files;
 }
 
-void AppFiles::remember_folders(std::vector<std::string> folders) {
+FileTree AppFiles::look() const {
+  FileTree tree({.files = kMostFiles, .entries = 2 * kMostFiles});
+  for (const std::string& file : left_out_) tree.leave_out(file);
+  for (const std::string& folder : folders_) tree.add(folder);
+  return tree;
+}
+
+void AppFiles::remember_folders(std::vector<std::string> folders, std::vector<std::string> left_out) {
   folders_ = std::move(folders);
-  FileTree tree = look_beneath(folders_);
+  left_out_ = std::move(left_out);
+  FileTree tree = look();
   complete_ = tree.is_complete();
   beneath_ = tree.take();
 }
@@ -77,7 +79,7 @@ void AppFiles::remember_modules() {
 }
 
 std::string AppFiles::first_change() const {
-  FileTree tree = look_beneath(folders_);
+  FileTree tree = look();
   if (!complete_ || !tree.is_complete()) {
     std::string text = "there are too many files to tell, more than " + std::to_string(kMostFiles) + " beneath";
     for (const std::string& folder : folders_) text += ' ' + folder;

@@ -13,9 +13,9 @@ namespace edge::gateway {
 /// shows.
 class AppFiles {
  public:
-  /// Just before the import: what is beneath `folders` (see FileTree). Costs about a microsecond a file, and looks at
-  /// kMostFiles at most.
-  void remember_folders(std::vector<std::string> folders);
+  /// Just before the import: what is beneath `folders` (see FileTree), but for the files `left_out`. Costs about a
+  /// microsecond a file, and looks at kMostFiles at most.
+  void remember_folders(std::vector<std::string> folders, std::vector<std::string> left_out);
   /// After it: the files of all modules that are not among those, so that a package which was upgraded shows.
   void remember_modules();
 
@@ -26,7 +26,10 @@ class AppFiles {
   static constexpr std::size_t kMostFiles = 20'000;
 
  private:
+  FileTree look() const;
+
   std::vector<std::string> folders_;
+  std::vector<std::string> left_out_;
   bool complete_ = true;
   std::vector<SeenFile> beneath_;
   std::vector<SeenFile> modules_;

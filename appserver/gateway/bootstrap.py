@@ -11,6 +11,7 @@
 #   callable     dotted name inside the module, "()" behind it calls it; "" looks for application, app, create_app()
 #   chdir        directory to run in, or "" to stay
 #   python_path  list of directories, before all others in sys.path
+#   site_files   list of the site's own files, which are no part of the app
 #   preload      true: import once, here; false: each worker imports by itself
 #   threads      Python threads of a worker
 #   processes    workers of the app, for wsgi.multiprocess
@@ -372,7 +373,7 @@ def main():
 
     app, warnings = None, []
     try:
-        gateway.remember(prepare(settings))
+        gateway.remember(prepare(settings), settings["site_files"])
         if settings["preload"]:
             import gc
 

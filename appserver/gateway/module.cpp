@@ -2,6 +2,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "appserver/gateway/app_files.h"
 #include "appserver/gateway/process.h"
 #include "appserver/gateway/python.h"
@@ -23,15 +27,26 @@ PyObject* attach(PyObject*, PyObject* arguments) {
   Py_RETURN_NONE;
 }
 
-PyObject* remember(PyObject*, PyObject* folders) {
+/// A list of paths; nothing with an error set.
+std::optional<std::vector<std::string>> paths_of(PyObject* list) {
   std::vector<std::string> paths;
-  for (Py_ssize_t i = 0, size = PyList_Size(folders); i < size; ++i) {
-    const Ref path = Ref::owned(PyUnicode_EncodeFSDefault(PyList_GetItem(folders, i)));
-    if (!path) return nullptr;
+  for (Py_ssize_t i = 0, size = PyList_Size(list); i < size; ++i) {
+    const Ref path = Ref::owned(PyUnicode_EncodeFSDefault(PyList_GetItem(list, i)));
+    if (!path) return std::nullopt;
     paths.emplace_back(bytes_of(path.get()));
   }
-  if (PyErr_Occurred() != nullptr) return nullptr;
-  app_files().remember_folders(std::move(paths));
+  if (PyErr_Occurred() != nullptr) return std::nullopt;
+  return paths;
+}
+
+PyObject* remember(PyObject*, PyObject* arguments) {
+  PyObject* folders = nullptr;
+  PyObject* left_out = nullptr;
+  if (PyArg_ParseTuple(arguments, "OO:remember", &folders, &left_out) == 0) return nullptr;
+  std::optional<std::vector<std::string>> beneath = paths_of(folders);
+  std::optional<std::vector<std::string>> without = beneath ? paths_of(left_out) : std::nullopt;
+  if (!without) return nullptr;
+  app_files().remember_folders(std::move(*beneath), std::move(*without));
   Py_RETURN_NONE;
 }
 
@@ -59,9 +74,9 @@ PyObject* zygote(PyObject*, PyObject* arguments) {
 PyMethodDef methods[] = {
     {"attach", attach, METH_VARARGS,
      "attach(control, parent): takes over the control channel, and ties this process's life to its parent's."},
-    {"remember", remember, METH_O,
-     "remember(folders): how the files beneath this list of folders are now, before the import, to tell later whether "
-     "one has changed."},
+    {"remember", remember, METH_VARARGS,
+     "remember(folders, left_out): how the files beneath these folders are now, before the import, to tell later "
+     "whether one has changed. Files of the second list are not looked at."},
     {"zygote", zygote, METH_VARARGS,
      "zygote(threads, processes, app, load, warnings): serves the edge. app is None when each worker is to call load() "
      "for it. Returns the exit status of the process, which may have become a worker meanwhile."},

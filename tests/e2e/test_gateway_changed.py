@@ -88,6 +88,16 @@ def test_what_programs_write_is_no_change(shop, tmp_path):
     assert change(shop) == ""
 
 
+def test_the_site_file_is_no_file_of_the_app(serve_app, tmp_path):     # noqa: F811
+    write_files(tmp_path, {"site.yaml": "a", "app.yaml": "a"})
+    app = serve_app(APP, site_files=[tmp_path / "site.yaml", tmp_path / "later.yaml"])
+    write_files(tmp_path, {"site.yaml": "ab", "next.yaml": "abc", "later.yaml": ""})
+    (tmp_path / "next.yaml").rename(tmp_path / "site.yaml")
+    assert change(app) == ""
+    write_files(tmp_path, {"app.yaml": "ab"})
+    assert change(app) == f"{tmp_path}/app.yaml changed"
+
+
 def test_a_link_that_is_turned_to_another_release(serve_app, tmp_path):     # noqa: F811
     source = "def application(environ, start_response):\n    start_response('200 OK', [])\n    return [b'release']\n"
     write_files(tmp_path, {"releases/1/shop_app.py": source, "releases/2/shop_app.py": source})

@@ -206,7 +206,7 @@ class App:
     """One app's zygote, and the edge that it knows."""
 
     def __init__(self, folder, python=SYSTEM_PYTHON, threads=1, processes=1, loops=1, preload=True, module="",
-                 wsgi_file="", callable="", chdir=None, python_path=(), environment=None, launcher=None):
+                 wsgi_file="", callable="", chdir=None, site_files=(), python_path=(), environment=None, launcher=None):
         self.threads, self.loops = threads, loops
         self.sequences = itertools.count(1)
         self.workers = []
@@ -216,7 +216,8 @@ class App:
         settings = {"name": "shop", "parent": os.getpid(), "control": theirs.fileno(), "gateway": gateway,
                     "module": module, "wsgi_file": wsgi_file, "callable": callable,
                     "chdir": str(folder if chdir is None else chdir), "python_path": [str(p) for p in python_path],
-                    "preload": preload, "threads": threads, "processes": processes}
+                    "site_files": [str(p) for p in site_files], "preload": preload, "threads": threads,
+                    "processes": processes}
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(LEFT_OUT)}
         command = launcher or [python]
         self.process = subprocess.Popen(
