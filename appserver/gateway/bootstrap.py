@@ -2,7 +2,7 @@
 # the zygote. Kept parsable by every Python since 2.7, so that one that is too old can still say so.
 #
 # SETTINGS is one JSON object, every key required:
-#   name         the app's, for messages
+#   name         the app's, for messages and titles
 #   parent       process id of the edge; when it is not our parent any more, we end
 #   control      descriptor: our end of the control channel (appserver/wire.h)
 #   gateway      descriptor: a memfd that holds edge_gateway.abi3.so; closed once loaded
@@ -15,6 +15,7 @@
 #   preload      true: import once, here; false: each worker imports by itself
 #   threads      Python threads of a worker
 #   processes    workers of the app, for wsgi.multiprocess
+#   generation   number of this import of the app, for titles
 import sys
 
 # `-c` puts "" first, and a json.py beside the app must not be ours.
@@ -77,6 +78,7 @@ def load_gateway(descriptor):
     loader = machinery.ExtensionFileLoader("edge_gateway", "/proc/self/fd/%d" % descriptor)
     module = util.module_from_spec(util.spec_from_loader("edge_gateway", loader))
     loader.exec_module(module)
+    sys.modules["edge_gateway"] = module  # for `from edge_gateway import RequestTimeout`
     os.close(descriptor)
     return module
 
@@ -360,7 +362,7 @@ def main():
     if reason:
         end_with(settings, "%s: %s" % (settings["name"], reason))
     gateway = load_gateway(settings["gateway"])
-    gateway.attach(settings["control"], settings["parent"])
+    gateway.attach(settings["control"], settings["parent"], settings["name"], settings["generation"])
 
     def load():
         try:

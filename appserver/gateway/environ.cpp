@@ -21,9 +21,10 @@ Ref truth(bool value) {
 bool Environ::prepare(bool multithread, bool multiprocess) {
   base_ = Ref::owned(PyDict_New());
   input_key_ = Ref::owned(PyUnicode_InternFromString("wsgi.input"));
+  disconnected_key_ = Ref::owned(PyUnicode_InternFromString("edge.disconnected"));
   scheme_key_ = Ref::owned(PyUnicode_InternFromString("wsgi.url_scheme"));
   https_ = Ref::owned(PyUnicode_InternFromString("https"));
-  if (!base_ || !input_key_ || !scheme_key_ || !https_ || !names_.prepare()) return false;
+  if (!base_ || !input_key_ || !disconnected_key_ || !scheme_key_ || !https_ || !names_.prepare()) return false;
   PyObject* base = base_.get();
   bool done = true;
   names_.for_each_always([&](const Name& name) {
@@ -34,12 +35,12 @@ bool Environ::prepare(bool multithread, bool multiprocess) {
          set(base, "wsgi.url_scheme", Ref::owned(PyUnicode_InternFromString("http"))) &&
          set(base, "wsgi.multithread", truth(multithread)) && set(base, "wsgi.multiprocess", truth(multiprocess)) &&
          set(base, "wsgi.run_once", truth(false)) && set(base, "wsgi.input_terminated", truth(true)) &&
-         set(base, "wsgi.input", Ref::borrowed(Py_None)) && set(base, "wsgi.errors", make_errors_stream()) &&
-         set(base, "wsgi.file_wrapper", make_file_wrapper_type()) &&
+         set(base, "wsgi.input", Ref::borrowed(Py_None)) && set(base, "edge.disconnected", Ref::borrowed(Py_None)) &&
+         set(base, "wsgi.errors", make_errors_stream()) && set(base, "wsgi.file_wrapper", make_file_wrapper_type()) &&
          set(base, "SERVER_SOFTWARE", Ref::owned(PyUnicode_InternFromString("edge")));
 }
 
-Environ::Built Environ::build(std::string_view block, PyObject* input, RequestFacts& facts, Ref& to) {
+Environ::Built Environ::build(std::string_view block, const Objects& objects, RequestFacts& facts, Ref& to) {
   Ref environ = Ref::owned(PyDict_Copy(base_.get()));
   if (!environ) return Built::python_error;
   std::uint32_t seen = 0;
@@ -52,7 +53,8 @@ Environ::Built Environ::build(std::string_view block, PyObject* input, RequestFa
     if (!put(environ.get(), variable.name, variable.value, facts, seen)) return Built::python_error;
   }
   if (seen != always_ && !remove_missing(environ.get(), seen)) return Built::python_error;
-  if (PyDict_SetItem(environ.get(), input_key_.get(), input) != 0) return Built::python_error;
+  if (PyDict_SetItem(environ.get(), input_key_.get(), objects.input) != 0) return Built::python_error;
+  if (PyDict_SetItem(environ.get(), disconnected_key_.get(), objects.disconnected) != 0) return Built::python_error;
   to = std::move(environ);
   return Built::ok;
 }

@@ -22,8 +22,13 @@ class Environ {
   bool prepare(bool multithread, bool multiprocess);
 
   enum class Built : std::uint8_t { ok, broken_packet, python_error };
-  /// `block`: the packet's variables. `input`: for wsgi.input. `facts` is filled in.
-  Built build(std::string_view block, PyObject* input, RequestFacts& facts, Ref& to);
+  /// What an environ has besides the packet's variables.
+  struct Objects {
+    PyObject* input;         // wsgi.input
+    PyObject* disconnected;  // edge.disconnected
+  };
+  /// `block`: the packet's variables. `facts` is filled in.
+  Built build(std::string_view block, const Objects& objects, RequestFacts& facts, Ref& to);
 
  private:
   bool put(PyObject* environ, std::string_view name, std::string_view value, RequestFacts& facts, std::uint32_t& seen);
@@ -33,6 +38,7 @@ class Environ {
   Names names_;
   Ref base_;
   Ref input_key_;
+  Ref disconnected_key_;
   Ref scheme_key_;
   Ref https_;
   std::uint32_t always_ = 0;

@@ -1,4 +1,4 @@
-// The Python module edge_gateway: the calls of bootstrap.py.
+// The Python module edge_gateway: the calls of bootstrap.py, and the exceptions that apps may import.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "appserver/gateway/app_files.h"
+#include "appserver/gateway/interrupt.h"
 #include "appserver/gateway/process.h"
 #include "appserver/gateway/python.h"
 #include "appserver/gateway/signals.h"
@@ -18,11 +19,15 @@ namespace {
 PyObject* attach(PyObject*, PyObject* arguments) {
   int control = -1;
   int parent = 0;
-  if (PyArg_ParseTuple(arguments, "ii:attach", &control, &parent) == 0) return nullptr;
+  const char* name = nullptr;
+  unsigned generation = 0;
+  if (PyArg_ParseTuple(arguments, "iisI:attach", &control, &parent, &name, &generation) == 0) return nullptr;
   if (!die_with_parent(parent)) _exit(0);
   if (fcntl(control, F_SETFD, FD_CLOEXEC) != 0) return PyErr_SetFromErrno(PyExc_OSError);
   process().control = Control(Descriptor(control));
   process().pid = getpid();
+  process().name = {name, generation};
+  show_as_zygote(process().name);
   quiet_group_signals();
   Py_RETURN_NONE;
 }
@@ -73,7 +78,8 @@ PyObject* zygote(PyObject*, PyObject* arguments) {
 
 PyMethodDef methods[] = {
     {"attach", attach, METH_VARARGS,
-     "attach(control, parent): takes over the control channel, and ties this process's life to its parent's."},
+     "attach(control, parent, name, generation): takes over the control channel, ties this process's life to its "
+     "parent's, and shows the app's name in its title."},
     {"remember", remember, METH_VARARGS,
      "remember(folders, left_out): how the files beneath these folders are now, before the import, to tell later "
      "whether one has changed. Files of the second list are not looked at."},
@@ -98,5 +104,7 @@ PyModuleDef definition{PyModuleDef_HEAD_INIT,
 
 PyMODINIT_FUNC PyInit_edge_gateway();
 PyMODINIT_FUNC PyInit_edge_gateway() {
-  return PyModule_Create(&edge::gateway::definition);
+  using edge::gateway::Ref;
+  Ref module = Ref::owned(PyModule_Create(&edge::gateway::definition));
+  return module && edge::gateway::add_interrupt_types(module.get()) ? module.release() : nullptr;
 }

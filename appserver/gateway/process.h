@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "appserver/gateway/control.h"
+#include "appserver/gateway/title.h"
 
 namespace edge::gateway {
 
@@ -14,6 +15,7 @@ namespace edge::gateway {
 /// could hand it to them. Guarded by the interpreter's lock.
 struct Process {
   Control control;
+  AppName name;
   pid_t pid = 0;
   std::uint32_t worker = 0;
   bool is_stray = false;  // the app forked by itself: this copy of a worker must not touch the worker's channels

@@ -7,12 +7,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
+#include <string>
 
 #include "appserver/gateway/environ.h"
+#include "appserver/gateway/interrupt.h"
 #include "appserver/gateway/log.h"
 #include "appserver/gateway/process.h"
 #include "appserver/gateway/signals.h"
+#include "appserver/gateway/stacks.h"
 #include "appserver/gateway/worker_thread.h"
 
 namespace edge::gateway {
@@ -72,6 +76,7 @@ bool watch_forks() {
 PyObject* run_thread(PyObject*, PyObject* index) {
   const std::size_t thread = PyLong_AsSize_t(index);
   if (PyErr_Occurred() != nullptr) return nullptr;
+  name_thread("edge-" + std::to_string(thread + 1));
   current->serve(thread);
   current->thread_has_ended();
   Py_RETURN_NONE;
@@ -111,9 +116,11 @@ void tell(wire::ControlKind kind, std::string_view text) {
 
 }  // namespace
 
-Worker::Worker(std::uint32_t number, std::vector<ThreadChannels> threads, Descriptor slots, WorkerSettings settings)
+Worker::Worker(std::uint32_t number, std::vector<ThreadChannels> threads, Descriptor slots, Descriptor stacks,
+               WorkerSettings settings)
     : threads_(std::move(threads)),
       slots_memory_(std::move(slots)),
+      stacks_(std::move(stacks)),
       settings_(std::move(settings)),
       all_ended_(eventfd(0, EFD_CLOEXEC)) {
   process().worker = number;
@@ -127,6 +134,7 @@ Worker::~Worker() {
 
 void Worker::enter() {
   if (!die_with_parent(settings_.zygote)) give_up();
+  show_as_worker(process().name, process().worker);
   struct stat facts{};
   const std::size_t size = settings_.threads * sizeof(wire::SharedSlot);
   if (fstat(slots_memory_.get(), &facts) != 0 || static_cast<std::size_t>(facts.st_size) < size) {
@@ -146,10 +154,18 @@ void Worker::import_app() {
   give_up();
 }
 
+/// false with an error set.
+bool Worker::prepare() {
+  const bool in_main_thread = settings_.threads == 1;
+  if (!offer_stacks(std::move(stacks_))) return false;
+  import_app();
+  return environ_.prepare(!in_main_thread, settings_.processes > 1) && watch_forks() &&
+         accept_interrupts(in_main_thread);
+}
+
 void Worker::run() {
   enter();
-  import_app();
-  bool served = environ_.prepare(settings_.threads > 1, settings_.processes > 1) && watch_forks();
+  bool served = prepare();
   if (served && settings_.threads == 1) {
     serve(0);
   } else if (served) {
@@ -213,9 +229,10 @@ void Worker::wait_for_threads() {
       // A signal that came just before the wait is seen after it at the latest.
       constexpr int kLongestWait = 1000;
       WithoutLock without_lock;
-      pollfd wanted{all_ended_.get(), POLLIN, 0};
-      poll(&wanted, 1, kLongestWait);
+      std::array wanted{pollfd{all_ended_.get(), POLLIN, 0}, pollfd{interrupt_event(), POLLIN, 0}};
+      poll(wanted.data(), wanted.size(), kLongestWait);
     }
+    deliver_interrupts();
     run_signal_handlers();
   }
 }

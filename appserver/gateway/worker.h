@@ -29,7 +29,9 @@ struct WorkerSettings {
 /// Lives in the forked process from its first moment to its last. Its threads use it under the interpreter's lock.
 class Worker {
  public:
-  Worker(std::uint32_t number, std::vector<ThreadChannels> threads, Descriptor slots, WorkerSettings settings);
+  /// `slots` is the memory of SharedSlot[threads], `stacks` the edge's pipe for them.
+  Worker(std::uint32_t number, std::vector<ThreadChannels> threads, Descriptor slots, Descriptor stacks,
+         WorkerSettings settings);
 
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -53,6 +55,7 @@ class Worker {
 
  private:
   void enter();
+  bool prepare();
   void import_app();
   bool serve_in_threads();
   bool start_threads(std::vector<Ref>& to);
@@ -60,6 +63,7 @@ class Worker {
 
   std::vector<ThreadChannels> threads_;
   Descriptor slots_memory_;
+  Descriptor stacks_;
   wire::SharedSlot* slots_ = nullptr;
   WorkerSettings settings_;
   Environ environ_;

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "appserver/gateway/disconnected.h"
 #include "appserver/gateway/errors_stream.h"
 #include "appserver/gateway/input.h"
 #include "appserver/gateway/process.h"
@@ -43,11 +44,13 @@ WorkerThread::WorkerThread(Worker& worker, std::size_t index, const ThreadChanne
       index_(index),
       channels_(channels),
       buffer_(std::make_unique_for_overwrite<char[]>(wire::kMaxRequestMessage)),
+      interruptible_(worker.slot(index)),
       answer_(log_) {}
 
 bool WorkerThread::prepare() {
   input_type_ = Ref::owned(reinterpret_cast<PyObject*>(Input::make_type()));
-  return input_type_ && start_response_.prepare();
+  disconnected_type_ = Ref::owned(reinterpret_cast<PyObject*>(Disconnected::make_type()));
+  return input_type_ && disconnected_type_ && start_response_.prepare();
 }
 
 void WorkerThread::run() {
@@ -135,12 +138,15 @@ bool WorkerThread::parse(std::string_view bytes, Message& to) const {
 void WorkerThread::handle(Message& message) {
   wire::SharedSlot& slot = worker_.slot(index_);
   std::atomic_ref(slot.begun).store(message.header.sequence, std::memory_order_release);
+  interruptible_.open(message.header.sequence);
   const int channel = channels_.answers[message.header.loop].get();
   RequestFacts facts;
   Ref environ;
-  const bool has_input = open_input(message);
-  const auto built = has_input ? worker_.environ().build(message.variables, input_.get(), facts, environ)
-                               : Environ::Built::python_error;
+  auto built = Environ::Built::python_error;
+  if (open_objects(message)) {
+    const Environ::Objects objects{.input = input_.get(), .disconnected = disconnected_.get()};
+    built = worker_.environ().build(message.variables, objects, facts, environ);
+  }
   if (built == Environ::Built::broken_packet) abandon("a worker was sent a broken uwsgi packet\n");
   log_.set_request(facts.request_id);
   answer_.open(message.header.sequence, channel, slot, facts.is_head);
@@ -150,16 +156,31 @@ void WorkerThread::handle(Message& message) {
     answer_.fail();
   } else if (answer_.is_wanted()) {
     set_request_lines(&log_);
-    call_wsgi(worker_.app(), environ.get(), start_response, answer_, log_);
+    call_wsgi(worker_.app(), environ.get(), start_response, answer_, log_, interruptible_);
     environ.reset();
     set_request_lines(nullptr);
   } else {
     answer_.fail();
   }
   start_response_.close();
-  close_input();
+  close_objects();
   log_.flush();
   log_.set_request({});
+}
+
+bool WorkerThread::open_objects(Message& message) {
+  if (!disconnected_) disconnected_ = Disconnected::make(reinterpret_cast<PyTypeObject*>(disconnected_type_.get()));
+  if (!disconnected_ || !open_input(message)) return false;
+  Disconnected::open(disconnected_.get(), worker_.slot(index_), message.header.sequence);
+  return true;
+}
+
+/// An app that has kept an object keeps it; the next request gets another.
+void WorkerThread::close_objects() {
+  close_input();
+  if (!disconnected_) return;
+  Disconnected::close(disconnected_.get());
+  if (Py_REFCNT(disconnected_.get()) != 1) disconnected_.reset();
 }
 
 bool WorkerThread::open_input(Message& message) {

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "appserver/gateway/answer.h"
+#include "appserver/gateway/interrupt.h"
 #include "appserver/gateway/log.h"
 #include "appserver/gateway/start_response.h"
 #include "appserver/gateway/worker.h"
@@ -36,6 +37,8 @@ class WorkerThread {
   void run_signal_handlers();
   bool parse(std::string_view bytes, Message& to) const;
   void handle(Message& message);
+  bool open_objects(Message& message);
+  void close_objects();
   bool open_input(Message& message);
   void close_input();
 
@@ -44,10 +47,13 @@ class WorkerThread {
   const ThreadChannels& channels_;
   std::unique_ptr<char[]> buffer_;
   LogLines log_;
+  Interruptible interruptible_;
   Answer answer_;
   StartResponse start_response_;
   Ref input_type_;
   Ref input_;
+  Ref disconnected_type_;
+  Ref disconnected_;
 };
 
 }  // namespace edge::gateway

@@ -83,8 +83,16 @@ void send_body(PyObject* result, Answer& answer) {
   }
 }
 
+bool log_interrupt(LogLines& log, Interruptible& thread) {
+  std::string_view why;
+  if (!thread.take_error(why)) return false;
+  log.write(why);
+  return true;
+}
+
 /// What was raised because nobody wants the answer any more is nobody's failure.
-void log_failure(Answer& answer, LogLines& log, std::string_view what) {
+void log_failure(Answer& answer, LogLines& log, Interruptible& thread, std::string_view what) {
+  if (log_interrupt(log, thread)) return;
   if (!answer.is_wanted() && PyErr_ExceptionMatches(PyExc_ConnectionAbortedError) != 0) {
     PyErr_Clear();
     return;
@@ -92,25 +100,30 @@ void log_failure(Answer& answer, LogLines& log, std::string_view what) {
   log_exception(log, what);
 }
 
-void close_result(PyObject* result, LogLines& log) {
+void close_result(PyObject* result, LogLines& log, Interruptible& thread) {
   if (PyList_CheckExact(result) || PyTuple_CheckExact(result)) return;
   const Ref close = Ref::owned(PyObject_GetAttrString(result, "close"));
   if (!close && PyErr_ExceptionMatches(PyExc_AttributeError) != 0) {
     PyErr_Clear();
     return;
   }
-  if (close && Ref::owned(PyObject_CallObject(close.get(), nullptr))) return;
-  log_exception(log, "the application's close() raised");
+  thread.enter();
+  const bool closed = close && Ref::owned(PyObject_CallObject(close.get(), nullptr));
+  thread.leave();
+  if (!closed && !log_interrupt(log, thread)) log_exception(log, "the application's close() raised");
 }
 
 }  // namespace
 
-void call_wsgi(PyObject* app, PyObject* environ, PyObject* start_response, Answer& answer, LogLines& log) {
+void call_wsgi(PyObject* app, PyObject* environ, PyObject* start_response, Answer& answer, LogLines& log,
+               Interruptible& thread) {
+  thread.enter();
   const Ref result = Ref::owned(PyObject_CallFunctionObjArgs(app, environ, start_response, nullptr));
   if (result) send_body(result.get(), answer);
-  if (PyErr_Occurred() != nullptr) log_failure(answer, log, "the application raised");
+  thread.leave();
+  if (PyErr_Occurred() != nullptr) log_failure(answer, log, thread, "the application raised");
   answer.fail();
-  if (result) close_result(result.get(), log);
+  if (result) close_result(result.get(), log, thread);
 }
 
 }  // namespace edge::gateway

@@ -48,7 +48,8 @@ int Zygote::run(std::string_view warnings) {
     signals_.reset();
   }
   if (!forked) return 0;
-  Worker worker(forked->worker, std::move(forked->threads), std::move(forked->slots), std::move(settings_));
+  Worker worker(forked->worker, std::move(forked->threads), std::move(forked->slots), std::move(forked->stacks),
+                std::move(settings_));
   worker.run();
   return 0;
 }
@@ -118,7 +119,7 @@ std::optional<std::vector<ThreadChannels>> Zygote::take_threads(std::uint32_t wo
 
 std::optional<Zygote::Forked> Zygote::fork_worker(Command command) {
   std::optional<std::vector<ThreadChannels>> threads = take_threads(command.header.worker);
-  if (!threads || command.descriptors.size() != 1) abandon("the zygote was asked to fork without all channels\n");
+  if (!threads || command.descriptors.size() != 2) abandon("the zygote was asked to fork without all channels\n");
   const std::uint32_t worker = command.header.worker;
   flush_standard_streams();
   PyOS_BeforeFork();
@@ -127,7 +128,7 @@ std::optional<Zygote::Forked> Zygote::fork_worker(Command command) {
     PyOS_AfterFork_Child();
     pending_.clear();
     children_.clear();
-    return Forked{worker, std::move(*threads), std::move(command.descriptors.front())};
+    return Forked{worker, std::move(*threads), std::move(command.descriptors[0]), std::move(command.descriptors[1])};
   }
   const int reason = errno;
   PyOS_AfterFork_Parent();

@@ -35,6 +35,7 @@ class Zygote {
     std::uint32_t worker = 0;
     std::vector<ThreadChannels> threads;
     Descriptor slots;
+    Descriptor stacks;
   };
 
   std::optional<Forked> obey_until_stopped();

@@ -25,7 +25,8 @@ def test_environ_holds_the_variables_and_the_servers_own_keys(serve_app, validat
     assert answer.status == 200 and answer.reason == "OK"
     expected = app.variables("/a b", query="x=1&y=2", SCRIPT_NAME="/shop", HTTP_COOKIE="a=1; b=2", HTTP_X_OWN="7",
                              CONTENT_TYPE="text/plain")
-    assert {k: v for k, v in environ.items() if not k.startswith("wsgi.")} == {**expected, "SERVER_SOFTWARE": "edge"}
+    assert {k: v for k, v in environ.items() if not k.startswith("wsgi.")} == {**expected, "SERVER_SOFTWARE": "edge",
+                                                                                      "edge.disconnected": "Disconnected"}
     own = {k: v for k, v in environ.items() if k.startswith("wsgi.")}
     assert own.pop("wsgi.input") == ("InputWrapper" if validate else "Input")
     assert own.pop("wsgi.errors") == ("ErrorWrapper" if validate else "Errors")

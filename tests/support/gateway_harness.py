@@ -21,8 +21,9 @@ from pathlib import Path
 import pytest
 
 from edge import BINARY, LEFT_OUT, PATIENCE, SYSTEM_PYTHON, Lines
-from gateway_wire import (BODY_IN_FILE, CONTROL, CONTROL_KINDS, FRAME, HEAD, LAST, MOST_FRAME, QUIT, REQUEST, SLOT_SIZE,
-                          Answer, Frame, Message, packet)
+from gateway_wire import (BODY_IN_FILE, CONTROL, CONTROL_KINDS, FRAME, HEAD, INTERRUPT_SIGNAL, LAST, MOST_FRAME, QUIT,
+                          REQUEST, REQUEST_TIMEOUT, SLOT_MEMBERS, SLOT_SIZE, STACKS_END, STACKS_SIGNAL, Answer, Frame,
+                          Message, packet)
 from source_tree import ROOT
 
 BUILD = Path(os.environ.get("EDGE_BUILD", BINARY.parent))
@@ -164,12 +165,15 @@ class Worker:
         self.memory = os.memfd_create("slots")
         os.ftruncate(self.memory, SLOT_SIZE * app.threads)
         self.slots = mmap.mmap(self.memory, SLOT_SIZE * app.threads)
+        self.stacks_pipe, self.stacks_end = os.pipe()
 
     def fork(self):
         for index, thread in enumerate(self.threads):
             descriptors = [thread.theirs.fileno(), *(s.fileno() for s in thread.their_answers)]
             self.app.command("WorkerThread", worker=self.number, thread=index, descriptors=descriptors)
-        self.app.command("Fork", worker=self.number, descriptors=[self.memory])
+        self.app.command("Fork", worker=self.number, descriptors=[self.memory, self.stacks_end])
+        os.close(self.stacks_end)
+        self.stacks_end = None
         for thread in self.threads:             # the edge keeps the mailbox's other end, to take requests back
             for theirs in thread.their_answers:
                 theirs.close()
@@ -180,11 +184,41 @@ class Worker:
         assert self.app.messages.wait_for("Ready", lambda m: m.worker == self.number).pid == self.pid
         return self
 
+    def _tell(self, member, value, thread):
+        struct.pack_into("=Q", self.slots, thread * SLOT_SIZE + SLOT_MEMBERS[member], value)
+
+    def _told(self, member, thread):
+        return struct.unpack_from("=Q", self.slots, thread * SLOT_SIZE + SLOT_MEMBERS[member])[0]
+
     def cancel(self, sequence, thread=0):
-        struct.pack_into("=Q", self.slots, thread * SLOT_SIZE, sequence)
+        self._tell("cancelled", sequence, thread)
 
     def begun(self, thread=0):
-        return struct.unpack_from("=Q", self.slots, thread * SLOT_SIZE + 8)[0]
+        return self._told("begun", thread)
+
+    def running(self, thread=0):
+        """The sequence of the request that the app is at, or 0."""
+        return self._told("running", thread)
+
+    def thread_ident(self, thread=0):
+        return self._told("thread", thread)
+
+    def interrupt(self, sequence, thread=0, reason=REQUEST_TIMEOUT):
+        """Like any Python, a worker may miss a signal just before its app waits."""
+        self._tell("reason", reason, thread)
+        self._tell("interrupted", sequence, thread)
+        os.kill(self.pid, INTERRUPT_SIGNAL)
+
+    def stacks(self):
+        """What faulthandler writes."""
+        os.kill(self.pid, STACKS_SIGNAL)
+        text = b""
+        while not text.endswith(STACKS_END):
+            assert select.select([self.stacks_pipe], [], [], PATIENCE)[0], f"no end of the stacks; there was {text}"
+            more = os.read(self.stacks_pipe, 65536)
+            assert more, f"the worker has gone; there was {text}"
+            text += more
+        return text[:-1].decode()
 
     def quit(self):
         """All threads end, and the process: its wait status."""
@@ -199,15 +233,18 @@ class Worker:
         for thread in self.threads:
             thread.close()
         self.slots.close()
-        os.close(self.memory)
+        for descriptor in [self.memory, self.stacks_pipe, self.stacks_end]:
+            if descriptor is not None:
+                os.close(descriptor)
 
 
 class App:
     """One app's zygote, and the edge that it knows."""
 
     def __init__(self, folder, python=SYSTEM_PYTHON, threads=1, processes=1, loops=1, preload=True, module="",
-                 wsgi_file="", callable="", chdir=None, site_files=(), python_path=(), environment=None, launcher=None):
-        self.threads, self.loops = threads, loops
+                 wsgi_file="", callable="", chdir=None, site_files=(), python_path=(), environment=None, launcher=None,
+                 generation=1):
+        self.folder, self.threads, self.loops = Path(folder), threads, loops
         self.sequences = itertools.count(1)
         self.workers = []
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -217,7 +254,7 @@ class App:
                     "module": module, "wsgi_file": wsgi_file, "callable": callable,
                     "chdir": str(folder if chdir is None else chdir), "python_path": [str(p) for p in python_path],
                     "site_files": [str(p) for p in site_files], "preload": preload, "threads": threads,
-                    "processes": processes}
+                    "processes": processes, "generation": generation}
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(LEFT_OUT)}
         command = launcher or [python]
         self.process = subprocess.Popen(

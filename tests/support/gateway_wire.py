@@ -11,6 +11,12 @@ REQUEST = struct.Struct("=QIIQ")
 FRAME = struct.Struct("=QIIHHI")
 CONTROL = struct.Struct("=IIIiiI")
 SLOT_SIZE = 64
+SLOT_MEMBERS = {name: 8 * place for place, name in enumerate(
+    re.findall(r"^  std::uint64_t (\w+) = 0;", WIRE.read_text().split("struct alignas(64) SharedSlot")[1].split("};")[0],
+               re.MULTILINE))}
+REQUEST_TIMEOUT, CLIENT_DISCONNECTED = 1, 2
+STACKS_SIGNAL, INTERRUPT_SIGNAL = 34 + 20, 34 + 21
+STACKS_END = b"\0"
 BODY_IN_FILE, QUIT = 1, 2
 HEAD, LAST, FAILED = 1, 2, 4
 MOST_FRAME = 1 << 20

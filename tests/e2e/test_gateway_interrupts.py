@@ -1,0 +1,451 @@
+"""What the edge may do to a running request: see its stacks, raise an exception in it, tell it that its client has left."""
+import json
+import os
+import random
+import re
+import signal
+import time
+
+import pytest
+
+from edge import PATIENCE, wait_until
+from gateway_harness import all_interpreters, binary, serve_app    # noqa: F401 (fixtures)
+from gateway_wire import CLIENT_DISCONNECTED, INTERRUPT_SIGNAL, REQUEST_TIMEOUT, STACKS_SIGNAL
+
+INTERPRETERS = all_interpreters()
+MAY_BE_MISSED = 0.2     # seconds until a signal is sent again
+
+STUCK = """
+    import re, threading, time
+    def spin():
+        while True:
+            pass
+    def in_python():
+        spin()
+    def in_sleep():
+        time.sleep(1000)
+    def in_c():                                     # holds the interpreter's lock for an age
+        re.match("(a+)+$", "a" * 40 + "b")
+    def in_lock():
+        threading.Lock().acquire() and threading.Event().wait()
+    def application(environ, start_response):
+        path = environ["PATH_INFO"][1:]
+        if path:
+            globals()[path]()
+        start_response("200 OK", [])
+        return [b"fine"]
+"""
+
+
+def begin(app, path, thread=0):
+    """Sends a request that gets stuck; its sequence once the app is at it."""
+    sequence = next(app.sequences)
+    app.workers[0].threads[thread].send(sequence, app.variables(path, REQUEST_ID=f"r-{sequence}"))
+    wait_until(lambda: app.workers[0].running(thread) == sequence, "the app is at it")
+    return sequence
+
+
+def interrupt_until_left(app, sequence, thread=0, reason=REQUEST_TIMEOUT):
+    worker = app.workers[0]
+    next_at = 0
+
+    def left():
+        nonlocal next_at
+        if time.monotonic() >= next_at:
+            worker.interrupt(sequence, thread, reason)
+            next_at = time.monotonic() + MAY_BE_MISSED
+        return worker.running(thread) != sequence
+
+    wait_until(left, "the app's code has been left")
+
+
+def kill_worker(app):
+    os.kill(app.workers[0].pid, signal.SIGKILL)
+    app.workers.pop(0).wait_exit()
+
+
+@pytest.mark.parametrize("version", INTERPRETERS)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_stacks_of_whatever_the_threads_do(serve_app, version, threads):
+    app = serve_app(STUCK, python=INTERPRETERS[version], threads=threads)
+    worker = app.workers[0]
+    lines = {name: number for number, line in enumerate((app.folder / "shop_app.py").read_text().splitlines(), 1)
+             for name in re.findall(r"def (\w+)", line)}
+    for path, place in [("in_sleep", "in_sleep"), ("in_python", "spin"), ("in_c", "in_c")]:
+        begin(app, "/" + path, thread=threads - 1)
+        stacks = worker.stacks()
+        mine = stacks.split(f"0x{worker.thread_ident(threads - 1):016x} ")[1].split("hread 0x")[0]
+        assert f'shop_app.py", line ' in mine and re.search(rf'line \d+ in {place}\n', mine)
+        frames = re.findall(r'shop_app.py", line (\d+) in (\w+)', mine)
+        assert [name for _, name in frames][-1] == "application" and int(frames[-1][0]) > lines["application"]
+        assert worker.stacks().count("most recent call first") == stacks.count("most recent call first")
+        kill_worker(app)
+        worker = app.worker()
+
+
+def test_stacks_while_nothing_runs(serve_app):
+    app = serve_app(STUCK, threads=2)
+    stacks = app.workers[0].stacks()
+    for thread in range(2):
+        assert f"0x{app.workers[0].thread_ident(thread):016x} (most recent call first)" in stacks
+    assert app.workers[0].running(0) == app.workers[0].running(1) == 0
+
+
+def test_stacks_that_nobody_reads_hold_nobody_up(serve_app):
+    app = serve_app("""
+        def deep(n):
+            return deep(n - 1) if n else open("/proc/self/stat").read()
+        def application(environ, start_response):
+            start_response("200 OK", [])
+            for _ in range(int(environ["QUERY_STRING"] or 1)):
+                deep(90)
+            return [b"fine"]
+    """)
+    for _ in range(200):                            # much more than a pipe holds
+        app.workers[0].threads[0].send(1, app.variables(query="20"))
+        os.kill(app.workers[0].pid, STACKS_SIGNAL)
+        assert app.workers[0].threads[0].answer(1).body == b"fine"
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_apps_own_use_of_faulthandler_goes_on(serve_app, tmp_path, threads):
+    app = serve_app("""
+        import faulthandler, signal
+        faulthandler.enable()
+        faulthandler.register(signal.SIGUSR1, file=open("mine", "w"))
+        def application(environ, start_response):
+            start_response("200 OK", [])
+            return [b"fine"]
+    """, threads=threads)
+    assert "most recent call first" in app.workers[0].stacks()
+
+    def dumped():
+        os.kill(app.workers[0].pid, signal.SIGUSR1)         # the first may come while the threads still start
+        return "most recent call first" in (tmp_path / "mine").read_text()
+
+    wait_until(dumped, "the app's own dump is there")
+    assert app.ask().body == b"fine"
+
+
+@pytest.mark.parametrize("version", INTERPRETERS)
+@pytest.mark.parametrize("threads, path", [(1, "/in_python"), (1, "/in_sleep"), (1, "/in_lock"), (2, "/in_python")])
+def test_an_exception_ends_a_request(serve_app, version, threads, path):
+    app = serve_app(STUCK, python=INTERPRETERS[version], threads=threads)
+    for _ in range(2):
+        sequence = begin(app, path, threads - 1)
+        interrupt_until_left(app, sequence, threads - 1)
+        answer = app.workers[0].threads[threads - 1].answer(sequence)
+        assert answer.failed and not answer.has_head
+        assert app.log("interrupted") == (f"r-{sequence}", "interrupted: it ran longer than request_timeout\n")
+        assert app.ask(thread=threads - 1).body == b"fine"
+    assert not [message for message in app.messages.all() if message.kind == "Log"]
+
+
+def test_a_thread_besides_the_main_one_is_interrupted_when_its_call_returns(serve_app):
+    app = serve_app("""
+        import time
+        def application(environ, start_response):
+            for _ in range(1000):
+                time.sleep(0.05)
+    """, threads=2)
+    sequence = begin(app, "/", 1)
+    interrupt_until_left(app, sequence, 1)
+    assert app.workers[0].threads[1].answer(sequence).failed
+
+
+def test_one_thread_is_meant_and_no_other(serve_app):
+    app = serve_app(STUCK, threads=3)
+    sequences = [begin(app, "/in_python", thread) for thread in range(3)]
+    interrupt_until_left(app, sequences[1], 1)
+    assert app.workers[0].threads[1].answer(sequences[1]).failed
+    for _ in range(5):
+        assert app.ask(thread=1).body == b"fine"
+        assert [app.workers[0].running(thread) for thread in (0, 2)] == [sequences[0], sequences[2]]
+    for thread in (0, 2):
+        interrupt_until_left(app, sequences[thread], thread)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_exceptions_are_importable_and_are_no_exceptions_to_frameworks(serve_app, threads):
+    app = serve_app("""
+        import time
+        from edge_gateway import ClientDisconnected, RequestTimeout
+        seen = []
+        def application(environ, start_response):
+            if environ["PATH_INFO"] == "/seen":
+                start_response("200 OK", [])
+                return [repr(seen).encode()]
+            try:
+                try:
+                    while True:
+                        time.sleep(0.01)
+                except Exception as error:
+                    seen.append(error)
+            except RequestTimeout:
+                seen.append("timeout")
+            except ClientDisconnected:
+                seen.append("disconnected")
+            start_response("200 OK", [])
+            return [b"in the end"]
+    """, threads=threads)
+    for reason in (REQUEST_TIMEOUT, CLIENT_DISCONNECTED):
+        sequence = begin(app, "/")
+        interrupt_until_left(app, sequence, 0, reason)
+        assert app.workers[0].threads[0].answer(sequence).body == b"in the end"
+    assert app.ask("/seen").body == b"['timeout', 'disconnected']"
+    assert not [message for message in app.messages.all() if message.kind == "Log"]     # the app has dealt with it
+
+
+def test_a_client_that_left_is_no_error(serve_app):
+    app = serve_app(STUCK)
+    sequence = begin(app, "/in_sleep")
+    app.workers[0].cancel(sequence)
+    interrupt_until_left(app, sequence, 0, CLIENT_DISCONNECTED)
+    assert app.workers[0].threads[0].answer(sequence).failed
+    assert app.ask().body == b"fine"
+    assert not [message for message in app.messages.all() if message.kind == "Log"]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_exception_comes_once_for_a_reason(serve_app, threads):
+    app = serve_app("""
+        import time
+        count = 0
+        def application(environ, start_response):
+            global count
+            until = None
+            while until is None or time.monotonic() < until:
+                try:
+                    time.sleep(0.01)
+                except BaseException:
+                    count += 1
+                    until = time.monotonic() + 0.5
+            start_response("200 OK", [])
+            return [str(count).encode()]
+    """, threads=threads)
+    sequence = begin(app, "/")
+    interrupt_until_left(app, sequence)
+    assert app.workers[0].threads[0].answer(sequence).body == b"1"
+
+
+def test_an_iterator_and_its_close_are_interrupted_too(serve_app):
+    app = serve_app("""
+        import time
+        class Body:
+            def __iter__(self):
+                yield b"first"
+                time.sleep(1000)
+            def close(self):
+                time.sleep(1000)
+        def application(environ, start_response):
+            start_response("200 OK", [])
+            body = Body()
+            return body if environ["PATH_INFO"] == "/slow" else Closing()
+        class Closing(Body):
+            def __iter__(self):
+                return iter([b"whole"])
+    """)
+    sequence = begin(app, "/close")
+    answer = app.workers[0].threads[0].answer(sequence)         # is complete before close() runs
+    assert answer.body == b"whole" and not answer.failed
+    interrupt_until_left(app, sequence)
+    assert app.log("interrupted")[0] == f"r-{sequence}"
+    sequence = begin(app, "/slow")
+    assert app.workers[0].threads[0].frame(sequence).body == b"first"
+    interrupt_until_left_and_back(app, sequence)
+    kill_worker(app)
+    app.worker()
+
+
+def interrupt_until_left_and_back(app, sequence):
+    """The iterator raises, and close(), which nothing interrupts a second time, is what the app is at then."""
+    app.workers[0].interrupt(sequence)
+    wait_until(lambda: app.workers[0].interrupt(sequence) or select_frame(app), "the answer has its last frame")
+    assert app.workers[0].threads[0].frame(sequence).flags & 4
+    wait_until(lambda: app.workers[0].running() == sequence, "close() runs")
+
+
+def select_frame(app):
+    return not app.workers[0].threads[0].nothing_comes()
+
+
+def test_an_interrupt_for_another_request_does_nothing(serve_app):
+    app = serve_app(STUCK)
+    sequence = begin(app, "/in_sleep")
+    for wrong in (sequence - 1, sequence + 1, 0):
+        app.workers[0].interrupt(wrong)
+    app.workers[0].interrupt(sequence, reason=77)
+    assert app.workers[0].stacks() and app.workers[0].running() == sequence
+    interrupt_until_left(app, sequence)
+    app.workers[0].threads[0].answer(sequence)
+    for _ in range(100):
+        os.kill(app.workers[0].pid, INTERRUPT_SIGNAL)           # late ones
+        assert app.ask().body == b"fine"
+
+
+@pytest.mark.parametrize("version", INTERPRETERS)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_no_interrupt_reaches_the_next_request(serve_app, version, threads):
+    """In each round one request is interrupted at a random moment, or the one before it was meant and it is too late."""
+    app = serve_app("""
+        import sys
+        sys.setswitchinterval(0.0001)
+        def application(environ, start_response):
+            start_response("200 OK", [])
+            total = 0
+            for i in range(int(environ["QUERY_STRING"])):
+                total += i
+            return iter([b"total ", str(total).encode()])
+    """, python=INTERPRETERS[version], threads=threads)
+    chance = random.Random(version + str(threads))
+    worker = app.workers[0]
+    ended = spared = 0
+    for round_number in range(300):
+        sequences = []
+        before = [worker.begun(thread) for thread in range(threads)]
+        loops = chance.choice([10, 10_000, 100_000])
+        for thread in range(threads):
+            sequences.append(next(app.sequences))
+            worker.threads[thread].send(sequences[-1], app.variables(query=str(loops), REQUEST_ID=f"r-{sequences[-1]}"))
+        victim = chance.randrange(threads)
+        too_late = round_number % 2
+        while worker.begun(victim) != sequences[victim]:
+            pass
+        for _ in range(chance.randrange(1, 4)):
+            sum(range(chance.randrange(loops)))
+            worker.interrupt(before[victim] if too_late else sequences[victim], victim)
+        for thread in range(threads):
+            answer = worker.threads[thread].answer(sequences[thread])
+            may_fail = thread == victim and not too_late
+            assert may_fail or (not answer.failed and answer.body == f"total {sum(range(loops))}".encode())
+            ended += answer.failed
+            spared += not answer.failed
+    assert ended and spared > 100
+    logs = [message.text for message in app.messages.all() if message.kind == "Log"]
+    assert all(text.endswith("interrupted: it ran longer than request_timeout\n") for text in logs), logs
+
+
+DISCONNECTED = """
+    import time
+    kept = []
+    def application(environ, start_response):
+        gone = environ["edge.disconnected"]
+        if environ["PATH_INFO"] == "/keep":
+            kept.append(gone)
+        if environ["PATH_INFO"] == "/kept":
+            start_response("200 OK", [("Content-Type", "text/plain")])
+            return [repr([one() for one in kept] + [gone()]).encode()]
+        if environ["PATH_INFO"] == "/wait":
+            kept.append(gone)
+            assert gone() is False
+            while not gone():
+                time.sleep(0.001)
+            kept.append(lambda: "saw it")
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [repr(gone()).encode()]
+"""
+
+
+@pytest.mark.parametrize("validate", [False, True])
+def test_an_app_can_ask_whether_its_client_is_there(serve_app, validate):
+    app = serve_app(DISCONNECTED, validate=validate)
+    assert app.ask("/keep").body == b"False"
+    sequence = begin(app, "/wait")
+    app.workers[0].cancel(sequence)
+    app.workers[0].threads[0].answer(sequence)
+    assert app.ask("/keep").body == b"False"
+    # Each keeps the answer of its own request, whatever is cancelled later.
+    app.workers[0].cancel(next(app.sequences) + 1)
+    answer = app.ask("/kept")
+    assert answer.failed or answer.body == b"[False, True, 'saw it', False, False]"
+    assert app.ask("/kept").body == b"[False, True, 'saw it', False, False]"
+
+
+def test_the_callable_takes_no_arguments(serve_app):
+    app = serve_app("""
+        def application(environ, start_response):
+            start_response("200 OK", [])
+            try:
+                environ["edge.disconnected"](1)
+            except TypeError as error:
+                return [str(error).encode()]
+    """)
+    assert app.ask().body == b"edge.disconnected takes no arguments"
+
+
+def test_a_generator_is_closed_and_what_it_yields_is_not_sent_when_the_client_has_left(serve_app, gate):
+    app = serve_app("""
+        import os
+        def body():
+            try:
+                yield b"first"
+                open(os.environ["ARRIVED"], "w").close()
+                open(os.environ["GO_ON"]).close()
+                yield b"second"
+                yield b"third"
+            finally:
+                print("closed", flush=True)
+        def application(environ, start_response):
+            start_response("200 OK", [])
+            return body()
+    """, environment=gate.environment)
+    sequence = begin(app, "/")
+    assert app.workers[0].threads[0].frame(sequence).body == b"first"
+    gate.wait_arrived()
+    app.workers[0].cancel(sequence)
+    gate.open()
+    last = app.workers[0].threads[0].frame(sequence)
+    assert last.body == b"" and last.flags & 4
+    app.out.wait_for("closed")
+
+
+def test_a_fork_of_the_app_neither_interrupts_nor_is_interrupted(serve_app):
+    app = serve_app("""
+        import os, time
+        def application(environ, start_response):
+            pid = os.fork()
+            if pid == 0:
+                raise ValueError("in the child")        # the gateway goes on in it, and must not touch the slot
+            os.waitpid(pid, 0)
+            time.sleep(1000)
+    """)
+    sequence = begin(app, "/")
+    app.out.wait_for("a process that the application forked returned from it")
+    assert app.workers[0].running() == sequence
+    interrupt_until_left(app, sequence)
+    assert app.workers[0].threads[0].answer(sequence).failed
+
+
+def command_line(pid):
+    return open(f"/proc/{pid}/cmdline", "rb").read()
+
+
+@pytest.mark.parametrize("version", INTERPRETERS)
+def test_titles(serve_app, version):
+    app = serve_app("""
+        import json, sys, threading
+        def application(environ, start_response):
+            start_response("200 OK", [])
+            return [json.dumps(sys.argv).encode()]
+    """, python=INTERPRETERS[version], threads=2, generation=7)
+    worker = app.worker(13)
+    assert command_line(app.process.pid).rstrip(b"\0") == b"edge: shop zygote gen 7"
+    assert command_line(worker.pid).rstrip(b"\0") == b"edge: shop worker 13 gen 7"
+    shown = os.popen(f"ps -o args= -o comm= -p {worker.pid}").read()
+    assert re.fullmatch(r"edge: shop worker 13 gen 7 +edge: shop w13\n", shown)
+    threads = {open(f"/proc/{worker.pid}/task/{task}/comm").read().strip()
+               for task in os.listdir(f"/proc/{worker.pid}/task")}
+    assert threads == {"edge: shop w13", "edge-1", "edge-2"}
+    assert open(f"/proc/{app.process.pid}/comm").read() == "edge: shop\n"
+    assert json.loads(app.ask().body) == ["shop_app"]
+
+
+def test_the_app_may_give_itself_another_title(serve_app):
+    app = serve_app("""
+        import ctypes
+        ctypes.CDLL(None).prctl(15, b"mine", 0, 0, 0)
+        def application(environ, start_response):
+            start_response("200 OK", [])
+            return []
+    """, preload=False)
+    assert open(f"/proc/{app.workers[0].pid}/comm").read() == "mine\n"
