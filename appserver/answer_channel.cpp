@@ -106,7 +106,7 @@ void AnswerChannel::add_running(std::vector<RunningRequest>& to) const {
   if (!call || !lane_.queue().is_held(*call)) return;
   RunningRequest running = call->running();
   running.pid = worker_->pid();
-  while (worker_->slots()[running.thread].get() != &slot_) ++running.thread;
+  running.thread = worker_->thread_of(slot_);
   to.push_back(std::move(running));
 }
 

@@ -25,8 +25,10 @@ AppCall::~AppCall() {
   assert(!channel_ && !waiter_ && !woken_);
 }
 
-void AppCall::begin(Request& request, std::string_view script_name, const RequestSpool& body) {
+void AppCall::begin(Request& request, std::string_view script_name, const RequestSpool& body,
+                    bool cancel_on_disconnect) {
   request_ = &request;
+  cancels_ = cancel_on_disconnect && is_safe(request.method);
   body_ = &body;
   script_name_ = script_name;
   begun_at_ = lane_.loop().now();
@@ -130,13 +132,20 @@ void AppCall::on_deadline() {
   }
 }
 
+/// The first time the client is answered, and the worker has a chance; the second time it has had it.
 void AppCall::expire() {
-  const WorkerProcess& worker = channel_->worker();
-  log::error("[{}] worker {} (pid {}): {} ran longer than request_timeout ({} ms); the worker is killed",
-             lane_.app().name, worker.number(), worker.pid(), description(), lane_.app().request_timeout.count());
+  WorkerProcess& worker = channel_->slot().worker;
+  const bool spared = !std::exchange(expired_, true) && lane_.deals_with_timeouts();
+  log::error("[{}] worker {} (pid {}): {} ran longer than request_timeout ({} ms){}", lane_.app().name, worker.number(),
+             worker.pid(), description(), lane_.app().request_timeout.count(), spared ? "" : "; the worker is killed");
   fail({ErrorKind::timed_out, Side::app, false,
         fmt::format("app {} did not answer within request_timeout", lane_.app().name)});
-  channel_->kill_worker();
+  if (!spared) return channel_->kill_worker();
+  watch_answer();
+  lane_.request_timed_out({.worker = worker.shared_from_this(),
+                           .thread = worker.thread_of(channel_->slot()),
+                           .sequence = sequence(),
+                           .id = request_ ? std::string(request_->id()) : left_id_});
 }
 
 void AppCall::cancel() {
@@ -181,10 +190,18 @@ void AppCall::let_go() {
   slices_.clear();
   sending_ = {};
   if (over_ || lane_.queue().withdraw(*this, AppQueue::Why::left)) return retire();
-  left_behind_ = fmt::format("{} ({} {})", request.id(), request.method_name, request.target.substr(0, kMostTold));
-  if (wanted_) channel_->slot().cancel(sequence());
+  left_id_ = request.id();
+  left_behind_ = fmt::format("{} ({} {})", left_id_, request.method_name, request.target.substr(0, kMostTold));
+  if (wanted_) cancel_answer();
   channel_->resume_reading();
   watch_answer();
+}
+
+void AppCall::cancel_answer() {
+  Slot& slot = channel_->slot();
+  slot.cancel(sequence());
+  if (!cancels_ || expired_) return;
+  slot.worker.interrupt(slot.worker.thread_of(slot), sequence(), wire::kClientDisconnected);
 }
 
 void AppCall::retire() {

@@ -38,8 +38,9 @@ class AppCall final : public Ticket, private Deadline, private Cancellation::Wai
 
   // ---- what a handler does with it ------------------------------------------------------------------------------
 
-  /// Asks for a slot and sends. All three must outlive the call's CallRef. Once.
-  void begin(Request& request, std::string_view script_name, const RequestSpool& body);
+  /// Asks for a slot and sends. All three must outlive the call's CallRef. Once. `cancel_on_disconnect`: when the
+  /// CallRef goes while a worker is at a request with a safe method, an exception is raised there.
+  void begin(Request& request, std::string_view script_name, const RequestSpool& body, bool cancel_on_disconnect);
 
   /// `const Result<void> head = co_await call->head();`: waits until the answer's head is here. Errors: closed,
   /// headers_too_large, unavailable (the queue), timed_out, bad_gateway (the worker died; retryable when the method is
@@ -89,6 +90,7 @@ class AppCall final : public Ticket, private Deadline, private Cancellation::Wai
 
   void reset();
   void let_go();
+  void cancel_answer();
   void retire();
   void leave_channel();
   void send(Slot& slot, bool ahead, std::string_view packet);
@@ -120,11 +122,14 @@ class AppCall final : public Ticket, private Deadline, private Cancellation::Wai
   std::coroutine_handle<> waiter_;
   std::uint64_t begun_at_ = 0;  // Loop::now()
   std::uint64_t sent_at_ = 0;
-  std::string left_behind_;  // what the client that has gone had asked for
+  std::string left_id_;      // of the request whose client has gone
+  std::string left_behind_;  // what that had asked for
   int status_ = 0;
   bool wants_head_ = true;  // what the waiter waits for
   bool woken_ = false;      // it is in the lane's list of those to be resumed
   bool wanted_ = true;
+  bool cancels_ = false;  // an exception is to be raised when the client leaves
+  bool expired_ = false;  // it ran longer than request_timeout, and the client was told
   bool head_complete_ = false;
   bool over_ = false;
   BlockRef head_in_;

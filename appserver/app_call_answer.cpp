@@ -26,7 +26,7 @@ void AppCall::take(const AnswerFrames::Piece& piece, const BlockRef& block) {
     over_ = true;
     disarm();
   }
-  if (abandoned()) return;
+  if (abandoned() || expired_) return;
   if (!piece.last) watch_answer();
   if (piece.begins) status_ = piece.status;
   if (!head_complete_) take_head(piece, block);
@@ -100,7 +100,7 @@ void AppCall::reset() {
   body_ = nullptr;
   status_ = 0;
   wanted_ = true;
-  head_complete_ = over_ = false;
+  cancels_ = expired_ = head_complete_ = over_ = false;
   head_ = {};
   head_in_ = {};
   head_text_ = {};

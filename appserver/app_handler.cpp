@@ -36,7 +36,8 @@ std::string_view gather(AppCall& call, Arena& arena) {
 
 }  // namespace
 
-AppHandler::AppHandler(AppLane& lane, std::string script_name) : lane_(lane), script_name_(std::move(script_name)) {}
+AppHandler::AppHandler(AppLane& lane, std::string script_name, bool cancel_on_disconnect)
+    : lane_(lane), script_name_(std::move(script_name)), cancel_on_disconnect_(cancel_on_disconnect) {}
 
 Task<Response> AppHandler::handle(Request& request) {
   request.upstream = {.address = lane_.app().name};
@@ -45,7 +46,7 @@ Task<Response> AppHandler::handle(Request& request) {
   if (!spooled) co_return refuse(request, spooled.error());
   for (bool repeated = false;; repeated = true) {
     CallRef call = lane_.call();
-    call->begin(request, script_name_, spool);
+    call->begin(request, script_name_, spool, cancel_on_disconnect_);
     const Result<void> head = co_await call->head();
     if (head) co_return answer(request, std::move(call));
     if (repeated || !head.error().retryable) co_return refuse(request, head.error());

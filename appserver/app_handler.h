@@ -12,8 +12,9 @@ namespace edge {
 /// One object a route and loop. The lane must outlive it, and the tasks that it returned.
 class AppHandler final : public Handler {
  public:
-  /// `script_name` is the mount ("/shop") or empty.
-  AppHandler(AppLane& lane, std::string script_name);
+  /// `script_name` is the mount ("/shop") or empty. `cancel_on_disconnect`: an exception is raised in the view when the
+  /// client leaves, if the method is a safe one.
+  AppHandler(AppLane& lane, std::string script_name, bool cancel_on_disconnect = false);
 
   Task<Response> handle(Request& request) override;
 
@@ -23,6 +24,7 @@ class AppHandler final : public Handler {
 
   AppLane& lane_;
   std::string script_name_;
+  bool cancel_on_disconnect_;
 };
 
 }  // namespace edge

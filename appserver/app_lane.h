@@ -12,6 +12,7 @@
 #include "appserver/app_call.h"
 #include "appserver/app_queue.h"
 #include "appserver/app_status.h"
+#include "appserver/expired_request.h"
 #include "appserver/read_blocks.h"
 #include "config/snapshot.h"
 #include "core/net/loop.h"
@@ -43,6 +44,9 @@ class AppLane final : private Deadline {
   void worker_gone(const WorkerProcess& worker, std::string_view how);
   /// What this loop's requests are at in the workers.
   std::vector<RunningRequest> running() const;
+  /// Who deals with requests that ran longer than request_timeout; called on the loop's thread, once for a request.
+  /// Without it their workers are killed. Before the first worker.
+  void on_timeout(std::move_only_function<void(ExpiredRequest request)> deal) { deal_with_timeout_ = std::move(deal); }
   /// Fails what is under way and closes every channel; then calls `done`. Once.
   void close(std::move_only_function<void()> done);
 
@@ -71,6 +75,8 @@ class AppLane final : private Deadline {
   void watch_slots();
   void recycle(AppCall& call);
   void channel_closed(AnswerChannel& channel);
+  bool deals_with_timeouts() const { return static_cast<bool>(deal_with_timeout_); }
+  void request_timed_out(ExpiredRequest request) { deal_with_timeout_(std::move(request)); }
 
  private:
   void on_deadline() override;
@@ -87,6 +93,7 @@ class AppLane final : private Deadline {
   IntrusiveList<AnswerChannel, &AnswerChannel::in_lane_> channels_;
   int events_ = 0;
   bool running_woken_ = false;
+  std::move_only_function<void(ExpiredRequest request)> deal_with_timeout_;
   std::move_only_function<void()> when_closed_;
 };
 

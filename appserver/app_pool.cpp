@@ -35,9 +35,9 @@ AppPool::~AppPool() {
   assert(generations_.empty() && "an app was destroyed before it was stopped");
 }
 
-std::unique_ptr<Handler> AppPool::handler(Loop& loop, std::string script_name, bool) {
+std::unique_ptr<Handler> AppPool::handler(Loop& loop, std::string script_name, bool cancel_on_disconnect) {
   AppLane& lane = *house_.lanes[static_cast<std::size_t>(loop.index())];
-  return std::make_unique<AppHandler>(lane, std::move(script_name));
+  return std::make_unique<AppHandler>(lane, std::move(script_name), cancel_on_disconnect);
 }
 
 void AppPool::start(std::move_only_function<void(bool)> started) {

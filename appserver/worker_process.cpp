@@ -48,8 +48,33 @@ void WorkerProcess::identify(pid_t pid) {
 }
 
 void WorkerProcess::kill() const {
+  signal(SIGKILL);
+}
+
+void WorkerProcess::signal(int number) const {
   // glibc 2.36 declares wrappers of the pidfd calls, but not for C++.
-  if (process_) syscall(SYS_pidfd_send_signal, process_.get(), SIGKILL, nullptr, 0);
+  if (process_) syscall(SYS_pidfd_send_signal, process_.get(), number, nullptr, 0);
+}
+
+unsigned WorkerProcess::thread_of(const Slot& slot) const {
+  unsigned thread = 0;
+  while (slots_[thread].get() != &slot) ++thread;
+  return thread;
+}
+
+std::uint64_t WorkerProcess::running(unsigned thread) const {
+  return std::atomic_ref(shared_[thread].running).load(std::memory_order_acquire);
+}
+
+std::uint64_t WorkerProcess::thread_ident(unsigned thread) const {
+  return std::atomic_ref(shared_[thread].thread).load(std::memory_order_acquire);
+}
+
+void WorkerProcess::interrupt(unsigned thread, std::uint64_t sequence, wire::InterruptReason reason) const {
+  wire::SharedSlot& slot = shared_[thread];
+  std::atomic_ref(slot.reason).store(reason, std::memory_order_relaxed);
+  std::atomic_ref(slot.interrupted).store(sequence, std::memory_order_release);
+  signal(wire::kInterruptSignal);
 }
 
 void WorkerProcess::quit() {

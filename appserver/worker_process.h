@@ -76,6 +76,18 @@ class WorkerProcess : public std::enable_shared_from_this<WorkerProcess> {
   pid_t pid() const { return pid_; }
   /// SIGKILL, to this very process and never to another that got its number. From any thread; idempotent.
   void kill() const;
+  /// Another signal, as surely. From any thread.
+  void signal(int number) const;
+
+  // What its threads are at, by index of the slot. From any thread.
+
+  unsigned thread_of(const Slot& slot) const;
+  /// The sequence of the request that the app is at, 0 for none. Only the worker's word.
+  std::uint64_t running(unsigned thread) const;
+  /// The thread's name in a dump of faulthandler, 0 when it is not known yet. Only the worker's word.
+  std::uint64_t thread_ident(unsigned thread) const;
+  /// Raises an exception in that request, if the thread is at it when the signal arrives.
+  void interrupt(unsigned thread, std::uint64_t sequence, wire::InterruptReason reason) const;
 
   /// Tells every thread to end after what lies in its mailbox. On the main loop.
   void quit();

@@ -1,0 +1,20 @@
+// ExpiredRequest: a request that ran longer than request_timeout, and where.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace edge {
+
+class WorkerProcess;
+
+/// Its client has been answered already; the worker's thread may still be at it.
+struct ExpiredRequest {
+  std::shared_ptr<WorkerProcess> worker;
+  unsigned thread = 0;  // index of the worker's slot
+  std::uint64_t sequence = 0;
+  std::string id;  // as the log names it
+};
+
+}  // namespace edge

@@ -1,0 +1,60 @@
+// Stacks, exception, grace.
+#include "appserver/stuck_request.h"
+
+#include <vector>
+
+#include "appserver/stack_text.h"
+#include "core/log.h"
+
+namespace edge {
+
+namespace {
+
+// A signal that comes just before the thread begins to wait is seen by CPython only behind that wait: it is sent again.
+constexpr Milliseconds kBetweenTries{200};
+constexpr int kMostTries = StuckRequest::kGrace / kBetweenTries;
+
+}  // namespace
+
+StuckRequest::StuckRequest(Loop& loop, std::string app, WorkerStacks& stacks, ExpiredRequest request, Done done)
+    : loop_(loop), app_(std::move(app)), request_(std::move(request)), done_(std::move(done)) {
+  stacks.ask([this, alive = std::weak_ptr(alive_)](std::string_view dump) {
+    if (alive.expired()) return;
+    log_stacks(dump);
+    interrupt();
+  });
+}
+
+std::string StuckRequest::name() const {
+  return fmt::format("[{}] request {}: worker {} (pid {})", app_, request_.id, request_.worker->number(),
+                     request_.worker->pid());
+}
+
+bool StuckRequest::is_stuck() const {
+  return request_.worker->running(request_.thread) == request_.sequence;
+}
+
+void StuckRequest::log_stacks(std::string_view dump) const {
+  const std::size_t threads = request_.worker->slots().size();
+  std::vector<std::uint64_t> idents;
+  for (unsigned thread = 0; thread < threads; ++thread) idents.push_back(request_.worker->thread_ident(thread));
+  const std::string text = stack_text(dump, idents, request_.thread);
+  if (text.empty()) return log::error("{} gave no stacks within {} ms", name(), WorkerStacks::kPatience.count());
+  log::error("{} thread {}: stacks of its threads:\n{}", name(), thread_name(request_.thread, threads), text);
+}
+
+void StuckRequest::interrupt() {
+  ++tries_;
+  request_.worker->interrupt(request_.thread, request_.sequence, wire::kRequestTimeout);
+  loop_.arm(*this, kBetweenTries);
+}
+
+void StuckRequest::on_deadline() {
+  const bool helped = !is_stuck();
+  if (!helped && tries_ < kMostTries) return interrupt();
+  if (!helped) log::error("{} was still at it {} ms after edge_gateway.RequestTimeout", name(), kGrace.count());
+  Done done = std::exchange(done_, nullptr);
+  done(helped);
+}
+
+}  // namespace edge

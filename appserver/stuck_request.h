@@ -1,0 +1,46 @@
+// StuckRequest: what happens to a worker's thread whose request ran longer than request_timeout: its stacks go to the
+// log, an exception is raised in it, and it is looked whether that helps.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "appserver/expired_request.h"
+#include "appserver/worker_stacks.h"
+#include "core/net/deadline.h"
+#include "core/net/loop.h"
+
+namespace edge {
+
+/// On the main loop. May be destroyed at any time; then nothing more happens.
+class StuckRequest final : private Deadline {
+ public:
+  /// How long the exception may take to end the request.
+  static constexpr Milliseconds kGrace{1000};
+
+  /// `helped`: the thread is free again. Otherwise the worker should be replaced.
+  using Done = std::move_only_function<void(bool helped)>;
+
+  /// Begins at once; `stacks` is of the same worker. `done` is called once, within WorkerStacks::kPatience and kGrace,
+  /// never from the constructor; the object may be destroyed in that call. When `stacks` is closed before it has
+  /// answered, `done` is never called.
+  StuckRequest(Loop& loop, std::string app, WorkerStacks& stacks, ExpiredRequest request, Done done);
+
+ private:
+  void on_deadline() override;
+  void log_stacks(std::string_view dump) const;
+  void interrupt();
+  std::string name() const;
+  bool is_stuck() const;
+
+  Loop& loop_;
+  std::string app_;
+  ExpiredRequest request_;
+  Done done_;
+  int tries_ = 0;
+  std::shared_ptr<char> alive_ = std::make_shared<char>();
+};
+
+}  // namespace edge
