@@ -20,6 +20,11 @@ AppPool::AppPool(Loop& main, std::vector<Loop*> loops, const config::App& app, c
       house_{main, std::move(loops), queue_, {}, self_exe, {}} {
   for (Loop* loop : house_.loops) {
     house_.lanes.push_back(std::make_unique<AppLane>(*loop, queue_, app_, runtime_dir));
+    house_.lanes.back()->on_timeout([this](ExpiredRequest request) {
+      house_.main.post([this, request = std::move(request)] {
+        for (const auto& generation : generations_) generation->on_timeout(request);
+      });
+    });
   }
   queue_.watch(main, {.pressure =
                           [this] {

@@ -15,7 +15,9 @@
 #include "appserver/app_status.h"
 #include "appserver/interpreter.h"
 #include "appserver/restart_delay.h"
+#include "appserver/stuck_request.h"
 #include "appserver/worker_process.h"
+#include "appserver/worker_stacks.h"
 #include "appserver/zygote.h"
 #include "config/snapshot.h"
 #include "core/net/alarm.h"
@@ -83,6 +85,8 @@ class Generation final : private Zygote::Supervisor {
 
   /// Requests wait in the queue: more workers may be wanted.
   void on_pressure();
+  /// A request of a worker, perhaps of this generation, ran longer than request_timeout.
+  void on_timeout(const ExpiredRequest& request);
   /// The worker has answered as many requests as it may.
   void on_spent(const WorkerProcess& worker);
 
@@ -113,6 +117,8 @@ class Generation final : private Zygote::Supervisor {
     State state = State::empty;
     bool outgoing = false;  // ends as soon as another worker has taken its place
     std::shared_ptr<WorkerProcess> worker;
+    WorkerStacks::Ref stacks;
+    std::vector<std::unique_ptr<StuckRequest>> stuck;  // no more than the worker has threads
     std::vector<std::vector<UniqueFd>> answers;  // the edge's ends, by loop and then by thread, until they are joined
     std::size_t joins_left = 0;
     bool joined_well = true;
@@ -148,7 +154,12 @@ class Generation final : private Zygote::Supervisor {
   Seat* free_seat();
   void want_worker(Seat& seat);
   void fork_next();
-  Result<std::vector<std::vector<UniqueFd>>> make_channels(Seat& seat);
+  /// The worker's ends.
+  struct WorkerEnds {
+    std::vector<std::vector<UniqueFd>> answers;  // by thread and then by loop
+    UniqueFd stacks;
+  };
+  Result<WorkerEnds> make_channels(Seat& seat);
   void on_seat_deadline(Seat& seat);
   void join(Seat& seat);
   void on_joined(std::uint32_t number, const std::shared_ptr<WorkerProcess>& worker, bool well);

@@ -58,7 +58,7 @@ void Generation::fork_next() {
     Seat& seat = *owned;
     if (seat.state != Seat::State::wanted) continue;
     seat.since = house_.main.now();
-    Result<std::vector<std::vector<UniqueFd>>> workers_ends = make_channels(seat);
+    Result<WorkerEnds> workers_ends = make_channels(seat);
     if (!workers_ends) {
       trouble(fmt::format("worker {} cannot be started: {}", seat.number, workers_ends.error().context));
       empty_seat(seat, "it was never started");
@@ -68,14 +68,16 @@ void Generation::fork_next() {
     seat.state = Seat::State::forking;
     forking_ = &seat;
     house_.main.arm(seat, app_->start_timeout);
-    return zygote_->fork(*seat.worker, std::move(*workers_ends));
+    return zygote_->fork(*seat.worker, std::move(workers_ends->answers), std::move(workers_ends->stacks));
   }
 }
 
-/// Fills seat.worker and seat.answers; returns the worker's ends, by thread and then by loop.
-Result<std::vector<std::vector<UniqueFd>>> Generation::make_channels(Seat& seat) {
+/// Fills seat.worker, seat.stacks and seat.answers.
+Result<Generation::WorkerEnds> Generation::make_channels(Seat& seat) {
   auto worker = WorkerProcess::create(seat.number, app_->threads, house_.loops.size());
   if (!worker) return std::unexpected(std::move(worker.error()));
+  Result<WorkerStacks::Opened> stacks = WorkerStacks::open(house_.main, *worker);
+  if (!stacks) return std::unexpected(std::move(stacks.error()));
   std::vector<std::vector<UniqueFd>> theirs(app_->threads);
   std::vector<std::vector<UniqueFd>> ours(house_.loops.size());
   for (std::vector<UniqueFd>& thread : theirs) {
@@ -92,8 +94,9 @@ Result<std::vector<std::vector<UniqueFd>>> Generation::make_channels(Seat& seat)
   }
   seat.worker = std::move(*worker);
   seat.worker->limit_requests(requests_until_spent());
+  seat.stacks = std::move(stacks->stacks);
   seat.answers = std::move(ours);
-  return theirs;
+  return WorkerEnds{std::move(theirs), std::move(stacks->worker_end)};
 }
 
 void Generation::on_worker_forked(std::uint32_t number, pid_t pid) {
@@ -214,6 +217,19 @@ std::string Generation::why_killed() {
   return by_kernel ? ", probably by the kernel, which ran out of memory and killed a process meanwhile" : "";
 }
 
+void Generation::on_timeout(const ExpiredRequest& request) {
+  Seat* const at = seat(request.worker->number());
+  if (!at || at->worker != request.worker) return;
+  const auto done = [this, at, sequence = request.sequence](bool helped) {
+    std::erase_if(at->stuck, [sequence](const auto& stuck) { return stuck->sequence() == sequence; });
+    if (helped) return;
+    trouble(fmt::format("worker {} (pid {}) is stuck in a request and is killed", at->number, at->worker->pid()));
+    for (const auto& slot : at->worker->slots()) house_.queue.close(*slot, -1);
+    at->worker->kill();
+  };
+  at->stuck.push_back(std::make_unique<StuckRequest>(house_.main, app_->name, *at->stacks, request, done));
+}
+
 /// The seat's worker gets nothing more; when no loop can be about to send to it, it is told to end.
 void Generation::retire(Seat& seat) {
   seat.state = Seat::State::leaving;
@@ -244,6 +260,8 @@ void Generation::when_loops_have_passed(std::move_only_function<void()> then) {
 /// Whatever the seat's worker held is answered by others, or fails.
 void Generation::empty_seat(Seat& seat, std::string_view how) {
   seat.disarm();
+  seat.stuck.clear();
+  seat.stacks.reset();
   seat.answers.clear();
   seat.state = Seat::State::empty;
   seat.outgoing = false;

@@ -28,6 +28,8 @@ class StuckRequest final : private Deadline {
   /// answered, `done` is never called.
   StuckRequest(Loop& loop, std::string app, WorkerStacks& stacks, ExpiredRequest request, Done done);
 
+  std::uint64_t sequence() const { return request_.sequence; }
+
  private:
   void on_deadline() override;
   void log_stacks(std::string_view dump) const;

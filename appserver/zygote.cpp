@@ -121,7 +121,7 @@ Result<void> Zygote::spawn(Loop& loop, std::uint32_t generation, const Interpret
   return {};
 }
 
-void Zygote::fork(const WorkerProcess& worker, std::vector<std::vector<UniqueFd>> answers) {
+void Zygote::fork(const WorkerProcess& worker, std::vector<std::vector<UniqueFd>> answers, UniqueFd stacks) {
   for (std::size_t thread = 0; thread < answers.size(); ++thread) {
     std::vector<UniqueFd> descriptors;
     descriptors.emplace_back(fcntl(worker.slots()[thread]->mailbox.worker_end(), F_DUPFD_CLOEXEC, 0));
@@ -131,9 +131,10 @@ void Zygote::fork(const WorkerProcess& worker, std::vector<std::vector<UniqueFd>
                     .thread = static_cast<std::uint32_t>(thread)},
                    std::move(descriptors));
   }
-  std::vector<UniqueFd> memory;
-  memory.emplace_back(fcntl(worker.memory(), F_DUPFD_CLOEXEC, 0));
-  control_->send({.kind = wire::ControlKind::kFork, .worker = worker.number()}, std::move(memory));
+  std::vector<UniqueFd> shared;
+  shared.emplace_back(fcntl(worker.memory(), F_DUPFD_CLOEXEC, 0));
+  shared.push_back(std::move(stacks));
+  control_->send({.kind = wire::ControlKind::kFork, .worker = worker.number()}, std::move(shared));
 }
 
 void Zygote::ask_changed() {

@@ -40,7 +40,7 @@ struct MakeHandler {
   }
   Made operator()(const config::AppRef& app) const {
     const bool mounted = path.kind == RoutePath::Kind::mount;
-    return pool_of(pools, app.app).handler(loop, mounted ? path.path : std::string());
+    return pool_of(pools, app.app).handler(loop, mounted ? path.path : std::string(), app.cancel_on_disconnect);
   }
 };
 
