@@ -2,9 +2,10 @@
 #include "appserver/answer_channel.h"
 
 #include <fmt/format.h>
-#include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
+#include <cstring>
 
 #include "appserver/app_lane.h"
 #include "core/log.h"
@@ -48,16 +49,40 @@ void AnswerChannel::on_end() {
 AnswerChannel::Read AnswerChannel::read_once() {
   BlockRef block = lane_.blocks().current();
   char* const to = block.free();
-  const ssize_t size = recv(fd(), to, block.room(), 0);
+  iovec room{to, block.room()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control;
+  msghdr message{};
+  message.msg_iov = &room;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = CMSG_LEN(sizeof(int));  // room for one: the kernel drops the others, and says so
+  const ssize_t size = recvmsg(fd(), &message, MSG_CMSG_CLOEXEC);
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return Read::nothing;
   if (size <= 0) return Read::ended;
   block.commit(static_cast<std::size_t>(size));
-  if (parse({to, static_cast<std::size_t>(size)}, block)) return Read::some;
-  log::error("[{}] {} sent {}; it is killed", lane_.app().name, name(),
-             frames_.why().empty() ? "an answer to a request that it does not have" : frames_.why());
+  if (take_descriptor(message) && parse({to, static_cast<std::size_t>(size)}, block)) return Read::some;
+  log::error("[{}] {} sent {}; it is killed", lane_.app().name, name(), why_);
   kill_worker();
   break_off(name() + " broke the protocol");
   return Read::nothing;
+}
+
+/// Keeps the descriptor that came with what was read. No read goes beyond the bytes that one was sent with, so there is
+/// one at most.
+bool AnswerChannel::take_descriptor(const msghdr& message) {
+  const cmsghdr* const part = CMSG_FIRSTHDR(&message);
+  const bool cut_off = (message.msg_flags & MSG_CTRUNC) != 0;
+  if (!part && !cut_off) return true;
+  const bool has_one_already = file_ || file_lost_;
+  if (part && part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_RIGHTS) {
+    int descriptor;
+    std::memcpy(&descriptor, CMSG_DATA(part), sizeof descriptor);
+    file_ = UniqueFd(descriptor);
+    if (cut_off) return wrong("several descriptors at once");
+  } else {
+    file_lost_ = true;
+  }
+  return !has_one_already || wrong("a second descriptor for one frame");
 }
 
 bool AnswerChannel::parse(std::string_view input, const BlockRef& block) {
@@ -65,9 +90,10 @@ bool AnswerChannel::parse(std::string_view input, const BlockRef& block) {
   while (true) {
     switch (frames_.next(input, piece)) {
       case AnswerFrames::Step::more:
-        return true;
+        if ((!file_ && !file_lost_) || frames_.may_bring_file()) return true;
+        return wrong("a descriptor that belongs to no answer");
       case AnswerFrames::Step::broken:
-        return false;
+        return wrong(frames_.why());
       case AnswerFrames::Step::piece:
         if (!deliver(piece, block)) return false;
     }
@@ -77,7 +103,8 @@ bool AnswerChannel::parse(std::string_view input, const BlockRef& block) {
 bool AnswerChannel::deliver(const AnswerFrames::Piece& piece, const BlockRef& block) {
   AppCall* call = calls_.front();
   while (call && call->sequence() != piece.sequence) call = calls_.after(*call);
-  if (!call) return false;
+  if (!call) return wrong("an answer to a request that it does not have");
+  if (piece.file && !deliver_file(*call, *piece.file)) return false;
   call->take(piece, block);
   if (piece.last) {
     call->leave_channel();
@@ -89,6 +116,13 @@ bool AnswerChannel::deliver(const AnswerFrames::Piece& piece, const BlockRef& bl
     want_read(false);
     call->disarm();  // it is the client now who takes its time
   }
+  return true;
+}
+
+bool AnswerChannel::deliver_file(AppCall& call, const wire::FilePart& part) {
+  if (!file_ && !file_lost_) return wrong("a file's part without the file");
+  call.bring_file({std::move(file_), part.offset, part.length});
+  file_lost_ = false;
   return true;
 }
 

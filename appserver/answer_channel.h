@@ -1,6 +1,8 @@
 // AnswerChannel: the answers of one worker thread to one loop, and the requests of that loop that the thread holds.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <memory>
 #include <string>
 #include <string_view>
@@ -57,8 +59,14 @@ class AnswerChannel final : public Socket {
   void on_closed() override;
   Read read_once();
   std::string name() const;
+  bool take_descriptor(const msghdr& message);
   bool parse(std::string_view input, const BlockRef& block);
   bool deliver(const AnswerFrames::Piece& piece, const BlockRef& block);
+  bool deliver_file(AppCall& call, const wire::FilePart& part);
+  bool wrong(std::string_view why) {
+    why_ = why;
+    return false;
+  }
   void on_end();
   void break_off(std::string_view why);
 
@@ -66,6 +74,9 @@ class AnswerChannel final : public Socket {
   std::shared_ptr<WorkerProcess> worker_;
   Slot& slot_;
   AnswerFrames frames_;
+  UniqueFd file_;           // came with the first byte of a frame that is not read to its end
+  bool file_lost_ = false;  // such a one came, and this process has no descriptor left to take it
+  std::string_view why_;    // what the worker did wrong
   IntrusiveList<AppCall, &AppCall::in_channel_> calls_;
   ListLink<AnswerChannel> in_lane_;
   Alarm fate_{[this] { worker_gone(name() + " died"); }};  // of a worker that broke off: until it is known how

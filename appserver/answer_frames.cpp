@@ -27,7 +27,7 @@ bool AnswerFrames::read_header(std::string_view& input) {
 
 AnswerFrames::Step AnswerFrames::check_header() {
   std::memcpy(&header_, header_bytes_.data(), sizeof header_);
-  constexpr std::uint16_t kKnown = wire::kHead | wire::kLast | wire::kFailed;
+  constexpr std::uint16_t kKnown = wire::kHead | wire::kLast | wire::kFailed | wire::kFile;
   const bool head = (header_.flags & wire::kHead) != 0;
   const bool failed = (header_.flags & wire::kFailed) != 0;
   if (header_.sequence == 0) return broken("a frame without a sequence");
@@ -38,6 +38,7 @@ AnswerFrames::Step AnswerFrames::check_header() {
     return broken("a head that is larger than its frame or than allowed");
   }
   if (head != (header_.head_size > 0)) return broken("a head's size and its flag disagree");
+  if ((header_.flags & wire::kFile) != 0 && !check_file()) return broken("a file that is not the whole of an answer");
   if (head ? header_.status < 100 || header_.status > 999 : header_.status != 0) return broken("a wrong status");
   if (answering_ == 0) {
     if (!head && !failed) return broken("an answer that begins without a head");
@@ -52,6 +53,23 @@ AnswerFrames::Step AnswerFrames::check_header() {
   return Step::piece;
 }
 
+/// A file comes in one frame with its head, and with nothing beside the description of its part.
+bool AnswerFrames::check_file() {
+  constexpr std::uint16_t kWholeFile = wire::kHead | wire::kLast | wire::kFile;
+  return header_.flags == kWholeFile && header_.payload_size - header_.head_size == sizeof(wire::FilePart);
+}
+
+void AnswerFrames::take_body(std::string_view& input, Piece& piece) {
+  const std::size_t at = part_bytes_.size() - std::min(body_left_, part_bytes_.size());
+  const std::string_view taken = take(input, body_left_);
+  if ((header_.flags & wire::kFile) == 0) {
+    piece.body = taken;
+    return;
+  }
+  std::ranges::copy(taken, part_bytes_.begin() + static_cast<std::ptrdiff_t>(at));
+  if (body_left_ == 0) std::memcpy(&piece.file.emplace(), part_bytes_.data(), part_bytes_.size());
+}
+
 AnswerFrames::Step AnswerFrames::next(std::string_view& input, Piece& piece) {
   if (header_size_ < header_bytes_.size()) {
     if (!read_header(input)) return Step::more;
@@ -64,9 +82,10 @@ AnswerFrames::Step AnswerFrames::next(std::string_view& input, Piece& piece) {
   piece.begins = answering_ == 0;
   answering_ = header_.sequence;
   const bool in_head = head_left_ > 0;
+  const bool is_file = (header_.flags & wire::kFile) != 0;
   piece.head = take(input, head_left_);
-  piece.head_complete = in_head && head_left_ == 0;
-  if (head_left_ == 0) piece.body = take(input, body_left_);
+  if (head_left_ == 0) take_body(input, piece);
+  piece.head_complete = is_file ? piece.file.has_value() : in_head && head_left_ == 0;
   if (head_left_ + body_left_ == 0) {
     header_size_ = 0;
     piece.last = (header_.flags & wire::kLast) != 0;

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "appserver/wire.h"
@@ -16,13 +17,14 @@ class AnswerFrames {
   /// What one step found; the views point into the input.
   struct Piece {
     std::uint64_t sequence = 0;
-    int status = 0;              // of the answer; 0 when it failed without a head
-    bool begins = false;         // the first piece of this answer
-    std::string_view head;       // some bytes of the head
-    bool head_complete = false;  // with those the head is whole
-    std::string_view body;       // some bytes of the body
-    bool last = false;           // the answer is complete
-    bool failed = false;         // with last: the app failed
+    int status = 0;                      // of the answer; 0 when it failed without a head
+    bool begins = false;                 // the first piece of this answer
+    std::string_view head;               // some bytes of the head
+    bool head_complete = false;          // with those the head is whole, and a file is here with it
+    std::string_view body;               // some bytes of the body
+    bool last = false;                   // the answer is complete
+    bool failed = false;                 // with last: the app failed
+    std::optional<wire::FilePart> file;  // with last: the body is that part of the file that came with the frame
   };
   enum class Step : std::uint8_t {
     piece,
@@ -35,10 +37,17 @@ class AnswerFrames {
   std::string_view why() const { return why_; }
   /// Bytes of an answer came that is not complete.
   bool inside_answer() const { return answering_ != 0; }
+  /// A descriptor that came with what was read so far and belongs to no answer yet can belong to the frame that is
+  /// being read: that is a file's, or too short as yet to tell.
+  bool may_bring_file() const {
+    return header_size_ > 0 && (header_size_ < header_bytes_.size() || (header_.flags & wire::kFile) != 0);
+  }
 
  private:
   bool read_header(std::string_view& input);
   Step check_header();
+  bool check_file();
+  void take_body(std::string_view& input, Piece& piece);
   Step broken(std::string_view why) {
     why_ = why;
     return Step::broken;
@@ -49,7 +58,8 @@ class AnswerFrames {
   wire::FrameHeader header_;
   std::size_t head_left_ = 0;
   std::size_t body_left_ = 0;
-  std::uint64_t answering_ = 0;  // sequence of the answer whose first frame was read, 0: none
+  std::array<char, sizeof(wire::FilePart)> part_bytes_;  // of a file's frame, instead of a body
+  std::uint64_t answering_ = 0;                          // sequence of the answer whose first frame was read, 0: none
   int status_ = 0;
   std::string_view why_;
 };

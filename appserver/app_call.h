@@ -15,6 +15,7 @@
 #include "appserver/read_blocks.h"
 #include "appserver/ticket.h"
 #include "core/cancellation.h"
+#include "core/http/response.h"
 #include "core/net/deadline.h"
 #include "core/result.h"
 
@@ -57,6 +58,10 @@ class AppCall final : public Ticket, private Deadline, private Cancellation::Wai
   /// The worker has ended the answer, or it broke off: error() says so.
   bool over() const { return over_ || error_; }
   const std::optional<Error>& error() const { return error_; }
+  /// The body is a part of a file, which is here once; then there are no chunks. It has no descriptor when the edge had
+  /// none left.
+  bool has_file() const { return file_.has_value(); }
+  FileRange take_file() { return std::move(*file_); }
   /// Bytes of body that are here and were not taken by chunk().
   std::size_t buffered() const { return buffered_; }
   bool has_chunk() const { return next_slice_ < slices_.size(); }
@@ -70,6 +75,8 @@ class AppCall final : public Ticket, private Deadline, private Cancellation::Wai
 
   /// A piece of the answer, in `block`.
   void take(const AnswerFrames::Piece& piece, const BlockRef& block);
+  /// The whole body, before the piece that ends the answer.
+  void bring_file(FileRange file);
   /// The worker is gone or cannot be understood. The ticket is out of the queue.
   void lose(std::string_view how);
   bool abandoned() const { return request_ == nullptr; }
@@ -139,6 +146,7 @@ class AppCall final : public Ticket, private Deadline, private Cancellation::Wai
   std::size_t next_slice_ = 0;
   std::size_t buffered_ = 0;
   Slice sending_;
+  std::optional<FileRange> file_;
   BlockRef gathered_;  // a block of its own, for many small pieces
   std::optional<Error> error_;
 };

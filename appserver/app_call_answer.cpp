@@ -71,6 +71,10 @@ void AppCall::take_body(std::string_view bytes, const BlockRef& block) {
   }
 }
 
+void AppCall::bring_file(FileRange file) {
+  if (!abandoned()) file_ = std::move(file);
+}
+
 bool AppCall::is_full() const {
   return !abandoned() && buffered_ > kAnswerBuffer;
 }
@@ -109,6 +113,7 @@ void AppCall::reset() {
   next_slice_ = 0;
   buffered_ = 0;
   sending_ = {};
+  file_.reset();
   gathered_ = {};
   error_.reset();
 }

@@ -1,7 +1,9 @@
 // Request -> spool -> worker -> Response.
 #include "appserver/app_handler.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <cstring>
 
@@ -19,6 +21,15 @@ constexpr std::string_view kRetryAfter = "1";  // seconds
 
 bool has_content(Method method, int status) {
   return method != Method::head && status != 204 && status != 304;
+}
+
+/// The size of a regular file that is open for reading.
+std::optional<std::uint64_t> readable_size(int file) {
+  const int flags = fcntl(file, F_GETFL);
+  if (flags < 0 || (flags & O_PATH) != 0 || (flags & O_ACCMODE) == O_WRONLY) return std::nullopt;
+  struct stat facts;
+  if (fstat(file, &facts) != 0 || !S_ISREG(facts.st_mode)) return std::nullopt;
+  return static_cast<std::uint64_t>(facts.st_size);
 }
 
 std::string_view gather(AppCall& call, Arena& arena) {
@@ -64,6 +75,7 @@ Response AppHandler::answer(Request& request, CallRef call) {
   const auto length = read_answer_head(request.arena.copy(call->head_block()), response);
   if (!length) return refuse(request, length.error());
   if (!has_content(request.method, response.status)) return response;
+  if (call->has_file()) return answer_with_file(request, std::move(response), call->take_file(), *length);
   if (call->over() && call->buffered() <= kCopied) {
     std::string_view body = gather(*call, request.arena);
     if (*length && body.size() < **length) {
@@ -74,6 +86,26 @@ Response AppHandler::answer(Request& request, CallRef call) {
     return response;
   }
   response.body = std::make_unique<AnswerBody>(std::move(call), *length);
+  return response;
+}
+
+Response AppHandler::answer_with_file(Request& request, Response response, FileRange file,
+                                      std::optional<std::uint64_t> announced) {
+  if (!file.fd) {
+    return refuse(request, {ErrorKind::unavailable, Side::ours, false,
+                            "the app answered with a file, and edge has no descriptor left for it"});
+  }
+  const std::optional<std::uint64_t> size = readable_size(file.fd.get());
+  if (!size || file.offset > *size || file.length > *size - file.offset) {
+    return refuse(request, {ErrorKind::bad_gateway, Side::app, false,
+                            "the app answered with a part of a file that has no such part, or cannot be read"});
+  }
+  if (announced && file.length < *announced) {
+    return refuse(request, {ErrorKind::bad_gateway, Side::app, false,
+                            fmt::format("the app announced {} bytes and sent {}", *announced, file.length)});
+  }
+  file.length = announced.value_or(file.length);
+  if (file.length > 0) response.body = std::move(file);
   return response;
 }
 

@@ -1,6 +1,8 @@
 // AppHandler: answers a request by a worker of an app.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "appserver/app_call.h"
@@ -20,6 +22,8 @@ class AppHandler final : public Handler {
 
  private:
   Response answer(Request& request, CallRef call);
+  Response answer_with_file(Request& request, Response response, FileRange file,
+                            std::optional<std::uint64_t> announced);
   Response refuse(Request& request, const Error& error);
 
   AppLane& lane_;

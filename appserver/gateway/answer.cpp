@@ -31,11 +31,24 @@ void advance(std::span<iovec>& parts, std::size_t size) {
   parts.front().iov_len -= size;
 }
 
-ssize_t send_parts(int channel, std::span<iovec> parts, int flags) {
+/// With the first byte goes `file`, which is no more (-1) once it is on its way.
+ssize_t send_parts(int channel, std::span<iovec> parts, int& file, int flags) {
   msghdr message{};
   message.msg_iov = parts.data();
   message.msg_iovlen = parts.size();
-  return sendmsg(channel, &message, flags | MSG_NOSIGNAL);
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> ancillary{};
+  if (file >= 0) {
+    message.msg_control = ancillary.data();
+    message.msg_controllen = ancillary.size();
+    cmsghdr* const rights = CMSG_FIRSTHDR(&message);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof file);
+    std::memcpy(CMSG_DATA(rights), &file, sizeof file);
+  }
+  const ssize_t sent = sendmsg(channel, &message, flags | MSG_NOSIGNAL);
+  if (sent > 0) file = -1;
+  return sent;
 }
 
 /// RFC 9110 6.4.1.
@@ -92,19 +105,40 @@ bool Answer::send(std::span<iovec> pieces, bool complete) {
   const std::optional<std::uint64_t> promised = head_.content_length;
   // With the promised length reached, the last piece and the end of the answer go out in one frame.
   if (overrun_ || (promised && body_size_ == *promised && size > 0)) complete = true;
-  const bool bodiless = is_head_request_ || !status_has_body(head_.status);
+  const bool bodiless = is_bodiless();
   if (complete && !bodiless && promised && body_size_ < *promised) {
-    log_.write("the application sent " + std::to_string(body_size_) + " bytes of the " + std::to_string(*promised) +
-               " that its Content-Length promised\n");
     // What there is goes out first: a client that was sent a part learns that it is one.
     if (head_sent_ && size > 0 && !send_frames(pieces, 0)) return false;
-    fail();
+    fail_short(body_size_);
     return true;
   }
   if (size == 0 && !complete) return is_wanted();
   if (bodiless) pieces = {};
   if (bodiless && head_sent_ && !complete) return is_wanted();
   return send_frames(pieces, complete ? wire::kLast : std::uint16_t{0}) && !overrun_;
+}
+
+void Answer::send_file(int file, wire::FilePart part) {
+  if (is_bodiless()) return finish();
+  const std::uint64_t promised = head_.content_length.value_or(part.length);
+  if (part.length < promised) return fail_short(part.length);
+  if (promised == 0) return finish();
+  if (!is_wanted()) return;
+  part.length = promised;
+  write_frame_header(head_.size + sizeof part, wire::kHead | wire::kLast | wire::kFile);
+  std::array<iovec, 2> parts{{{head_bytes_.get(), sizeof(FrameHeader) + head_.size}, {&part, sizeof part}}};
+  head_sent_ = finished_ = true;
+  transmit(parts, file);
+}
+
+bool Answer::is_bodiless() const {
+  return is_head_request_ || !status_has_body(head_.status);
+}
+
+void Answer::fail_short(std::uint64_t size) {
+  log_.write("the application sent " + std::to_string(size) + " bytes of the " + std::to_string(*head_.content_length) +
+             " that its Content-Length promised\n");
+  fail();
 }
 
 void Answer::fail() {
@@ -142,18 +176,22 @@ bool Answer::send_frames(std::span<iovec> pieces, std::uint16_t last_flags) {
     std::uint16_t flags = fill_frame(pieces, parts, count);
     if (pieces.empty()) flags |= last_flags;
     if ((flags & wire::kLast) != 0) finished_ = true;
-    const std::size_t head_size = (flags & wire::kHead) != 0 ? head_.size : 0;
-    std::size_t payload = 0;
-    for (std::size_t i = 0; i < count; ++i) payload += parts[i].iov_len;
-    const FrameHeader header{.sequence = sequence_,
-                             .payload_size = static_cast<std::uint32_t>(payload - sizeof(FrameHeader)),
-                             .head_size = static_cast<std::uint32_t>(head_size),
-                             .status = (flags & wire::kHead) != 0 ? head_.status : std::uint16_t{0},
-                             .flags = flags};
-    std::memcpy(head_bytes_.get(), &header, sizeof header);
+    std::size_t size = 0;
+    for (std::size_t i = 0; i < count; ++i) size += parts[i].iov_len;
+    write_frame_header(size - sizeof(FrameHeader), flags);
     if (!transmit({parts.data(), count})) return false;
   } while (!pieces.empty());
   return true;
+}
+
+void Answer::write_frame_header(std::size_t payload, std::uint16_t flags) {
+  const bool with_head = (flags & wire::kHead) != 0;
+  const FrameHeader header{.sequence = sequence_,
+                           .payload_size = static_cast<std::uint32_t>(payload),
+                           .head_size = with_head ? head_.size : 0,
+                           .status = with_head ? head_.status : std::uint16_t{0},
+                           .flags = flags};
+  std::memcpy(head_bytes_.get(), &header, sizeof header);
 }
 
 /// Gathers one frame: its header and head, and as much of `pieces` as fits, which is taken off them.
@@ -173,11 +211,11 @@ std::uint16_t Answer::fill_frame(std::span<iovec>& pieces, std::array<iovec, kMo
   return with_head ? wire::kHead : std::uint16_t{0};
 }
 
-bool Answer::transmit(std::span<iovec> parts) {
+bool Answer::transmit(std::span<iovec> parts, int file) {
   if (process().is_stray) leave_stray();
   std::size_t size = 0;
   for (const iovec& part : parts) size += part.iov_len;
-  const ssize_t sent = send_parts(channel_, parts, MSG_DONTWAIT);
+  const ssize_t sent = send_parts(channel_, parts, file, MSG_DONTWAIT);
   if (sent == static_cast<ssize_t>(size)) return true;
   if (sent < 0 && errno != EAGAIN && errno != EINTR) {
     cut_off_ = finished_ = true;
@@ -185,16 +223,16 @@ bool Answer::transmit(std::span<iovec> parts) {
   }
   advance(parts, sent < 0 ? 0 : static_cast<std::size_t>(sent));
   sending_ = true;
-  const bool all = transmit_waiting(parts);
+  const bool all = transmit_waiting(parts, file);
   sending_ = false;
   if (!all) cut_off_ = finished_ = true;
   return all;
 }
 
-bool Answer::transmit_waiting(std::span<iovec> parts) {
+bool Answer::transmit_waiting(std::span<iovec> parts, int file) {
   WithoutLock without_lock;
   while (!parts.empty()) {
-    const ssize_t sent = send_parts(channel_, parts, 0);
+    const ssize_t sent = send_parts(channel_, parts, file, 0);
     if (sent >= 0) {
       advance(parts, static_cast<std::size_t>(sent));
     } else if (errno == EAGAIN) {

@@ -35,6 +35,9 @@ class Answer {
   /// pieces are changed. false: nobody wants the rest (see is_wanted()), or this was more than the promised length, or
   /// a Python error is set.
   bool send(std::span<iovec> pieces, bool complete);
+  /// Sends the head with a part of an open file as the whole body, cut at the promised length; the app has come to its
+  /// end. Only while no head was sent. Nothing is read here.
+  void send_file(int file, wire::FilePart part);
   /// The app has come to its end without an error.
   void finish() { send({}, true); }
   /// The app failed, or nobody wants the rest. Nothing happens when the last frame was sent already.
@@ -51,8 +54,11 @@ class Answer {
   std::uint64_t clip(std::span<iovec> pieces);
   bool send_frames(std::span<iovec> pieces, std::uint16_t last_flags);
   std::uint16_t fill_frame(std::span<iovec>& pieces, std::array<iovec, kMostParts>& parts, std::size_t& count);
-  bool transmit(std::span<iovec> parts);
-  bool transmit_waiting(std::span<iovec> parts);
+  void write_frame_header(std::size_t payload, std::uint16_t flags);
+  bool is_bodiless() const;
+  void fail_short(std::uint64_t size);
+  bool transmit(std::span<iovec> parts, int file = -1);
+  bool transmit_waiting(std::span<iovec> parts, int file);
 
   LogLines& log_;
   std::unique_ptr<char[]> head_bytes_;  // a frame header, then the head

@@ -9,6 +9,9 @@ struct FileWrapper {
   Py_ssize_t block_size;
 };
 
+/// One in a process, kept by the base of every environ. It has no subclasses.
+PyTypeObject* type_of_wrappers = nullptr;
+
 FileWrapper* as_wrapper(PyObject* self) {
   return reinterpret_cast<FileWrapper*>(self);
 }
@@ -91,7 +94,12 @@ PyType_Spec spec{"edge_gateway.FileWrapper", sizeof(FileWrapper), 0, Py_TPFLAGS_
 }  // namespace
 
 Ref make_file_wrapper_type() {
-  return Ref::owned(reinterpret_cast<PyObject*>(make_type(spec)));
+  type_of_wrappers = make_type(spec);
+  return Ref::owned(reinterpret_cast<PyObject*>(type_of_wrappers));
+}
+
+PyObject* wrapped_file(PyObject* object) {
+  return Py_TYPE(object) == type_of_wrappers ? as_wrapper(object)->file : nullptr;
 }
 
 }  // namespace edge::gateway

@@ -8,4 +8,7 @@ namespace edge::gateway {
 /// The type itself, FileWrapper(filelike, block_size=65536), so that isinstance works with it.
 Ref make_file_wrapper_type();
 
+/// The file of a FileWrapper that was not closed, borrowed; null for every other object.
+PyObject* wrapped_file(PyObject* object);
+
 }  // namespace edge::gateway

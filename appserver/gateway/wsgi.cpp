@@ -3,6 +3,9 @@
 
 #include <array>
 
+#include "appserver/gateway/file_wrapper.h"
+#include "appserver/gateway/plain_file.h"
+
 namespace edge::gateway {
 namespace {
 
@@ -72,13 +75,23 @@ void send_iterable(PyObject* items, Answer& answer) {
   if (PyErr_Occurred() == nullptr && check_started(answer)) answer.finish();
 }
 
+/// What wsgi.file_wrapper made, as a file that the edge sends by itself. false: it must be read; or an error is set.
+bool send_as_file(PyObject* result, Answer& answer) {
+  PyObject* const file = wrapped_file(result);
+  if (file == nullptr || !answer.has_head() || answer.head_sent()) return false;
+  PlainFile plain;
+  if (!find_plain_file(file, plain)) return false;
+  answer.send_file(plain.descriptor.get(), {.offset = plain.offset, .length = plain.size});
+  return true;
+}
+
 void send_body(PyObject* result, Answer& answer) {
   if (PyList_CheckExact(result) || PyTuple_CheckExact(result)) {
     Sequence(result).send(answer);
   } else if (PyBytes_Check(result) != 0 || PyUnicode_Check(result) != 0) {
     PyErr_Format(PyExc_TypeError, "the application returned %R itself; a body is an iterable of bytes, such as [body]",
                  reinterpret_cast<PyObject*>(Py_TYPE(result)));
-  } else {
+  } else if (!send_as_file(result, answer) && PyErr_Occurred() == nullptr) {
     send_iterable(result, answer);
   }
 }

@@ -34,6 +34,10 @@ std::string read(std::string_view bytes, std::size_t step) {
       require(!head_open || piece.body.empty());
       seen += piece.body;
       require(piece.last || !piece.failed);
+      if (piece.file) {
+        require(piece.last && !piece.failed && piece.body.empty());
+        seen += "file " + std::to_string(piece.file->offset) + " " + std::to_string(piece.file->length) + " ";
+      }
       if (piece.last) seen += piece.failed ? "failed " : "last ";
     }
     require(input.empty());

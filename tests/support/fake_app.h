@@ -59,6 +59,12 @@ inline std::string answer_bytes(std::uint64_t sequence, std::uint16_t status, co
   return frame_bytes(header, head + std::string(body));
 }
 
+inline std::string file_answer_bytes(std::uint64_t sequence, const Fields& fields, wire::FilePart part) {
+  std::string bytes(sizeof part, '\0');
+  std::memcpy(bytes.data(), &part, sizeof part);
+  return answer_bytes(sequence, 200, fields, bytes, wire::kLast | wire::kFile);
+}
+
 /// A request as a worker reads it.
 struct ReadMessage {
   wire::RequestHeader header;
@@ -115,6 +121,22 @@ struct FakeThread {
       REQUIRE(sent > 0);
       bytes.remove_prefix(static_cast<std::size_t>(sent));
     }
+  }
+  /// The descriptors go with the first byte.
+  void send_with(const std::vector<int>& descriptors, std::string_view bytes) const {
+    iovec piece{const_cast<char*>(bytes.data()), bytes.size()};
+    std::vector<char> control(CMSG_SPACE(descriptors.size() * sizeof(int)));
+    msghdr message{};
+    message.msg_iov = &piece;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    cmsghdr* const rights = CMSG_FIRSTHDR(&message);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(descriptors.size() * sizeof(int));
+    std::memcpy(CMSG_DATA(rights), descriptors.data(), descriptors.size() * sizeof(int));
+    REQUIRE(sendmsg(answers.get(), &message, MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size()));
   }
   /// As much as there is room for.
   std::size_t send_some(std::string_view bytes) const {

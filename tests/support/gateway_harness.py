@@ -21,9 +21,9 @@ from pathlib import Path
 import pytest
 
 from edge import BINARY, LEFT_OUT, PATIENCE, SYSTEM_PYTHON, Lines
-from gateway_wire import (BODY_IN_FILE, CONTROL, CONTROL_KINDS, FRAME, HEAD, INTERRUPT_SIGNAL, LAST, MOST_FRAME, QUIT,
-                          REQUEST, REQUEST_TIMEOUT, SLOT_MEMBERS, SLOT_SIZE, STACKS_END, STACKS_SIGNAL, Answer, Frame,
-                          Message, packet)
+from gateway_wire import (BODY_IN_FILE, CONTROL, CONTROL_KINDS, FILE, FRAME, HEAD, INTERRUPT_SIGNAL, LAST, MOST_FRAME,
+                          QUIT, REQUEST, REQUEST_TIMEOUT, SLOT_MEMBERS, SLOT_SIZE, STACKS_END, STACKS_SIGNAL, Answer,
+                          Frame, Message, packet, read_part)
 from source_tree import ROOT
 
 BUILD = Path(os.environ.get("EDGE_BUILD", BINARY.parent))
@@ -107,6 +107,7 @@ class WorkerThread:
     """The edge's ends of one Python thread's channels."""
 
     def __init__(self, loops):
+        self.files = []                         # descriptors that came with the frame that is being read
         self.mailbox, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pairs = [socket.socketpair() for _ in range(loops)]
         self.answers = [ours for ours, _ in pairs]
@@ -127,9 +128,11 @@ class WorkerThread:
     def receive(self, loop, size):
         channel, gathered = self.answers[loop], b""
         while len(gathered) < size:
-            more = channel.recv(size - len(gathered))
+            more, descriptors, _, _ = socket.recv_fds(channel, size - len(gathered), 4)
             if not more:
                 raise EOFError("the worker closed its answers channel")
+            assert not (descriptors and gathered), "a descriptor came within a frame"
+            self.files += descriptors
             gathered += more
         return gathered
 
@@ -137,8 +140,11 @@ class WorkerThread:
         named, payload_size, head_size, status, flags, reserved = FRAME.unpack(self.receive(loop, FRAME.size))
         assert named == sequence and reserved == 0 and payload_size <= MOST_FRAME and head_size <= payload_size
         assert bool(flags & HEAD) == bool(status) and (flags & HEAD or head_size == 0)
+        files, self.files = self.files, []
         payload = self.receive(loop, payload_size)
-        return Frame(flags, status, payload[:head_size], payload[head_size:])
+        assert len(files) == bool(flags & FILE) and not self.files, "descriptors come with files, one by one"
+        body = payload[head_size:]
+        return Frame(flags, status, payload[:head_size], read_part(*files, body) if files else body)
 
     def answer(self, sequence, loop=0):
         answer = Answer()

@@ -1,4 +1,5 @@
 """The bytes between the edge and the gateway, as appserver/wire.h describes them."""
+import os
 import re
 import struct
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ WIRE = ROOT / "appserver" / "wire.h"
 
 REQUEST = struct.Struct("=QIIQ")
 FRAME = struct.Struct("=QIIHHI")
+FILE_PART = struct.Struct("=QQ")
 CONTROL = struct.Struct("=IIIiiI")
 SLOT_SIZE = 64
 SLOT_MEMBERS = {name: 8 * place for place, name in enumerate(
@@ -18,7 +20,7 @@ REQUEST_TIMEOUT, CLIENT_DISCONNECTED = 1, 2
 STACKS_SIGNAL, INTERRUPT_SIGNAL = 34 + 20, 34 + 21
 STACKS_END = b"\0"
 BODY_IN_FILE, QUIT = 1, 2
-HEAD, LAST, FAILED = 1, 2, 4
+HEAD, LAST, FAILED, FILE = 1, 2, 4, 8
 MOST_FRAME = 1 << 20
 CONTROL_KINDS = {name: int(number) for name, number in
                  re.findall(r"^  k(\w+) = (\d+),", WIRE.read_text().split("enum class ControlKind")[1], re.MULTILINE)}
@@ -31,6 +33,15 @@ def packet(variables):
             raw = text.encode("latin-1")
             block += struct.pack("<H", len(raw)) + raw
     return struct.pack("<BHB", 0, len(block), 0) + block
+
+
+def read_part(file, part):
+    """What an edge would send of a file that came with this part of it; closes the file."""
+    offset, length = FILE_PART.unpack(part)
+    body = os.pread(file, length, offset)
+    os.close(file)
+    assert len(body) == length > 0, "the file has no such part"
+    return body
 
 
 def parse_head(block):

@@ -17,7 +17,7 @@ std::string frame(wire::FrameHeader header, const std::string& payload) {
   return bytes + payload;
 }
 
-/// Feeds `bytes` in pieces of `step` and writes down what came: "7:200[head]body." and "!" for failed.
+/// Feeds `bytes` in pieces of `step` and writes down what came: "7:200[head]body.", "!" for failed, "<3+5>" for a file.
 std::string read(const std::string& bytes, std::size_t step) {
   AnswerFrames frames;
   std::string seen;
@@ -34,12 +34,21 @@ std::string read(const std::string& bytes, std::size_t step) {
       if (piece.head_complete) seen += "]";
       seen += piece.body;
       if (piece.failed) seen += "!";
+      if (piece.file) seen += "<" + std::to_string(piece.file->offset) + "+" + std::to_string(piece.file->length) + ">";
       if (piece.last) seen += ".";
     }
     REQUIRE(input.empty());
   }
   return frames.inside_answer() ? seen + "…" : seen;
 }
+
+std::string part_bytes(wire::FilePart part) {
+  std::string bytes(sizeof part, '\0');
+  std::memcpy(bytes.data(), &part, sizeof part);
+  return bytes;
+}
+
+constexpr std::uint16_t kWholeFile = wire::kHead | wire::kLast | wire::kFile;
 
 std::string read_whole(const std::string& bytes) {
   return read(bytes, bytes.size());
@@ -67,7 +76,7 @@ TEST_CASE("what a worker must not say") {
   const std::string head = frame({.sequence = 1, .head_size = 1, .status = 200, .flags = wire::kHead}, "h");
   CHECK(read_whole(frame({.head_size = 1, .status = 200, .flags = wire::kHead}, "h")) ==
         "broken: a frame without a sequence");
-  CHECK(read_whole(frame({.sequence = 1, .flags = 8}, "")) == "broken: unknown flags in a frame");
+  CHECK(read_whole(frame({.sequence = 1, .flags = 16}, "")) == "broken: unknown flags in a frame");
   CHECK(read_whole(frame({.sequence = 1, .flags = wire::kLast, .reserved = 1}, "")) ==
         "broken: unknown flags in a frame");
   CHECK(read_whole(frame({.sequence = 1, .flags = wire::kFailed}, "")) ==
@@ -94,4 +103,55 @@ TEST_CASE("what a worker must not say") {
   const std::uint32_t size = wire::kMaxFrame + 1;
   std::memcpy(large.data() + offsetof(wire::FrameHeader, payload_size), &size, sizeof size);
   CHECK(read_whole(large) == "broken: a frame that is too large");
+}
+
+TEST_CASE("a file is read the same at every split") {
+  const std::string bytes =
+      frame({.sequence = 7, .head_size = 4, .status = 200, .flags = kWholeFile}, "head" + part_bytes({3, 1ULL << 40})) +
+      frame({.sequence = 8, .head_size = 1, .status = 206, .flags = kWholeFile}, "h" + part_bytes({0, 0})) +
+      frame({.sequence = 9, .head_size = 1, .status = 200, .flags = wire::kHead | wire::kLast}, "hbody");
+  for (std::size_t step = 1; step <= bytes.size(); ++step) {
+    CAPTURE(step);
+    CHECK(read(bytes, step) == "7:200[head]<3+1099511627776>.8:206[h]<0+0>.9:200[h]body.");
+  }
+}
+
+TEST_CASE("a file is a whole answer, or the worker is wrong") {
+  const std::string part = part_bytes({0, 1});
+  const std::string wrong = "broken: a file that is not the whole of an answer";
+  for (const std::uint16_t flags : std::initializer_list<std::uint16_t>{
+           wire::kFile, wire::kFile | wire::kHead, wire::kFile | wire::kLast, kWholeFile | wire::kFailed}) {
+    CAPTURE(flags);
+    CHECK(read_whole(frame({.sequence = 1, .head_size = 1, .status = 200, .flags = flags}, "h" + part))
+              .starts_with("broken"));
+  }
+  for (const std::string& payload : {std::string("h"), "h" + part.substr(1), "h" + part + "b"}) {
+    CHECK(read_whole(frame({.sequence = 1, .head_size = 1, .status = 200, .flags = kWholeFile}, payload)) == wrong);
+  }
+  CHECK(read_whole(frame({.sequence = 1, .status = 200, .flags = kWholeFile}, part)) ==
+        "broken: a head's size and its flag disagree");
+  const std::string begun = frame({.sequence = 1, .head_size = 1, .status = 200, .flags = wire::kHead}, "h");
+  CHECK(read_whole(begun + frame({.sequence = 1, .flags = wire::kFile | wire::kLast}, part)) == wrong);
+  CHECK(read_whole(begun + frame({.sequence = 1, .head_size = 1, .status = 200, .flags = kWholeFile}, "h" + part)) ==
+        "broken: a second head");
+}
+
+TEST_CASE("which frame a descriptor may belong to") {
+  const auto may_bring = [](const std::string& bytes) {
+    AnswerFrames frames;
+    std::string_view input = bytes;
+    AnswerFrames::Piece piece;
+    while (frames.next(input, piece) == AnswerFrames::Step::piece) {
+    }
+    return frames.may_bring_file();
+  };
+  const std::string file =
+      frame({.sequence = 1, .head_size = 1, .status = 200, .flags = kWholeFile}, "h" + part_bytes({0, 1}));
+  const std::string text = frame({.sequence = 2, .head_size = 1, .status = 200, .flags = wire::kHead}, "hbody");
+  CHECK_FALSE(may_bring(""));
+  CHECK(may_bring(file.substr(0, 1)));
+  CHECK(may_bring(file.substr(0, sizeof(wire::FrameHeader) + 2)));
+  CHECK_FALSE(may_bring(file));
+  CHECK(may_bring(file + text.substr(0, 5)));
+  CHECK_FALSE(may_bring(file + text.substr(0, sizeof(wire::FrameHeader) + 1)));
 }
