@@ -95,6 +95,11 @@ Result<std::optional<std::uint64_t>> read_answer_head(std::string_view block, Re
       if (length) continue;
       length = announced;
     }
+    if (added.id == HeaderName::x_accel_redirect) {
+      response.redirect = InternalRedirect{InternalRedirect::To::path, added.value};
+    } else if (added.id == HeaderName::x_sendfile && !response.redirect) {
+      response.redirect = InternalRedirect{InternalRedirect::To::file, added.value};
+    }
     response.headers.add(added);
   }
   if (step == Step::broken) return bad_head("a head that cannot be read");

@@ -11,8 +11,9 @@
 namespace edge {
 
 /// Adds reason and fields to `response`, as views into `block`, which must live as long as the response. Fields that
-/// belong to one connection (RFC 9110 7.6.1), Date and Server are left out. Returns the announced Content-Length.
-/// Error (bad_gateway): anything that would not be one clean head on the wire.
+/// belong to one connection (RFC 9110 7.6.1), Date and Server are left out; X-Accel-Redirect, else X-Sendfile, becomes
+/// its redirect too. Returns the announced Content-Length. Error (bad_gateway): anything that would not be one clean
+/// head on the wire.
 Result<std::optional<std::uint64_t>> read_answer_head(std::string_view block, Response& response);
 
 }  // namespace edge

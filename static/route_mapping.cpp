@@ -1,6 +1,8 @@
 // Prefixes, stripped or kept, and hidden segments.
 #include "static/route_mapping.h"
 
+#include <algorithm>
+
 namespace edge {
 
 namespace {
@@ -32,6 +34,15 @@ std::optional<std::string_view> RouteMapping::relative(std::string_view path) co
   if (ends_inside_segment && !rest.empty() && !rest.starts_with('/')) return std::nullopt;
   if (rest.starts_with('/')) rest.remove_prefix(1);
   return rest;
+}
+
+std::optional<std::string_view> RouteMapping::path_of(std::string_view below, Arena& arena) const {
+  char* const begin = arena.allocate_chars(stripped_.size() + 1 + below.size());
+  char* at = std::ranges::copy(stripped_, begin).out;
+  if (!stripped_.ends_with('/')) *at++ = '/';
+  at = std::ranges::copy(below, at).out;
+  const std::string_view path(begin, static_cast<std::size_t>(at - begin));
+  return relative(path) == below ? std::optional(path) : std::nullopt;
 }
 
 bool RouteMapping::has_hidden_segment(std::string_view path) const {

@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/arena.h"
 #include "core/http/router.h"
 
 namespace edge {
@@ -27,6 +28,9 @@ class RouteMapping {
   /// for the directory itself. Nothing: the route has no such path, or, without hidden_files, a segment that the route
   /// does not name itself begins with ".".
   std::optional<std::string_view> relative(std::string_view path) const;
+
+  /// The other way round: the path of which relative() makes `relative`. Nothing: there is none.
+  std::optional<std::string_view> path_of(std::string_view relative, Arena& arena) const;
 
  private:
   bool has_hidden_segment(std::string_view path) const;

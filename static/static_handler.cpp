@@ -104,6 +104,13 @@ Task<Response> StaticHandler::handle(Request& request) {
   co_return answer(request, *path, std::move(resolved));
 }
 
+std::optional<std::string_view> StaticHandler::path_of_file(std::string_view file, Arena& arena) const {
+  std::string_view directory = root_.path();
+  if (directory.ends_with('/')) directory.remove_suffix(1);
+  if (!file.starts_with(directory) || !file.substr(directory.size()).starts_with('/')) return std::nullopt;
+  return mapping_.path_of(file.substr(directory.size() + 1), arena);
+}
+
 Task<void> StaticHandler::follow_root(Loop& loop) {
   if (support_.cached) {
     DocumentRoot::Found found = DocumentRoot::look_up(root_.path(), OpenStep::cached);

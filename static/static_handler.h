@@ -42,6 +42,8 @@ class StaticHandler final : public Handler {
                                                      const Machine& machine);
 
   Task<Response> handle(Request& request) override;
+  bool serves_files() const override { return true; }
+  std::optional<std::string_view> path_of_file(std::string_view file, Arena& arena) const override;
 
  private:
   StaticHandler(DocumentRoot root, const config::StaticFiles& files, const RoutePath& route, const Machine& machine);

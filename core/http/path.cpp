@@ -230,6 +230,20 @@ Result<Target> parse_target(std::string_view target, Arena& arena) {
   return malformed("a request target that is neither a path nor an http URL");
 }
 
+Result<std::string_view> parse_app_path(std::string_view url, Arena& arena) {
+  if (!url.starts_with('/')) return malformed("a path must begin with \"/\"");
+  return rewrite_path(url.substr(0, url.find('?')), arena);
+}
+
+Result<std::string_view> normalize_file_path(std::string_view path, Arena& arena) {
+  if (!path.starts_with('/')) return malformed("a file's path must begin with \"/\"");
+  PathBuilder builder(arena.allocate_chars(path.size()));
+  for (const char byte : path.substr(1)) builder.add(byte);
+  const std::string_view built = builder.finish();
+  if (builder.above_root()) return malformed("a path above the root");
+  return built;
+}
+
 Result<std::string_view> parse_host(std::string_view authority, Arena& arena) {
   const std::string_view host = split_host(authority);
   if (host.empty() || host.size() > kMaxHost) return malformed("an invalid host");

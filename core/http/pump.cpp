@@ -1,4 +1,4 @@
-// From request to answer: route -> handler -> error page -> headers -> send -> log.
+// From request to answer: route -> handler -> an app's redirect -> error page -> headers -> send -> log.
 #include "core/http/pump.h"
 
 #include <charconv>
@@ -6,6 +6,7 @@
 #include "core/access_log.h"
 #include "core/filters/error_page.h"
 #include "core/filters/header_rules.h"
+#include "core/http/internal_redirect.h"
 #include "core/log.h"
 
 namespace edge {
@@ -34,13 +35,16 @@ Rules rules_for(const Request& request, const Router& router) {
 /// The answer of the route for request.path. `by_error_page`: the request's own body is of no concern to that route.
 Task<Response> answer(Request& request, bool by_error_page) {
   request.route = request.site ? request.site->route_for(request.path) : nullptr;
+  if (request.route && request.route->internal && !by_error_page) request.route = nullptr;
   if (!request.route) co_return Response::of_status(request.arena, 404);
   const std::optional<std::uint64_t> length = request.body.length();
   if (!by_error_page && length && *length > request.route->http.client_max_body_size) {
     co_return Response::of_error(request.arena, {ErrorKind::too_large, Side::client, false, {}});
   }
   Response response = co_await request.route->handler->handle(request);
-  co_return response;
+  if (!response.redirect) co_return response;
+  Response redirected = co_await follow_redirect(request, std::move(response));
+  co_return redirected;
 }
 
 /// The page that configuration names for the answer's status, made by the route that serves its path; the answer

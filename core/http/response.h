@@ -35,16 +35,27 @@ struct FileRange {
   std::uint64_t length = 0;
 };
 
+/// The file that an app wants sent in the place of its own body. The pump fetches it (core/http/internal_redirect.h).
+struct InternalRedirect {
+  enum class To : std::uint8_t {
+    path,  // X-Accel-Redirect: the path of a route of files, escaped as in a URL
+    file,  // X-Sendfile: a path of the machine
+  };
+  To to = To::path;
+  std::string_view text;  // as the app wrote it; lives as long as the request
+};
+
 using Body = std::variant<std::monostate, std::string_view, FileRange, std::unique_ptr<BodySource>>;
 
 struct Response {
   explicit Response(Arena& arena, int with_status = 200) : status(with_status), headers(arena) {}
 
   int status;
-  HeaderList headers;       // without Date, Server, Connection and Transfer-Encoding: those are the door's
-  Body body;                // bytes must live as long as the request: literals, the arena, the snapshot
-  bool close = false;       // close the connection after this answer
-  std::string_view reason;  // empty: the status code's usual phrase
+  HeaderList headers;  // without Date, Server, Connection and Transfer-Encoding: those are the door's
+  Body body;           // bytes must live as long as the request: literals, the arena, the snapshot
+  std::optional<InternalRedirect> redirect;  // the body, if any, does not count then
+  bool close = false;                        // close the connection after this answer
+  std::string_view reason;                   // empty: the status code's usual phrase
 
   /// An answer with edge's plain page for that status.
   static Response of_status(Arena& arena, int status);

@@ -45,6 +45,7 @@ struct Route {
   std::vector<ErrorPage> error_pages;
   AccessLog* access_log = nullptr;  // null: off. Of this loop.
   std::unique_ptr<Handler> handler;
+  bool internal = false;  // only error pages and apps' redirects lead there; to a client it is no route
 };
 
 struct Site {

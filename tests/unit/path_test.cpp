@@ -231,3 +231,31 @@ TEST_CASE("host: what is refused") {
   CHECK(host_of(std::string(256, 'a')) == "refused");
   CHECK(host_of(std::string_view("a\0b", 3)) == "refused");
 }
+
+TEST_CASE("an app's path is decoded and normalised, and forgives what is not escaped") {
+  Arena arena;
+  const auto path = [&](std::string_view url) { return std::string(parse_app_path(url, arena).value_or("malformed")); };
+  CHECK(path("/") == "/");
+  CHECK(path("/a b/c#d?e%zz") == "/a b/c#d");
+  CHECK(path("/a%20b%2fc/../d//./e/") == "/a b/d/e/");
+  CHECK(path("/caf\xc3\xa9") == "/caf\xc3\xa9");
+  for (const std::string_view url :
+       {"", "a", "@a", "http://a/b", "/%", "/%4", "/%zz", "/a%00", "/..", "/a/../..", "/%2e%2e"}) {
+    CAPTURE(url);
+    CHECK(path(url) == "malformed");
+  }
+}
+
+TEST_CASE("a file's path is normalised, and nothing in it is an escape") {
+  Arena arena;
+  const auto path = [&](std::string_view file) {
+    return std::string(normalize_file_path(file, arena).value_or("malformed"));
+  };
+  CHECK(path("/") == "/");
+  CHECK(path("/srv//a/./b/../c%20?d") == "/srv/a/c%20?d");
+  CHECK(path("/srv/a/") == "/srv/a/");
+  for (const std::string_view file : {"", "a", "./a", "/..", "/a/../../b"}) {
+    CAPTURE(file);
+    CHECK(path(file) == "malformed");
+  }
+}

@@ -30,6 +30,9 @@ void check_rows(Kind kind, const std::string& route, std::initializer_list<Row> 
     CAPTURE(row.path);
     CHECK(strip.relative(row.path).value_or("nothing") == row.stripped);
     CHECK(keep.relative(row.path).value_or("nothing") == row.kept);
+    edge::Arena arena;
+    if (row.stripped != "nothing" && !row.stripped.empty()) CHECK(strip.path_of(row.stripped, arena) == row.path);
+    if (row.kept != "nothing" && !row.kept.empty()) CHECK(keep.path_of(row.kept, arena) == row.path);
   }
 }
 
@@ -90,4 +93,13 @@ TEST_CASE("route mapping: what is no path, or not the route's, is nothing") {
   RoutePath route;
   route.path = "/a/";
   CHECK_FALSE(RouteMapping(route, true, false).relative("/b").has_value());
+}
+
+TEST_CASE("route mapping: a file has no path when the route would not look there") {
+  edge::Arena arena;
+  RoutePath path;
+  path.path = "/static/";
+  CHECK_FALSE(RouteMapping(path, true, false).path_of(".hidden", arena));
+  CHECK_FALSE(RouteMapping(path, true, false).path_of("a/.hidden", arena));
+  CHECK(RouteMapping(path, true, true).path_of(".hidden", arena) == "/static/.hidden");
 }
