@@ -74,7 +74,7 @@ Response AppHandler::answer(Request& request, CallRef call) {
   Response response(request.arena, call->status());
   const auto length = read_answer_head(request.arena.copy(call->head_block()), response);
   if (!length) return refuse(request, length.error());
-  if (!has_content(request.method, response.status)) return response;
+  if (!has_content(request.method, response.status) || response.redirect) return response;
   if (call->has_file()) return answer_with_file(request, std::move(response), call->take_file(), *length);
   if (call->over() && call->buffered() <= kCopied) {
     std::string_view body = gather(*call, request.arena);

@@ -117,7 +117,12 @@ bool note_length(std::string_view value, PyObject* shown, Head& head) {
   return true;
 }
 
-bool encode_field(PyObject* field, uwsgi::BlockWriter& to, Head& head) {
+/// The edge sends that file, and the app's own body, for which Flask then announces the file's length, does not count.
+bool names_a_file(std::string_view name) {
+  return same_name(name, "x-accel-redirect") || same_name(name, "x-sendfile");
+}
+
+bool encode_field(PyObject* field, uwsgi::BlockWriter& to, Head& head, bool& redirected) {
   if (PyTuple_Check(field) == 0 || PyTuple_Size(field) != 2) {
     PyErr_Format(PyExc_TypeError, "a header must be a tuple (name, value), not %R", field);
     return false;
@@ -135,6 +140,7 @@ bool encode_field(PyObject* field, uwsgi::BlockWriter& to, Head& head) {
     if (!note_length(value.view(), value_object, head)) return false;
     if (again) return true;  // the same once more
   }
+  if (names_a_file(name.view())) redirected = true;
   to.add(name.view(), value.view());
   return true;
 }
@@ -149,14 +155,16 @@ bool encode_head(PyObject* status, PyObject* headers, std::span<char> to, Head& 
                  reinterpret_cast<PyObject*>(Py_TYPE(headers)));
     return false;
   }
+  bool redirected = false;
   for (Py_ssize_t i = 0; i < PyList_Size(headers); ++i) {
     const Ref field = Ref::borrowed(PyList_GetItem(headers, i));
-    if (!encode_field(field.get(), writer, head)) return false;
+    if (!encode_field(field.get(), writer, head, redirected)) return false;
   }
   if (writer.overflowed()) {
     PyErr_Format(PyExc_ValueError, "the answer's head is larger than %zd bytes", static_cast<Py_ssize_t>(to.size()));
     return false;
   }
+  if (redirected) head.content_length.reset();
   head.size = static_cast<std::uint32_t>(writer.size());
   return true;
 }

@@ -12,7 +12,7 @@ namespace edge::gateway {
 struct Head {
   std::uint16_t status = 0;
   std::uint32_t size = 0;  // bytes that encode_head wrote
-  std::optional<std::uint64_t> content_length;
+  std::optional<std::uint64_t> content_length;  // of the body; nothing when the edge is to send a file in its place
 };
 
 /// Writes reason and header fields of `status` ("200 OK") and `headers` (a list of (str, str)) into `to`. false, with a

@@ -101,7 +101,6 @@ Task<Response> follow_redirect(Request& request, Response from) {
   from.headers.remove(HeaderName::x_accel_redirect);
   from.headers.remove(HeaderName::x_sendfile);
   if (has_no_content(from.status)) co_return from;
-  from.body = std::monostate();  // what the app may still say is of no interest, and it is told so
   const Result<FilePlace> target = redirect.to == InternalRedirect::To::path ? target_of_path(request, redirect.text)
                                                                              : target_of_file(request, redirect.text);
   if (!target) co_return refuse(request, redirect, target.error().context);

@@ -169,3 +169,15 @@ def test_files_wait_for_an_edge_that_does_not_read(serve_app, tmp_path):
         thread.send(sequence, app.variables(query="middle" if sequence % 3 else "memory"))
     for sequence in starts:
         assert thread.answer(sequence).body == (CONTENT[1000:] if sequence % 3 else b"in memory")
+
+
+@pytest.mark.parametrize("name", ["X-Sendfile", "x-accel-redirect"])
+def test_the_length_of_a_file_that_is_only_named_is_no_promise(serve_app, name):
+    """Flask announces the length of the file that it names, and sends nothing."""
+    app = serve_app(f"""
+        def application(environ, start_response):
+            start_response("200 OK", [("Content-Length", "10"), ("{name}", "/a")])
+            return []
+    """)
+    answer = app.ask()
+    assert not answer.failed and answer.headers == [("Content-Length", "10"), (name, "/a")] and answer.body == b""

@@ -203,3 +203,26 @@ TEST_CASE("a file for a client that has gone is closed") {
   asked.app.warm(asked.thread);
   CHECK(open_descriptors() == before);
 }
+
+TEST_CASE("an answer that names a file has a redirect, and no body of its own") {
+  Asked asked;
+  SUBCASE("by a path") {
+    asked.thread.answer(asked.sequence, 200, {{"X-Sendfile", "/file"}, {"X-Accel-Redirect", "/path"}}, "some");
+    REQUIRE(asked.exchange.response().redirect);
+    CHECK(asked.exchange.response().redirect->to == InternalRedirect::To::path);
+    CHECK(asked.exchange.response().redirect->text == "/path");
+  }
+  SUBCASE("by a file, whose length is announced") {
+    asked.thread.answer(asked.sequence, 200, {{"Content-Length", "9"}, {"x-sendfile", "/file"}}, "");
+    CHECK(asked.exchange.status() == 200);
+    REQUIRE(asked.exchange.response().redirect);
+    CHECK(asked.exchange.response().redirect->to == InternalRedirect::To::file);
+  }
+  SUBCASE("while the app still sends") {
+    asked.thread.answer(asked.sequence, 200, {{"X-Accel-Redirect", "/path"}}, "some", 0);
+    REQUIRE(asked.exchange.response().redirect);
+    asked.thread.frame(asked.sequence, "more", wire::kLast);
+  }
+  CHECK(std::holds_alternative<std::monostate>(asked.exchange.response().body));
+  asked.app.warm(asked.thread);
+}
