@@ -16,7 +16,7 @@ INTERPRETERS = all_interpreters()
 MAY_BE_MISSED = 0.2     # seconds until a signal is sent again
 
 STUCK = """
-    import re, threading, time
+    import itertools, re, threading, time
     def spin():
         while True:
             pass
@@ -24,7 +24,9 @@ STUCK = """
         spin()
     def in_sleep():
         time.sleep(1000)
-    def in_c():                                     # holds the interpreter's lock for an age
+    def in_c():                                     # holds the interpreter's lock, without an end
+        sum(itertools.repeat(0))
+    def in_regex():                                 # in C as well, but looks for signals now and then
         re.match("(a+)+$", "a" * 40 + "b")
     def in_lock():
         threading.Lock().acquire() and threading.Event().wait()
@@ -128,7 +130,8 @@ def test_the_apps_own_use_of_faulthandler_goes_on(serve_app, tmp_path, threads):
 
 
 @pytest.mark.parametrize("version", INTERPRETERS)
-@pytest.mark.parametrize("threads, path", [(1, "/in_python"), (1, "/in_sleep"), (1, "/in_lock"), (2, "/in_python")])
+@pytest.mark.parametrize("threads, path", [(1, "/in_python"), (1, "/in_sleep"), (1, "/in_lock"),
+                                           (1, "/in_regex"), (2, "/in_python")])
 def test_an_exception_ends_a_request(serve_app, version, threads, path):
     app = serve_app(STUCK, python=INTERPRETERS[version], threads=threads)
     for _ in range(2):
