@@ -1,5 +1,4 @@
-"""What the edge may do to a running request: see its stacks, raise an exception in it, tell it that its client has left."""
-import json
+"""What the edge may do to a running request: see the stacks of its worker, and raise an exception in it."""
 import os
 import random
 import re
@@ -10,7 +9,7 @@ import pytest
 
 from edge import PATIENCE, wait_until
 from gateway_harness import all_interpreters, binary, serve_app    # noqa: F401 (fixtures)
-from gateway_wire import CLIENT_DISCONNECTED, INTERRUPT_SIGNAL, REQUEST_TIMEOUT, STACKS_SIGNAL
+from gateway_wire import CLIENT_DISCONNECTED, FAILED, INTERRUPT_SIGNAL, REQUEST_TIMEOUT, STACKS_SIGNAL
 
 INTERPRETERS = all_interpreters()
 MAY_BE_MISSED = 0.2     # seconds until a signal is sent again
@@ -255,21 +254,13 @@ def test_an_iterator_and_its_close_are_interrupted_too(serve_app):
     assert app.log("interrupted")[0] == f"r-{sequence}"
     sequence = begin(app, "/slow")
     assert app.workers[0].threads[0].frame(sequence).body == b"first"
-    interrupt_until_left_and_back(app, sequence)
+    # The iterator raises, and close(), which nothing interrupts a second time, is what the app is at then.
+    wait_until(lambda: app.workers[0].interrupt(sequence) or not app.workers[0].threads[0].nothing_comes(),
+               "the answer has its last frame")
+    assert app.workers[0].threads[0].frame(sequence).flags & FAILED
+    wait_until(lambda: app.workers[0].running() == sequence, "close() runs")
     kill_worker(app)
     app.worker()
-
-
-def interrupt_until_left_and_back(app, sequence):
-    """The iterator raises, and close(), which nothing interrupts a second time, is what the app is at then."""
-    app.workers[0].interrupt(sequence)
-    wait_until(lambda: app.workers[0].interrupt(sequence) or select_frame(app), "the answer has its last frame")
-    assert app.workers[0].threads[0].frame(sequence).flags & 4
-    wait_until(lambda: app.workers[0].running() == sequence, "close() runs")
-
-
-def select_frame(app):
-    return not app.workers[0].threads[0].nothing_comes()
 
 
 def test_an_interrupt_for_another_request_does_nothing(serve_app):
@@ -307,99 +298,29 @@ def test_no_interrupt_reaches_the_next_request(serve_app, version, threads):
         sequences = []
         before = [worker.begun(thread) for thread in range(threads)]
         loops = chance.choice([10, 10_000, 100_000])
+        victim = chance.randrange(threads)
+        too_late, endless = round_number % 2, round_number % 20 == 0
         for thread in range(threads):
             sequences.append(next(app.sequences))
-            worker.threads[thread].send(sequences[-1], app.variables(query=str(loops), REQUEST_ID=f"r-{sequences[-1]}"))
-        victim = chance.randrange(threads)
-        too_late = round_number % 2
-        while worker.begun(victim) != sequences[victim]:
-            pass
+            query = str(10**15 if endless and thread == victim else loops)
+            worker.threads[thread].send(sequences[-1], app.variables(query=query, REQUEST_ID=f"r-{sequences[-1]}"))
+        deadline = time.monotonic() + PATIENCE
+        while worker.begun(victim) != sequences[victim]:        # without a pause: the moment is what it is about
+            assert time.monotonic() < deadline
         for _ in range(chance.randrange(1, 4)):
             sum(range(chance.randrange(loops)))
             worker.interrupt(before[victim] if too_late else sequences[victim], victim)
+        if endless:
+            interrupt_until_left(app, sequences[victim], victim)
         for thread in range(threads):
             answer = worker.threads[thread].answer(sequences[thread])
             may_fail = thread == victim and not too_late
             assert may_fail or (not answer.failed and answer.body == f"total {sum(range(loops))}".encode())
             ended += answer.failed
             spared += not answer.failed
-    assert ended and spared > 100
+    assert ended >= 15 and spared > 100
     logs = [message.text for message in app.messages.all() if message.kind == "Log"]
     assert all(text.endswith("interrupted: it ran longer than request_timeout\n") for text in logs), logs
-
-
-DISCONNECTED = """
-    import time
-    kept = []
-    def application(environ, start_response):
-        gone = environ["edge.disconnected"]
-        if environ["PATH_INFO"] == "/keep":
-            kept.append(gone)
-        if environ["PATH_INFO"] == "/kept":
-            start_response("200 OK", [("Content-Type", "text/plain")])
-            return [repr([one() for one in kept] + [gone()]).encode()]
-        if environ["PATH_INFO"] == "/wait":
-            kept.append(gone)
-            assert gone() is False
-            while not gone():
-                time.sleep(0.001)
-            kept.append(lambda: "saw it")
-        start_response("200 OK", [("Content-Type", "text/plain")])
-        return [repr(gone()).encode()]
-"""
-
-
-@pytest.mark.parametrize("validate", [False, True])
-def test_an_app_can_ask_whether_its_client_is_there(serve_app, validate):
-    app = serve_app(DISCONNECTED, validate=validate)
-    assert app.ask("/keep").body == b"False"
-    sequence = begin(app, "/wait")
-    app.workers[0].cancel(sequence)
-    app.workers[0].threads[0].answer(sequence)
-    assert app.ask("/keep").body == b"False"
-    # Each keeps the answer of its own request, whatever is cancelled later.
-    app.workers[0].cancel(next(app.sequences) + 1)
-    answer = app.ask("/kept")
-    assert answer.failed or answer.body == b"[False, True, 'saw it', False, False]"
-    assert app.ask("/kept").body == b"[False, True, 'saw it', False, False]"
-
-
-def test_the_callable_takes_no_arguments(serve_app):
-    app = serve_app("""
-        def application(environ, start_response):
-            start_response("200 OK", [])
-            try:
-                environ["edge.disconnected"](1)
-            except TypeError as error:
-                return [str(error).encode()]
-    """)
-    assert app.ask().body == b"edge.disconnected takes no arguments"
-
-
-def test_a_generator_is_closed_and_what_it_yields_is_not_sent_when_the_client_has_left(serve_app, gate):
-    app = serve_app("""
-        import os
-        def body():
-            try:
-                yield b"first"
-                open(os.environ["ARRIVED"], "w").close()
-                open(os.environ["GO_ON"]).close()
-                yield b"second"
-                yield b"third"
-            finally:
-                print("closed", flush=True)
-        def application(environ, start_response):
-            start_response("200 OK", [])
-            return body()
-    """, environment=gate.environment)
-    sequence = begin(app, "/")
-    assert app.workers[0].threads[0].frame(sequence).body == b"first"
-    gate.wait_arrived()
-    app.workers[0].cancel(sequence)
-    gate.open()
-    last = app.workers[0].threads[0].frame(sequence)
-    assert last.body == b"" and last.flags & 4
-    app.out.wait_for("closed")
 
 
 def test_a_fork_of_the_app_neither_interrupts_nor_is_interrupted(serve_app):
@@ -417,38 +338,3 @@ def test_a_fork_of_the_app_neither_interrupts_nor_is_interrupted(serve_app):
     assert app.workers[0].running() == sequence
     interrupt_until_left(app, sequence)
     assert app.workers[0].threads[0].answer(sequence).failed
-
-
-def command_line(pid):
-    return open(f"/proc/{pid}/cmdline", "rb").read()
-
-
-@pytest.mark.parametrize("version", INTERPRETERS)
-def test_titles(serve_app, version):
-    app = serve_app("""
-        import json, sys, threading
-        def application(environ, start_response):
-            start_response("200 OK", [])
-            return [json.dumps(sys.argv).encode()]
-    """, python=INTERPRETERS[version], threads=2, generation=7)
-    worker = app.worker(13)
-    assert command_line(app.process.pid).rstrip(b"\0") == b"edge: shop zygote gen 7"
-    assert command_line(worker.pid).rstrip(b"\0") == b"edge: shop worker 13 gen 7"
-    shown = os.popen(f"ps -o args= -o comm= -p {worker.pid}").read()
-    assert re.fullmatch(r"edge: shop worker 13 gen 7 +edge: shop w13\n", shown)
-    threads = {open(f"/proc/{worker.pid}/task/{task}/comm").read().strip()
-               for task in os.listdir(f"/proc/{worker.pid}/task")}
-    assert threads == {"edge: shop w13", "edge-1", "edge-2"}
-    assert open(f"/proc/{app.process.pid}/comm").read() == "edge: shop\n"
-    assert json.loads(app.ask().body) == ["shop_app"]
-
-
-def test_the_app_may_give_itself_another_title(serve_app):
-    app = serve_app("""
-        import ctypes
-        ctypes.CDLL(None).prctl(15, b"mine", 0, 0, 0)
-        def application(environ, start_response):
-            start_response("200 OK", [])
-            return []
-    """, preload=False)
-    assert open(f"/proc/{app.workers[0].pid}/comm").read() == "mine\n"

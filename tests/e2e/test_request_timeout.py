@@ -164,7 +164,7 @@ def test_an_app_sees_that_its_client_has_left(serve):
     wait_until(lambda: notes(edge) == "saw that its client had left\n", "the app has seen it")
     assert pid_of(edge)
     edge.stop()
-    assert (edge.folder / "access.log").read_text().startswith("499 /watch\n")
+    assert "499 /watch\n" in (edge.folder / "access.log").read_text()
 
 
 def test_cancel_on_disconnect_raises_in_the_view(serve):
