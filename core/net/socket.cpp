@@ -31,14 +31,20 @@ void Socket::set_interest(int interest) {
     uv_poll_stop(&poll_);
     return;
   }
-  uv_poll_start(&poll_, interest, [](uv_poll_t* poll, int status, int events) {
-    Socket* self = owner(poll);
-    // An error (EPOLLERR) is reported as both directions: the next call on the descriptor says what it is.
-    if (status < 0) events = self->interest_;
-    if (events & UV_READABLE) self->on_readable();
-    if ((events & UV_WRITABLE) && !self->closing() && self->wants_write()) self->on_writable();
-    if ((events & UV_DISCONNECT) && !self->closing() && self->wants_end()) self->on_peer_end();
-  });
+  uv_poll_start(&poll_, interest, on_poll);
+}
+
+void Socket::on_poll(uv_poll_t* poll, int status, int events) {
+  Socket* self = owner(poll);
+  if (status < 0) {
+    // An error (EPOLLERR) is reported as both directions: the next call on the descriptor says what it is. libuv has
+    // stopped watching, but what came before the error may take several calls to read.
+    events = self->interest_;
+    uv_poll_start(poll, events, on_poll);
+  }
+  if (events & UV_READABLE) self->on_readable();
+  if ((events & UV_WRITABLE) && !self->closing() && self->wants_write()) self->on_writable();
+  if ((events & UV_DISCONNECT) && !self->closing() && self->wants_end()) self->on_peer_end();
 }
 
 void Socket::close() {

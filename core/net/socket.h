@@ -47,6 +47,7 @@ class Socket {
 
  private:
   void set_interest(int interest);
+  static void on_poll(uv_poll_t* poll, int status, int events);
 
   uv_poll_t poll_{};
   int fd_ = -1;
