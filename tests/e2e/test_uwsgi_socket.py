@@ -2,6 +2,7 @@
 import contextlib
 import json
 import os
+import pwd
 import re
 import socket
 import struct
@@ -257,6 +258,16 @@ def test_the_file_has_its_mode_and_is_removed_at_the_end(serve, tmp_path):
         assert all_of(client).startswith(b"HTTP/1.1 200 OK\r\n")
     edge.stop()
     assert not (tmp_path / "run" / UNIX).exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_the_file_belongs_to_the_account_that_edge_serves_under(serve, tmp_path):
+    (tmp_path / "run").mkdir()
+    site = SITE.format(socket=f"./run/{UNIX}").replace("threads: 2", "threads: 2, user: nobody")
+    site = site.replace("module: app", "module: app, user: root").replace("{path: access.log}", "off")
+    serve(site, {"app.py": APP})
+    found = os.stat(tmp_path / "run" / UNIX)
+    assert (found.st_uid, found.st_mode & 0o777) == (pwd.getpwnam("nobody").pw_uid, 0o660)
 
 
 def test_a_stop_lets_what_is_under_way_finish(behind, gate):
