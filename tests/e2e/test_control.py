@@ -20,8 +20,8 @@ EXIT_FAILED, EXIT_CONFIGURATION, EXIT_APP = 1, 2, 4
 SITE = """\
     edge: {threads: 2, control: control.sock}
     apps:
-      blog: {module: blog, processes: 2}
-      shop: {module: shop, processes: 1}
+      blog: {module: app, chdir: blog, processes: 2}
+      shop: {module: app, chdir: shop, processes: 1}
     sites:
       - listen: ["127.0.0.1:0"]
         routes:
@@ -44,7 +44,7 @@ APP = '''\
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [TEXT.encode()]
 '''
-FILES = {"blog.py": APP, "shop.py": APP}
+FILES = {"blog/app.py": APP, "shop/app.py": APP}
 STATIC = 'edge: {control: control.sock}\nsites: [{listen: ["127.0.0.1:0"], routes: [{path: /, return: {body: ok}}]}]\n'
 
 
@@ -223,13 +223,22 @@ def test_resources_for_programs(serve, tmp_path):
 
 def test_reload_tells_what_became_of_each_app(serve, tmp_path):
     edge = serve(SITE, FILES)
-    change(tmp_path, "site.yaml", "blog, processes: 2", "blog, processes: 1")
-    change(tmp_path, "blog.py", "first", "second")
+    change(tmp_path, "blog/app.py", "first", "second")
     shop = pids_of(app_of(tmp_path, "shop"))
     out, error = ask(tmp_path, "reload")
-    assert re.fullmatch(r"blog: generation 2 serves \(\S+ m?s\): .*changed\nshop: unchanged\n", out), (out, error)
+    assert re.fullmatch(r"blog: generation 2 serves \(\S+ m?s\): \S+/blog/app\.py changed\nshop: unchanged\n", out), (out, error)
     assert edge.get("/blog").body == b"second"
     assert pids_of(app_of(tmp_path, "shop")) == shop
+
+
+def test_reload_tells_what_it_cannot_apply(serve, tmp_path):
+    serve(SITE, FILES)
+    change(tmp_path, "site.yaml", "threads: 2", "threads: 1")
+    change(tmp_path, "site.yaml", "blog, processes: 2", "blog, processes: 3")
+    out, error = ask(tmp_path, "reload")
+    assert re.match(r"blog: generation 2 serves \(\S+ m?s\): its settings have changed\n", out)
+    assert error == "edge: takes effect only once edge is stopped and started again\n"
+    assert len(pids_of(app_of(tmp_path, "blog"))) == 3
 
 
 def test_reload_with_a_file_that_is_wrong_touches_nothing(serve, tmp_path):
@@ -249,8 +258,7 @@ def test_reload_with_a_file_that_is_wrong_touches_nothing(serve, tmp_path):
 
 def test_reload_with_an_import_that_fails(serve, tmp_path):
     edge = serve(SITE, FILES)
-    change(tmp_path, "site.yaml", "blog, processes: 2", "blog, processes: 1")
-    change(tmp_path, "blog.py", "import os\n", "import os\nimport no_such_module\n")
+    change(tmp_path, "blog/app.py", "import os\n", "import os\nimport no_such_module\n")
     out, error = ask(tmp_path, "reload", expect=EXIT_APP)
     assert out == "shop: unchanged\n"
     assert error.startswith("blog: NOT reloaded, generation 1 serves on:\n  "), error
@@ -273,7 +281,7 @@ def test_restart_of_one_app_leaves_the_other_alone(serve, tmp_path):
 
 def test_restart_with_an_import_that_fails(serve, tmp_path):
     serve(SITE, FILES)
-    change(tmp_path, "shop.py", "import os\n", "raise RuntimeError('not today')\n")
+    change(tmp_path, "shop/app.py", "import os\n", "raise RuntimeError('not today')\n")
     out, error = ask(tmp_path, "restart", "shop", expect=EXIT_APP)
     assert out == ""
     assert error.startswith("shop: NOT restarted, generation 1 serves on:\n  ") and "not today" in error
@@ -281,7 +289,7 @@ def test_restart_with_an_import_that_fails(serve, tmp_path):
 
 def test_rollback_returns_to_the_code_before(serve, tmp_path):
     edge = serve(SITE, FILES)
-    change(tmp_path, "blog.py", "first", "second")
+    change(tmp_path, "blog/app.py", "first", "second")
     ask(tmp_path, "restart", "blog")
     assert edge.get("/blog").body == b"second"
     wait_until(lambda: "\n  generation 1: kept for rollback, for another " in ask(tmp_path, "status")[0],
@@ -327,7 +335,7 @@ def test_stop_waits_until_what_is_under_way_is_answered(serve, tmp_path, gate):
 def test_who_is_interrupted_leaves_what_was_asked_for_going_on(serve, tmp_path, gate):
     edge = serve(SITE, FILES, environment=gate.environment)
     slow_import = 'import os\nopen(os.environ["ARRIVED"], "w").close()\nopen(os.environ["GO_ON"]).close()\n'
-    change(tmp_path, "blog.py", "import os\n", slow_import)
+    change(tmp_path, "blog/app.py", "import os\n", slow_import)
     restart = subprocess.Popen([str(BINARY), "restart", "blog"], cwd=tmp_path, env=environment_of(),
                                stdout=subprocess.DEVNULL)
     gate.wait_arrived()
