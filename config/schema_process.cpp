@@ -37,7 +37,9 @@ constexpr Key kEdge[] = {
     Key{"pid_file", Type::path, "~", "Where to write the process id."},
     Key{"control", Type::path, "~",
         "The unix socket that `edge reload`, `edge status` and the other commands speak to, mode 0600; at most 107 "
-        "bytes. Without it one that is named after the configuration file, in `$XDG_RUNTIME_DIR` or `/run`."},
+        "bytes. Without it one that is named after the site file: in `$XDG_RUNTIME_DIR`, else in `/run` for root and "
+        "in "
+        "`/tmp` for others."},
     Key{"runtime_dir", Type::path, "~", "Private folder for spooled bodies and sockets; without it one is made."},
     Key{"max_connections", Type::number, "20000", "Above it new connections wait in the kernel's backlog."}.between(
         1, 10'000'000),

@@ -54,7 +54,8 @@ void read_account(const Section& section, App& app) {
   if (!account || machine.may_run_as(*account)) return;
   section.problem(app.user.empty() ? "group" : "user",
                   fmt::format("only an edge that is started as root can run an app under {}; start it so (with "
-                              "`edge.user` it does not stay root), or leave the key out",
+                              "`edge.user` it does not stay root; one that runs must be restarted, not reloaded), or "
+                              "leave the key out",
                               who(app)));
 }
 
