@@ -5,6 +5,7 @@ import re
 import select
 import signal
 import subprocess
+import tempfile
 import textwrap
 import threading
 import time
@@ -24,6 +25,9 @@ READY = re.compile(r"^\S+ info ready$")
 SANITIZER = re.compile(r"(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error:")
 LEFT_OUT = ("EDGE_", "PYTEST_", "PYTHON", "VIRTUAL_ENV") # what the tests' own environment must not hand on
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"    # so `python3` is the system's
+
+# Where edges put their control sockets unless a site names one: what a killed edge leaves there goes with the tests.
+SESSION = tempfile.TemporaryDirectory(prefix="edge-tests-")
 
 
 def wait_until(condition, what, within=PATIENCE):
@@ -90,7 +94,7 @@ class Lines:
 def environment_of(more=None):
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(LEFT_OUT)}
     return {"ASAN_OPTIONS": "detect_stack_use_after_return=1", "UBSAN_OPTIONS": "print_stacktrace=1",
-            **inherited, "PATH": SYSTEM_PATH, **(more or {})}
+            **inherited, "PATH": SYSTEM_PATH, "XDG_RUNTIME_DIR": SESSION.name, **(more or {})}
 
 
 class Edge:
