@@ -79,7 +79,7 @@ void AppPool::end_swap(const std::string& error) {
     const std::string why = fmt::format("generation {} does not serve: {}; generation {} goes on", next->number(),
                                         error.substr(error.rfind('\n') + 1), result.generation);
     log::error("[{}] {}", name(), why);
-    on_trouble(why);
+    on_trouble(why + '\n' + error);
   }
   for (Swapped& tell : swaps_.front().told) {
     house_.main.post([tell = std::move(tell), result]() mutable { tell(std::move(result)); });

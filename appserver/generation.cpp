@@ -90,7 +90,8 @@ void Generation::on_import_failed(std::string_view text) {
   import_failed_ = true;
   if (text.starts_with(app_->name + ": ")) text.remove_prefix(app_->name.size() + 2);
   import_error_ = text;
-  trouble(import_error_);
+  log::error("[{}] {}", app_->name, import_error_);
+  if (!begins()) owner_.on_trouble(import_error_);
 }
 
 void Generation::on_zygote_ended(int status, int signal) {

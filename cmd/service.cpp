@@ -97,6 +97,7 @@ void Service::accept() {
   announce();
   for (std::size_t i = 0; i < loops_.size(); ++i) loops_[i]->listen(std::move(listeners_[i]));
   log::info("ready");
+  watch_files();
 }
 
 void Service::announce() const {

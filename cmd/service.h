@@ -3,6 +3,7 @@
 // Start: listen -> apps -> ready. Stop: listeners -> connections -> apps -> logs.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "core/log_files.h"
 #include "core/net/alarm.h"
 #include "core/net/loop.h"
+#include "core/net/path_watch.h"
 
 namespace edge {
 
@@ -45,6 +47,7 @@ class Service final : private ControlTarget {
   void stop() override { stop_asked("the command stop"); }
   AppPool& pool(const std::string& name);
   void reload_on_signal();
+  void watch_files();
 
   // service.cpp
   Result<void> build();
@@ -76,6 +79,11 @@ class Service final : private ControlTarget {
   config::Environment environment_;
   Reload reload_;
   std::unique_ptr<ControlServer> control_;
+  struct Watched {
+    std::vector<std::string> patterns;
+    std::unique_ptr<PathWatch> watch;
+  };
+  std::map<std::string, Watched> watched_;  // reload_on, by app
   Alarm stop_deadline_{[this] { cut("shutdown_timeout has passed with requests under way"); }};
   std::uint64_t begun_ = 0;      // Loop::now()
   std::int64_t started_at_ = 0;  // seconds since the epoch

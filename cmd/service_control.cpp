@@ -8,6 +8,12 @@
 
 namespace edge {
 
+namespace {
+
+constexpr Milliseconds kLookForChanges{1'000};
+
+}  // namespace
+
 AppPool& Service::pool(const std::string& name) {
   return **std::ranges::find_if(pools_, [&name](const auto& pool) { return pool->name() == name; });
 }
@@ -48,11 +54,15 @@ void Service::status(Answer<ServiceStatus> done) {
 }
 
 void Service::reload(Answer<ReloadReport> done) {
-  reload_.all(std::move(done));
+  reload_.all([this, tell = std::move(done)](ReloadReport report) mutable {
+    watch_files();
+    tell(std::move(report));
+  });
 }
 
 void Service::restart(const std::string& app, Answer<SwapResult> done) {
-  reload_.one(app, [tell = std::move(done)](const ReloadReport& report) mutable {
+  reload_.one(app, [this, tell = std::move(done)](const ReloadReport& report) mutable {
+    watch_files();
     SwapResult result;
     for (const std::string& problem : report.problems) result.error += problem + '\n';
     if (report.problems.empty() && report.apps.empty()) result.error = "the site file does not name this app any more";
@@ -85,10 +95,29 @@ void Service::reopen(std::move_only_function<void()> done) {
 void Service::reload_on_signal() {
   if (stop_begun_) return;
   log::info("SIGHUP: reloading");
-  reload_.all([](const ReloadReport& report) {
+  reload([](const ReloadReport& report) {
     log::write(report.ok ? LogLevel::info : LogLevel::error, "{}",
                report.ok ? "reloaded" : "the reload failed, what served before goes on");
   });
+}
+
+/// As the apps that serve say now. A watch whose patterns are the same goes on: a new one would miss what happens
+/// until its first look.
+void Service::watch_files() {
+  if (stop_begun_) return;
+  for (const auto& pool : pools_) {
+    const std::string& name = pool->name();
+    Watched& watched = watched_[name];
+    if (watched.patterns == pool->app().reload_on) continue;
+    watched.patterns = pool->app().reload_on;
+    watched.watch.reset();
+    if (watched.patterns.empty()) continue;
+    const auto changed = [this, name](const std::string& what) {
+      log::info("[{}] reload_on: {}", name, what);
+      restart(name, [](const SwapResult&) {});
+    };
+    watched.watch = std::make_unique<PathWatch>(main_, watched.patterns, kLookForChanges, changed);
+  }
 }
 
 }  // namespace edge

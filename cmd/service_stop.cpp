@@ -9,6 +9,7 @@ namespace edge {
 void Service::stop_asked(const std::string& by) {
   if (std::exchange(stop_asked_, true)) return cut("it was asked for a second time");
   if (std::exchange(stop_begun_, true)) return;
+  watched_.clear();
   log::info("{}: stopping when what is under way is answered, within {} s", by,
             std::chrono::duration_cast<std::chrono::seconds>(snapshot_->process.shutdown_timeout).count());
   main_.arm(stop_deadline_, snapshot_->process.shutdown_timeout);

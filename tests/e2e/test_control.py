@@ -160,7 +160,7 @@ def test_another_user_may_not_ask(serve, tmp_path):
         assert done.returncode == EXIT_FAILED
         assert "closed without an answer" in done.stderr, "the socket's mode is not the only guard"
         (tmp_path / "site.yaml").chmod(0o600)
-        done = run("status", "site.yaml", folder=tmp_path, launcher=nobody)
+        done = run("status", "site.yaml", folder=tmp_path, environment={"XDG_RUNTIME_DIR": "/nowhere"}, launcher=nobody)
         assert "you may not read it, so where its socket is can only be guessed" in done.stderr
 
 
@@ -267,6 +267,7 @@ def test_reload_with_an_import_that_fails(serve, tmp_path):
     blog = app_of(tmp_path, "blog")
     assert (blog["generation"], len(pids_of(blog))) == (1, 2)
     assert "generation 2 does not serve: it cannot be imported" in blog["errors"][0]["text"]
+    assert "Traceback" in blog["errors"][0]["text"]
     assert re.search(r"\n  \d{4}-\S+  generation 2 does not serve", ask(tmp_path, "status")[0])
 
 

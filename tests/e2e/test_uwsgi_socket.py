@@ -318,6 +318,7 @@ def real(tmp_path):
 
 # What an app sees otherwise than under uWSGI.
 ONLY_EDGE = {
+    "edge.disconnected",             # edge's own: whether the client has left
     "REQUEST_ID",                    # edge's own, the same as in its logs
     "SERVER_SOFTWARE",               # the gateway's
     "SCRIPT_NAME",                   # PEP 3333 wants it; uWSGI has none when nginx sends none and no mount is set
