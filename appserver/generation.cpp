@@ -222,8 +222,13 @@ void Generation::answer_changed(std::string what) {
 
 bool Generation::is_crashing() const {
   constexpr unsigned kMany = 3;
-  if (zygote_failures_ >= kMany) return true;
-  return std::ranges::any_of(seats_, [](const auto& seat) { return seat->failures >= kMany; });
+  const auto lives_well = [now = house_.main.now()](std::uint64_t since) {
+    return now - since > RestartDelay::kGoodLife;
+  };
+  if (zygote_failures_ >= kMany && !(imported_ && lives_well(zygote_since_))) return true;
+  return std::ranges::any_of(seats_, [&](const auto& seat) {
+    return seat->failures >= kMany && !(seat->state == Seat::State::serving && lives_well(seat->since));
+  });
 }
 
 GenerationStatus Generation::status() const {
