@@ -66,7 +66,7 @@ void AppPool::report(bool started) {
 
 void AppPool::on_ready(Generation& generation) {
   if (stopping_) return;
-  if (started_) return swap_in(generation);
+  if (started_) return swap_in(generation, swaps_.front().differs);
   coming_ = nullptr;
   serving_ = &generation;
   generation.serve();

@@ -49,8 +49,9 @@ class AppPool final : private Generation::Owner {
 
   using Swapped = std::move_only_function<void(SwapResult)>;
   /// Makes a new generation by `app`, the same name's new settings, and swaps it in. A swap that is under way ends
-  /// first. `swapped` runs in a later turn, also when the pool is stopped meanwhile.
-  void reload(const config::App& app, Swapped swapped);
+  /// first. `differs`: the old generation is another one, worth going back to; else that before it stays the kept one.
+  /// `swapped` runs in a later turn, also when the pool is stopped meanwhile.
+  void reload(const config::App& app, bool differs, Swapped swapped);
   /// Swaps the kept generation in. Fails when none is kept.
   void rollback(Swapped swapped);
   /// Says whether files of the app have changed since it was imported, or the last reload has failed: `answer` gets
@@ -69,6 +70,7 @@ class AppPool final : private Generation::Owner {
  private:
   struct Swap {
     std::shared_ptr<const config::App> app;  // null: a rollback
+    bool differs = false;
     std::vector<Swapped> told;
   };
 
@@ -88,9 +90,9 @@ class AppPool final : private Generation::Owner {
 
   // Swapping: app_pool_swap.cpp
   Generation& make_generation(std::shared_ptr<const config::App> app);
-  void ask_for(std::shared_ptr<const config::App> app, Swapped swapped);
+  void ask_for(std::shared_ptr<const config::App> app, bool differs, Swapped swapped);
   void begin_swap();
-  void swap_in(Generation& next);
+  void swap_in(Generation& next, bool keeps_old);
   void end_swap(const std::string& error);
   void use_settings(const std::shared_ptr<const config::App>& app);
   void keep(Generation* generation);

@@ -14,20 +14,21 @@ Generation& AppPool::make_generation(std::shared_ptr<const config::App> app) {
   return *generations_.back();
 }
 
-void AppPool::reload(const config::App& app, Swapped swapped) {
-  ask_for(std::make_shared<const config::App>(app), std::move(swapped));
+void AppPool::reload(const config::App& app, bool differs, Swapped swapped) {
+  ask_for(std::make_shared<const config::App>(app), differs, std::move(swapped));
 }
 
 void AppPool::rollback(Swapped swapped) {
-  ask_for(nullptr, std::move(swapped));
+  ask_for(nullptr, true, std::move(swapped));
 }
 
 /// What is asked for while a swap is under way comes after it, and once for all who ask for the same.
-void AppPool::ask_for(std::shared_ptr<const config::App> app, Swapped swapped) {
+void AppPool::ask_for(std::shared_ptr<const config::App> app, bool differs, Swapped swapped) {
   const bool is_rollback = app == nullptr;
   const bool joins = swaps_.size() > 1 && (swaps_.back().app == nullptr) == is_rollback;
   if (!joins) swaps_.emplace_back();
   swaps_.back().app = std::move(app);
+  swaps_.back().differs |= differs;
   swaps_.back().told.push_back(std::move(swapped));
   if (swaps_.size() == 1) house_.main.post([this] { begin_swap(); });
 }
@@ -56,15 +57,15 @@ void AppPool::begin_swap() {
   if (coming_) end_swap("the generation before has ended");
 }
 
-void AppPool::swap_in(Generation& next) {
+void AppPool::swap_in(Generation& next, bool keeps_old) {
   Generation* const old = serving_;
   app_ = next.app();
   use_settings(app_);
   serving_ = &next;
   next.serve();
   if (old) {
-    old->leave(true);
-    keep(old);
+    old->leave(keeps_old);
+    if (keeps_old) keep(old);
   }
   log::info("[{}] generation {} serves after {} ms", name(), next.number(), house_.main.now() - swap_since_);
   end_swap({});

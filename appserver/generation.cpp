@@ -105,18 +105,22 @@ void Generation::on_zygote_ended(int status, int signal) {
   zygote_deadline_.disarm();
   forking_ = nullptr;
   answer_changed("the app's zygote has ended");
-  for (const auto& seat : seats_) empty_seat(*seat, "its zygote has ended");
+  for (const auto& seat : seats_) {
+    if (seat->worker && has_answered(*seat->worker)) answered_ = true;
+    empty_seat(*seat, "its zygote has ended");
+  }
   if (killed_ || state_ >= State::leaving) return end();
   if (state_ != State::serving) {
     if (import_failed_) return fail("it cannot be imported");
     return fail(imported_ ? "its Python ended before every worker was ready"
                           : "its Python ended before the app was imported");
   }
-  ++zygote_failures_;
-  if (imported_ && house_.main.now() - zygote_since_ > RestartDelay::kGoodLife) {
+  if (std::exchange(answered_, false)) {
     zygote_failures_ = 0;
     zygote_delay_.reset();
+    return spawn_zygote();
   }
+  ++zygote_failures_;
   house_.main.arm(zygote_deadline_, zygote_delay_.next());
 }
 

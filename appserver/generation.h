@@ -167,6 +167,7 @@ class Generation final : private Zygote::Supervisor {
   void quit(std::uint32_t number, const std::shared_ptr<WorkerProcess>& worker);
   void empty_seat(Seat& seat, std::string_view how);
   std::string why_killed();
+  bool has_answered(const WorkerProcess& worker) const;
   void rest(Seat& seat, bool lived_well);
   void when_loops_have_passed(std::move_only_function<void()> then);
 
@@ -204,6 +205,7 @@ class Generation final : private Zygote::Supervisor {
   std::uint64_t out_of_memory_kills_;  // that the kernel had counted when we looked last
   bool imported_ = false;
   bool import_failed_ = false;  // the zygote said so itself
+  bool answered_ = false;       // workers of this zygote have answered requests: its life was a good one
   bool keep_ = false;
   bool killed_ = false;
   std::move_only_function<void(std::string)> when_changed_known_;

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -201,13 +202,15 @@ void Generation::on_worker_exited(std::uint32_t number, pid_t pid, int wait_stat
   } else {
     trouble(text);
   }
-  std::uint64_t answered = 0;
-  for (const auto& slot : at->worker->slots()) answered += house_.queue.answered(*slot);
-  const bool lived_well =
-      at->state >= Seat::State::serving && (answered > 0 || house_.main.now() - at->since > RestartDelay::kGoodLife);
+  const bool lived_well = at->state >= Seat::State::serving &&
+                          (has_answered(*at->worker) || house_.main.now() - at->since > RestartDelay::kGoodLife);
   empty_seat(*at, text);
   rest(*at, lived_well);
   finish_leaving();
+}
+
+bool Generation::has_answered(const WorkerProcess& worker) const {
+  return std::ranges::any_of(worker.slots(), [this](const auto& slot) { return house_.queue.answered(*slot) > 0; });
 }
 
 /// What is known of a SIGKILL. The kernel does not say whom it chose when memory ran out, only that it has killed.

@@ -106,10 +106,7 @@ void Reload::ask_apps(Job& job) {
   for (std::size_t i = 0; i < job.report.apps.size(); ++i) {
     AppReload& entry = job.report.apps[i];
     AppPool& of = *pool(entry.name);
-    if (!job.only.empty()) {
-      entry.because = "it was asked for";
-      answered();
-    } else if (!(of.app() == *find_app(*job.snapshot, entry.name))) {
+    if (!(of.app() == *find_app(*job.snapshot, entry.name))) {
       entry.because = "its settings have changed";
       answered();
     } else {
@@ -126,28 +123,29 @@ void Reload::swap_apps(Job& job) {
   std::vector<AppReload>& apps = job.report.apps;
   const bool nothing = job.report.needs_restart.empty() &&
                        std::ranges::all_of(apps, [](const AppReload& app) { return app.because.empty(); });
-  if (nothing) {
-    for (AppReload& app : apps) app.because = "nothing has changed, so every app is reloaded";
-  }
   job.left = 1;
   for (AppReload& app : apps) {
+    const bool differs = !app.because.empty();
+    if (!differs && !job.only.empty()) app.because = "it was asked for";
+    if (!differs && nothing && job.only.empty()) app.because = "nothing has changed, so every app is reloaded";
     if (app.because.empty()) continue;
     ++job.left;
-    swap(job, app);
+    swap(job, app, differs);
   }
   if (--job.left == 0) finish();
 }
 
-void Reload::swap(Job& job, AppReload& entry) {
+void Reload::swap(Job& job, AppReload& entry, bool differs) {
   log::info("[{}] reloading: {}", entry.name, entry.because);
   pool(entry.name)
-      ->reload(*find_app(*job.snapshot, entry.name), [this, &job, &entry, began = main_.now()](SwapResult result) {
-        entry.outcome = result.ok ? "reloaded" : "failed";
-        entry.generation = result.generation;
-        entry.took = main_.now() - began;
-        entry.error = std::move(result.error);
-        if (--job.left == 0) finish();
-      });
+      ->reload(*find_app(*job.snapshot, entry.name), differs,
+               [this, &job, &entry, began = main_.now()](SwapResult result) {
+                 entry.outcome = result.ok ? "reloaded" : "failed";
+                 entry.generation = result.generation;
+                 entry.took = main_.now() - began;
+                 entry.error = std::move(result.error);
+                 if (--job.left == 0) finish();
+               });
 }
 
 void Reload::finish() {

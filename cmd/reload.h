@@ -51,7 +51,7 @@ class Reload {
   Task<void> read_file(Job& job);
   void ask_apps(Job& job);
   void swap_apps(Job& job);
-  void swap(Job& job, AppReload& entry);
+  void swap(Job& job, AppReload& entry, bool differs);
   void finish();
   void compare_rest(Job& job) const;
   AppPool* pool(const std::string& name) const;

@@ -31,9 +31,9 @@ struct VersionedApp : HelloApp {
   }
 };
 
-SwapResult reload(Pool& pool, const config::App& app) {
+SwapResult reload(Pool& pool, const config::App& app, bool differs = true) {
   SwapResult result;
-  pool.pool->reload(app, [&](SwapResult got) {
+  pool.pool->reload(app, differs, [&](SwapResult got) {
     result = std::move(got);
     pool.main.stop();
   });
@@ -139,6 +139,32 @@ TEST_CASE("a reload that fails leaves everything as it was, and says why") {
   CHECK(reload(pool, hello.app).ok);
 }
 
+TEST_CASE("a reload of what has not changed keeps the generation that one can go back to") {
+  VersionedApp hello;
+  Pool pool(hello.app);
+  REQUIRE(pool.start());
+  hello.write("two");
+  CHECK(reload(pool, hello.app).ok);
+  CHECK(reload(pool, hello.app, false).generation == 3);
+  pool.run_until([&] { return status(pool).generations.size() == 2; });
+  CHECK(version(pool) == "two");
+  CHECK(rollback(pool).generation == 1);
+  CHECK(version(pool) == "one");
+}
+
+TEST_CASE("an app whose zygote was killed is there again at once") {
+  VersionedApp hello;
+  hello.app.restart_delay = Milliseconds(10'000);
+  hello.app.restart_max_delay = Milliseconds(10'000);
+  Pool pool(hello.app);
+  REQUIRE(pool.start());
+  CHECK(version(pool) == "one");
+  kill(status(pool).generations[0].zygote, SIGKILL);
+  const auto begun = pool.main.now();
+  CHECK(version(pool) == "one");
+  CHECK(pool.main.now() - begun < 10'000);
+}
+
 TEST_CASE("what the old workers hold is answered by them, also when reloads come one after the other") {
   VersionedApp hello;
   Pool pool(hello.app);
@@ -160,7 +186,7 @@ TEST_CASE("swaps that are asked for at once come one after the other, the same o
   REQUIRE(pool.start());
   std::vector<std::uint32_t> generations;
   for (int i = 0; i < 4; ++i) {
-    pool.pool->reload(hello.app, [&](const SwapResult& result) {
+    pool.pool->reload(hello.app, true, [&](const SwapResult& result) {
       CHECK(result.ok);
       generations.push_back(result.generation);
     });
@@ -175,7 +201,7 @@ TEST_CASE("a stop in the middle of a reload ends both generations") {
   {
     Pool pool(hello.app);
     REQUIRE(pool.start());
-    pool.pool->reload(hello.app, [&](const SwapResult& result) {
+    pool.pool->reload(hello.app, true, [&](const SwapResult& result) {
       told = true;
       CHECK_FALSE(result.ok);
     });
