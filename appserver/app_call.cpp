@@ -41,7 +41,7 @@ void AppCall::begin(Request& request, std::string_view script_name, const Reques
   bool ahead = false;
   switch (lane_.queue().acquire(*this, slot, ahead)) {
     case AppQueue::Outcome::granted:
-      return send(*slot, ahead, packet);
+      return send(*slot, packet);
     case AppQueue::Outcome::waiting:
       return wait_in_queue();
     case AppQueue::Outcome::full:
@@ -62,7 +62,7 @@ void AppCall::wait_in_queue() {
   lane_.loop().arm(*this, lane_.app().queue_timeout);
 }
 
-void AppCall::send(Slot& slot, bool ahead, std::string_view packet) {
+void AppCall::send(Slot& slot, std::string_view packet) {
   const auto loop = static_cast<std::uint32_t>(lane_.loop().index());
   wire::RequestHeader header;
   header.sequence = sequence();
@@ -75,7 +75,7 @@ void AppCall::send(Slot& slot, bool ahead, std::string_view packet) {
       sent_at_ = lane_.loop().now();
       request_->upstream.queue_time = sent_at_ - begun_at_;
       watch_answer();
-      if (ahead) lane_.watch_slots();
+      lane_.watch_slots();
       return;
     case Mailbox::Sent::full:
       wait_in_queue();  // before put_back(), which may find another slot at once
@@ -93,28 +93,41 @@ void AppCall::send(Slot& slot, bool ahead, std::string_view packet) {
   }
 }
 
-void AppCall::on_granted(Slot& slot, bool ahead) {
+void AppCall::on_granted(Slot& slot, bool) {
   const AppLane::Event event(lane_);
   leave_channel();  // it was taken back from there
   if (abandoned()) {
     lane_.queue().lose(*this);
-    return retire();
+    return retire_soon();
   }
-  send(slot, ahead, encode());
+  send(slot, encode());
 }
 
 void AppCall::on_refused() {
   const AppLane::Event event(lane_);
   leave_channel();
-  if (abandoned()) return retire();
+  if (abandoned()) return retire_soon();
   fail({ErrorKind::unavailable, Side::app, false, fmt::format("app {} is stopping", lane_.app().name)});
+}
+
+/// Further up the stack on_deadline() may still need it.
+void AppCall::retire_soon() {
+  if (in_deadline_) {
+    retires_ = true;
+  } else {
+    retire();
+  }
 }
 
 void AppCall::on_deadline() {
   const AppLane::Event event(lane_);
   if (channel_) {
     // Not begun by its worker yet? Then another one shall have it.
+    in_deadline_ = true;
     lane_.queue().take_back(channel_->slot(), lane_.loop().index());
+    in_deadline_ = false;
+    lane_.watch_slots();
+    if (retires_) return retire();
     if (armed()) return;  // it has another one already
     if (lane_.queue().is_held(*this)) {
       expire();
@@ -132,10 +145,12 @@ void AppCall::on_deadline() {
   }
 }
 
-/// The first time the client is answered, and the worker has a chance; the second time it has had it.
+/// The first time the client is answered, and the worker has a chance; the second time it has had it, unless other
+/// threads of it have requests: then it is leaving already.
 void AppCall::expire() {
   WorkerProcess& worker = channel_->slot().worker;
-  const bool spared = !std::exchange(expired_, true) && lane_.deals_with_timeouts();
+  const bool first = !std::exchange(expired_, true);
+  const bool spared = lane_.deals_with_timeouts() && (first || lane_.app().threads > 1);
   log::error("[{}] worker {} (pid {}): {} ran longer than request_timeout ({} ms){}", lane_.app().name, worker.number(),
              worker.pid(), description(), lane_.app().request_timeout.count(), spared ? "" : "; the worker is killed");
   fail({ErrorKind::timed_out, Side::app, false,

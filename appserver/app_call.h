@@ -99,8 +99,9 @@ class AppCall final : public Ticket, private Deadline, private Cancellation::Wai
   void let_go();
   void cancel_answer();
   void retire();
+  void retire_soon();
   void leave_channel();
-  void send(Slot& slot, bool ahead, std::string_view packet);
+  void send(Slot& slot, std::string_view packet);
   void wait_in_queue();
   std::string_view encode();
   void fail(Error error);
@@ -136,6 +137,8 @@ class AppCall final : public Ticket, private Deadline, private Cancellation::Wai
   bool woken_ = false;      // it is in the lane's list of those to be resumed
   bool wanted_ = true;
   bool cancels_ = false;  // an exception is to be raised when the client leaves
+  bool in_deadline_ = false;
+  bool retires_ = false;
   bool expired_ = false;  // it ran longer than request_timeout, and the client was told
   bool head_complete_ = false;
   bool over_ = false;

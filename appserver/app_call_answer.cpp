@@ -104,7 +104,7 @@ void AppCall::reset() {
   body_ = nullptr;
   status_ = 0;
   wanted_ = true;
-  cancels_ = expired_ = head_complete_ = over_ = false;
+  retires_ = cancels_ = expired_ = head_complete_ = over_ = false;
   head_ = {};
   head_in_ = {};
   head_text_ = {};

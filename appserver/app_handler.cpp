@@ -51,7 +51,7 @@ AppHandler::AppHandler(AppLane& lane, std::string script_name, bool cancel_on_di
     : lane_(lane), script_name_(std::move(script_name)), cancel_on_disconnect_(cancel_on_disconnect) {}
 
 Task<Response> AppHandler::handle(Request& request) {
-  request.upstream = {.address = lane_.app().name};
+  request.upstream = {.address = request.arena.copy(lane_.app().name)};  // the lane's settings may change
   RequestSpool spool(lane_.loop(), lane_.spool_directory());
   const Result<void> spooled = co_await spool.read(request.body);
   if (!spooled) co_return refuse(request, spooled.error());

@@ -107,7 +107,7 @@ void AppLane::on_deadline() {
   const Event event(*this);
   bool again = false;
   for (AnswerChannel* channel = channels_.front(); channel; channel = channels_.after(*channel)) {
-    if (channel->expects_any() && queue_.take_back_if_slow(channel->slot(), loop_.index())) again = true;
+    if (queue_.take_back_if_slow(channel->slot(), loop_.index())) again = true;
   }
   if (again) watch_slots();
 }

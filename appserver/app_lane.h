@@ -71,7 +71,7 @@ class AppLane final : private Deadline {
   /// Resumes the call's waiter at the end of the present event.
   void wake(AppCall& call);
   void forget_woken(AppCall& call) { woken_.remove(call); }
-  /// A request was handed ahead: it is to be taken back if the one before it runs long.
+  /// A request was sent: it is to be taken back if the worker does not get to it.
   void watch_slots();
   void recycle(AppCall& call);
   void channel_closed(AnswerChannel& channel);

@@ -71,6 +71,7 @@ void AppPool::on_ready(Generation& generation) {
   serving_ = &generation;
   generation.serve();
   report(true);
+  if (!swaps_.empty()) house_.main.post([this] { begin_swap(); });
 }
 
 void AppPool::on_failed(Generation& generation, const std::string& why) {
@@ -100,7 +101,7 @@ void AppPool::on_ended(Generation& generation) {
 void AppPool::close_queue() {
   if (std::exchange(stopping_, true)) return;
   queue_.stop(house_.main, [this] { on_queue_idle(); });
-  if (coming_) coming_->kill();
+  if (coming_) coming_->give_up();
   while (!swaps_.empty()) end_swap("the app is stopping");
 }
 

@@ -104,7 +104,7 @@ class AppPool final : private Generation::Owner {
   std::shared_ptr<const config::App> app_;
   AppQueue queue_;
   AppHouse house_;
-  std::vector<std::unique_ptr<Generation>> generations_;  // all that have a process
+  std::vector<std::unique_ptr<Generation>> generations_;  // all that have not ended
   Generation* serving_ = nullptr;
   Generation* coming_ = nullptr;
   Generation* kept_ = nullptr;

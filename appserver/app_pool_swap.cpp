@@ -53,8 +53,7 @@ void AppPool::begin_swap() {
   keep_deadline_.disarm();
   const std::shared_ptr<const config::App>& before = coming_->app();
   if (coming_->revive(std::clamp(serving_->target(), before->processes, before->most_processes))) return;
-  coming_->kill();
-  if (coming_) end_swap("the generation before has ended");
+  end_swap("the generation before has ended");
 }
 
 void AppPool::swap_in(Generation& next, bool keeps_old) {
@@ -65,7 +64,7 @@ void AppPool::swap_in(Generation& next, bool keeps_old) {
   next.serve();
   if (old) {
     old->leave(keeps_old);
-    if (keeps_old) keep(old);
+    if (old->keeps()) keep(old);
   }
   log::info("[{}] generation {} serves after {} ms", name(), next.number(), house_.main.now() - swap_since_);
   end_swap({});

@@ -134,6 +134,7 @@ bool AppQueue::put_back(Ticket& ticket) {
 void AppQueue::open(Slot& slot, int caller) {
   {
     const std::lock_guard lock(mutex_);
+    if (slot.closed_) return;  // it broke off before every loop had joined it
     slot.open_ = true;
     list_slot(slot);
     grant_waiting(caller);
@@ -145,6 +146,7 @@ void AppQueue::close(Slot& slot, int caller) {
   {
     const std::lock_guard lock(mutex_);
     slot.open_ = false;
+    slot.closed_ = true;
     list_slot(slot);
     TicketList granted;
     for (Desk& desk : desks_) {
@@ -175,17 +177,36 @@ void AppQueue::take_back(Slot& slot, int caller) {
 }
 
 bool AppQueue::take_back_if_slow(Slot& slot, int caller) {
+  bool again = true;
   {
     const std::lock_guard lock(mutex_);
-    if (!slot.open_ || slot.load_ < 2) return false;
-    const microseconds limit = std::max(kLongService, microseconds(8 * slot.average_));
-    if (steady_clock::now() - slot.busy_since_ < limit) return true;
-    slot.slow_ = true;
-    take_unread(slot, caller);
-    grant_waiting(caller);
+    if (slot.away_ && std::atomic_ref(slot.shared_.running).load(std::memory_order_acquire) == 0) {
+      slot.away_ = false;
+      list_slot(slot);
+      grant_waiting(caller);
+    }
+    if (!slot.open_ || slot.away_ || slot.load_ == 0) {
+      again = slot.open_ && slot.away_;
+    } else if (slot.load_ == 1 && has_begun(slot)) {
+      again = false;
+    } else {
+      const microseconds limit = std::max(kLongService, microseconds(8 * slot.average_));
+      if (steady_clock::now() - slot.busy_since_ >= limit) {
+        slot.slow_ = true;
+        take_unread(slot, caller);
+        grant_waiting(caller);
+        again = slot.away_;
+      }
+    }
   }
   deliver(caller);
-  return false;
+  return again;
+}
+
+/// The worker's word, for the one request of the slot; it is not believed for more than its own good.
+bool AppQueue::has_begun(const Slot& slot) {
+  const Ticket* const first = slot.held_.front();
+  return first && std::atomic_ref(slot.shared_.begun).load(std::memory_order_relaxed) == first->sequence_;
 }
 
 void AppQueue::stop(Loop& main, std::move_only_function<void()> when_idle) {
@@ -209,7 +230,7 @@ void AppQueue::refuse_waiting() {
 void AppQueue::list_slot(Slot& slot) {
   if (slot.listed_at_ != Slot::kUnlisted) by_load_[slot.listed_at_].remove(slot);
   slot.listed_at_ = Slot::kUnlisted;
-  if (!slot.open_ || slot.load_ >= limits_.depth) return;
+  if (!slot.open_ || slot.away_ || slot.load_ >= limits_.depth) return;
   const bool is_short = slot.average_ >= 0 && slot.average_ < kShortService.count();
   if (slot.load_ > 0 && (!is_short || slot.slow_ || slot.stuffed_)) return;
   slot.listed_at_ = slot.load_;
@@ -217,8 +238,8 @@ void AppQueue::list_slot(Slot& slot) {
 }
 
 Slot* AppQueue::best_slot() {
-  for (const SlotList& slots : by_load_) {
-    if (Slot* const slot = slots.front()) return slot;
+  for (std::uint32_t load = 0; load < limits_.depth; ++load) {
+    if (Slot* const slot = by_load_[load].front()) return slot;
   }
   return nullptr;
 }
@@ -279,6 +300,12 @@ void AppQueue::take_unread(Slot& slot, int caller) {
       unread.push_back(*ticket);
       break;
     }
+  }
+  // A thread that has answered everything and yet did not read this gets nothing more until it is back.
+  const bool runs = std::atomic_ref(slot.shared_.running).load(std::memory_order_acquire) != 0;
+  if (!unread.empty() && slot.load_ == 0 && runs) {
+    slot.away_ = true;
+    list_slot(slot);
   }
   to_front(unread, caller);
 }

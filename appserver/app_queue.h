@@ -75,10 +75,13 @@ class AppQueue {
   void close(Slot& slot, int caller);
   /// Moves what the worker has not read to the FIFO's front.
   void take_back(Slot& slot, int caller);
-  /// The same, if the present request runs long. True while the slot should be asked again later.
+  /// The same, if the present request runs long, or the worker has not begun it although it has nothing else to do.
+  /// True while the slot should be asked again later.
   bool take_back_if_slow(Slot& slot, int caller);
   /// Requests answered by that slot.
   std::uint64_t answered(const Slot& slot);
+  /// Threads of the worker that have requests.
+  std::size_t busy(const WorkerProcess& worker);
   /// For how long no thread of the worker has had a request; 0 when one has.
   Milliseconds idle(const WorkerProcess& worker);
   /// Microseconds that the first in the FIFO has waited; 0: nobody waits.
@@ -106,6 +109,7 @@ class AppQueue {
   void vacate(Ticket& ticket);
   void leave(Ticket& ticket);
   void to_front(TicketList& tickets, int caller);
+  static bool has_begun(const Slot& slot);
   void take_unread(Slot& slot, int caller);
   void grant_waiting(int caller);
   void refuse(Ticket& ticket, int caller);

@@ -52,6 +52,12 @@ std::uint64_t AppQueue::answered(const Slot& slot) {
   return slot.answered_;
 }
 
+std::size_t AppQueue::busy(const WorkerProcess& worker) {
+  const std::lock_guard lock(mutex_);
+  return static_cast<std::size_t>(
+      std::ranges::count_if(worker.slots(), [](const auto& slot) { return slot->load_ > 0; }));
+}
+
 Milliseconds AppQueue::idle(const WorkerProcess& worker) {
   const std::lock_guard lock(mutex_);
   Milliseconds least = Milliseconds::max();

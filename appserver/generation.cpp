@@ -14,7 +14,8 @@ namespace edge {
 
 namespace {
 
-constexpr Milliseconds kZygoteAnswers{5'000};  // to kAskChanged
+constexpr Milliseconds kZygoteAnswers{5'000};   // to kAskChanged
+constexpr Milliseconds kLastWorkerEnds{1'000};  // after its own deadline
 
 }  // namespace
 
@@ -67,6 +68,10 @@ void Generation::spawn_zygote() {
 
 void Generation::on_zygote_deadline() {
   if (!zygote_) return spawn_zygote();
+  if (state_ >= State::leaving) {
+    trouble("the process that holds the app did not end when it was told to: it is killed");
+    return zygote_->kill();
+  }
   const bool hangs = !imported_;
   trouble(fmt::format("{} within start_timeout ({} ms)",
                       hangs ? "the app was not imported" : "not every worker was ready", app_->start_timeout.count()));
@@ -133,7 +138,14 @@ void Generation::become_ready() {
 void Generation::fail(const std::string& why) {
   if (killed_) return;
   owner_.on_failed(*this, import_error_.empty() ? why : import_error_ + "\n" + why);
-  kill();
+  give_up();
+}
+
+void Generation::give_up() {
+  const bool finishes =
+      std::ranges::any_of(seats_, [](const auto& seat) { return seat->state == Seat::State::leaving; });
+  if (!finishes) return kill();
+  if (state_ < State::leaving) leave(false);
 }
 
 void Generation::trouble(const std::string& text) {
@@ -161,13 +173,17 @@ void Generation::leave(bool keep) {
       retire(*seat);
     } else if (seat->starts() && seat->state != Seat::State::wanted) {
       seat->state = Seat::State::leaving;  // until it is known which process it is
+      house_.main.arm(*seat, app_->shutdown_timeout);
       seat->worker->kill();
     } else if (seat->state != Seat::State::leaving) {
       empty_seat(*seat, "the app leaves");
     }
   }
   if (!zygote_) return end();
-  if (!keep_) zygote_->stop();
+  if (!keep_) {
+    zygote_->stop();
+    house_.main.arm(zygote_deadline_, app_->shutdown_timeout + kLastWorkerEnds);
+  }
   finish_leaving();
 }
 

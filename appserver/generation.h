@@ -77,6 +77,10 @@ class Generation final : private Zygote::Supervisor {
   void leave(bool keep);
   /// From leaving or kept: forks `workers` anew; on_ready() or on_failed() follows. False: the zygote is gone.
   bool revive(unsigned workers);
+  /// The zygote stays, or will stay, when the workers have left.
+  bool keeps() const { return keep_; }
+  /// Ends what was begun: kills all but workers that are still finishing what they hold.
+  void give_up();
   /// Kills every process now.
   void kill();
 
@@ -206,6 +210,7 @@ class Generation final : private Zygote::Supervisor {
   bool imported_ = false;
   bool import_failed_ = false;  // the zygote said so itself
   bool answered_ = false;       // workers of this zygote have answered requests: its life was a good one
+  bool memory_warned_ = false;
   bool keep_ = false;
   bool killed_ = false;
   std::move_only_function<void(std::string)> when_changed_known_;

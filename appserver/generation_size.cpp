@@ -100,8 +100,14 @@ void Generation::watch_memory() {
     Seat& at = *seats_[i];
     if (at.state != Seat::State::serving || at.outgoing) continue;
     const std::uint64_t bytes = resident_bytes(at.worker->pid()).value_or(0);
-    if (bytes > app_->max_memory) {
+    if (bytes <= app_->max_memory) continue;
+    if (has_answered(*at.worker)) {
       replace(at, fmt::format("it holds {} MiB, max_memory is {} MiB", bytes >> 20, app_->max_memory >> 20));
+    } else if (!std::exchange(memory_warned_, true)) {
+      trouble(
+          fmt::format("a worker holds {} MiB before its first request, more than max_memory ({} MiB): each is "
+                      "replaced after its first",
+                      bytes >> 20, app_->max_memory >> 20));
     }
   }
   house_.main.arm(memory_, kLookAtMemory);

@@ -116,7 +116,8 @@ void Generation::on_worker_forked(std::uint32_t number, pid_t pid) {
 void Generation::on_worker_ready(std::uint32_t number, pid_t pid) {
   Seat* const at = seat(number);
   if (!at || (at->state != Seat::State::forking && at->state != Seat::State::starting)) return;
-  if (at->worker->pid() == 0) at->worker->identify(pid);  // its word was quicker than that of the zygote
+  const bool quicker = at->worker->pid() == 0;  // than the zygote's word
+  if (quicker && is_child_of(pid, zygote_->pid())) at->worker->identify(pid);
   if (at->worker->pid() != pid) {
     return log::error("[{}] process {} says that it is worker {}, which it is not", app_->name, pid, number);
   }
@@ -170,6 +171,7 @@ void Generation::on_seat_deadline(Seat& seat) {
   if (seat.state == Seat::State::leaving) {
     trouble(fmt::format("worker {} gen {} (pid {}) did not finish within shutdown_timeout ({} ms): it is killed",
                         seat.number, number_, seat.worker->pid(), app_->shutdown_timeout.count()));
+    if (seat.worker->pid() == 0) return zygote_->kill();  // it was never forked
     return seat.worker->kill();
   }
   trouble(fmt::format("worker {} was not ready within start_timeout ({} ms): it is killed", seat.number,
@@ -206,6 +208,7 @@ void Generation::on_worker_exited(std::uint32_t number, pid_t pid, int wait_stat
                           (has_answered(*at->worker) || house_.main.now() - at->since > RestartDelay::kGoodLife);
   empty_seat(*at, text);
   rest(*at, lived_well);
+  fork_next();
   finish_leaving();
 }
 
@@ -225,10 +228,17 @@ void Generation::on_timeout(const ExpiredRequest& request) {
   if (!at || at->worker != request.worker) return;
   const auto done = [this, at, sequence = request.sequence](bool helped) {
     std::erase_if(at->stuck, [sequence](const auto& stuck) { return stuck->sequence() == sequence; });
-    if (helped) return;
-    trouble(fmt::format("worker {} (pid {}) is stuck in a request and is killed", at->number, at->worker->pid()));
-    for (const auto& slot : at->worker->slots()) house_.queue.close(*slot, -1);
-    at->worker->kill();
+    if (helped || !at->worker) return;
+    const bool alone = house_.queue.busy(*at->worker) <= 1;
+    trouble(fmt::format("worker {} (pid {}) is stuck in a request and is {}", at->number, at->worker->pid(),
+                        alone ? "killed" : "replaced; its other threads finish first"));
+    if (alone) {
+      for (const auto& slot : at->worker->slots()) house_.queue.close(*slot, -1);
+      at->worker->kill();
+    } else if (at->state == Seat::State::serving) {
+      retire(*at);
+      balance();
+    }
   };
   at->stuck.push_back(std::make_unique<StuckRequest>(house_.main, app_->name, *at->stacks, request, done));
 }

@@ -50,6 +50,8 @@ class Slot {
   static constexpr std::uint32_t kUnlisted = ~std::uint32_t{0};
   std::uint32_t listed_at_ = kUnlisted;  // which of the queue's lists of slots it is in
   bool open_ = false;
+  bool closed_ = false;   // for good
+  bool away_ = false;     // its thread does not read its mailbox although it has answered: it is in an app's close()
   bool slow_ = false;     // the present request runs long: nothing is handed ahead until it has ended
   bool stuffed_ = false;  // the mailbox was full
 };

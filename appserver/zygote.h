@@ -28,7 +28,7 @@ class Zygote {
    public:
     virtual void on_imported() = 0;
     virtual void on_import_failed(std::string_view text) = 0;
-    /// `pid` is 0 when nothing could be forked; on_worker_exited() said so already.
+    /// When nothing could be forked, on_worker_exited() comes in its place, with a pid of 0.
     virtual void on_worker_forked(std::uint32_t worker, pid_t pid) = 0;
     virtual void on_worker_ready(std::uint32_t worker, pid_t pid) = 0;
     virtual void on_worker_import_failed(std::uint32_t worker, std::string_view text) = 0;

@@ -108,6 +108,7 @@ Result<void> EdgeLoop::build_app_sockets(const config::Snapshot& snapshot, LogFi
     auto site = std::make_unique<Site>();
     site->http = snapshot.http;
     site->access_log = *log;
+    site->passes_redirects = true;
     Route route;
     route.path.path = "/";
     route.http = snapshot.http;

@@ -29,6 +29,11 @@ AppPool* Reload::pool(const std::string& name) const {
 
 /// The same that waits already is done once.
 void Reload::add(std::string only, Done done) {
+  if (stopped_) {
+    ReloadReport report;
+    report.problems.emplace_back("edge is stopping");
+    return main_.post([tell = std::move(done), report = std::move(report)]() mutable { tell(std::move(report)); });
+  }
   const auto waiting = std::find_if(jobs_.begin() + (jobs_.empty() ? 0 : 1), jobs_.end(),
                                     [&only](const auto& job) { return job->only == only; });
   if (waiting != jobs_.end()) return (*waiting)->told.push_back(std::move(done));
@@ -64,6 +69,7 @@ Task<void> Reload::read_file(Job& job) {
 }
 
 void Reload::stop(std::move_only_function<void()> then) {
+  stopped_ = true;
   if (!reading_) return then();
   when_read_ = std::move(then);
 }
@@ -158,7 +164,9 @@ void Reload::finish() {
     log::warn("{} has changed in the site file: this needs a restart of edge, a reload does not apply it", what);
   }
   if (!jobs_.empty()) main_.post([this] { begin(); });
-  for (Done& done : job->told) done(report);
+  for (Done& done : job->told) {
+    main_.post([tell = std::move(done), report]() mutable { tell(std::move(report)); });
+  }
 }
 
 }  // namespace edge

@@ -34,7 +34,7 @@ class Reload {
 
   /// The file is being read on another thread.
   bool reading() const { return reading_; }
-  /// `then` runs when it was read; what follows from it is given up.
+  /// `then` runs when it was read; what follows from it is given up. No other reload begins.
   void stop(std::move_only_function<void()> then);
 
  private:
@@ -63,6 +63,7 @@ class Reload {
   std::deque<std::unique_ptr<Job>> jobs_;  // the first is under way
   Task<void> task_;
   bool reading_ = false;
+  bool stopped_ = false;
   std::move_only_function<void()> when_read_;
 };
 

@@ -97,6 +97,9 @@ def load_gateway(descriptor):
 def prepare(settings):
     """Makes the process look to the app like `python wsgi_file` run in its folder. Returns the folders of its files."""
     home = os.path.abspath(settings["chdir"] or ".")  # links in it are kept, so that one that is turned shows
+    standard = os.path.splitext(os.path.basename(settings["wsgi_file"]))[0]
+    if standard in getattr(sys, "stdlib_module_names", ()):
+        __import__(standard)  # the file shall not stand in the place of the module whose name it has
     if settings["chdir"]:
         try:
             os.chdir(settings["chdir"])

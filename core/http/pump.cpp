@@ -42,7 +42,7 @@ Task<Response> answer(Request& request, bool by_error_page) {
     co_return Response::of_error(request.arena, {ErrorKind::too_large, Side::client, false, {}});
   }
   Response response = co_await request.route->handler->handle(request);
-  if (!response.redirect) co_return response;
+  if (!response.redirect || request.site->passes_redirects) co_return response;
   Response redirected = co_await follow_redirect(request, std::move(response));
   co_return redirected;
 }

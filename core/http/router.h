@@ -55,6 +55,7 @@ struct Site {
   std::vector<HeaderRule> headers;
   std::vector<ErrorPage> error_pages;
   AccessLog* access_log = nullptr;
+  bool passes_redirects = false;  // X-Accel-Redirect and X-Sendfile are for the server in front
   std::vector<Route> routes;
 
   /// The route for a normalised path, or null: exact, then the longest prefix if "^~", then the first pattern that

@@ -152,3 +152,30 @@ def test_first_come_first_served(serve):
         assert connection.answer().status == 200
         connection.close()
     assert calls(edge)[1:] == [f"/{number:02}" for number in range(20)]
+
+
+CLOSING = """\
+    import os, time
+
+
+    class Body(list):
+        def close(self):
+            while not os.path.exists("open"):
+                time.sleep(0.01)
+
+
+    def application(environ, start_response):
+        start_response("200 OK", [("Content-Length", "1")])
+        return Body([b"1"]) if environ["PATH_INFO"] == "/closing" else [b"2"]
+"""
+
+
+def test_a_worker_that_is_busy_closing_an_answer_does_not_hold_the_next_request(serve):
+    edge = serve(site(", request_timeout: 60s"), {"app.py": CLOSING})
+    with edge.connect() as connection:
+        assert connection.request("GET", "/closing").status == 200
+        begun = time.monotonic()
+        for _ in range(20):
+            assert connection.request("GET", "/").text == "2"
+        assert time.monotonic() - begun < 20
+    open_gate(edge)

@@ -355,3 +355,13 @@ TEST_CASE("several loops share one queue") {
   CHECK(idle);
   for (const auto& slot : worker->slots()) queue.close(*slot, -1);
 }
+
+TEST_CASE("a slot that broke off is not opened again") {
+  House house(1);
+  Slot& slot = house.slot(0);
+  house.queue.close(slot, -1);
+  house.queue.open(slot, -1);
+  TestTicket a;
+  CHECK(a.acquire(house.queue) == Outcome::waiting);
+  CHECK(house.queue.withdraw(a, AppQueue::Why::left));
+}

@@ -195,6 +195,17 @@ TEST_CASE("swaps that are asked for at once come one after the other, the same o
   CHECK(generations == std::vector<std::uint32_t>{2, 3, 3, 3});
 }
 
+TEST_CASE("a swap that is asked for during the start comes after it") {
+  VersionedApp hello;
+  Pool pool(hello.app);
+  SwapResult result;
+  pool.pool->reload(hello.app, true, [&](const SwapResult& got) { result = got; });
+  REQUIRE(pool.start());
+  pool.run_until([&] { return result.ok; });
+  CHECK(result.generation == 2);
+  CHECK(reload(pool, hello.app).generation == 3);
+}
+
 TEST_CASE("a stop in the middle of a reload ends both generations") {
   VersionedApp hello;
   bool told = false;
@@ -252,6 +263,9 @@ TEST_CASE("a worker that holds too much memory is replaced") {
   Pool pool(hello.app);
   REQUIRE(pool.start());
   const std::set<pid_t> before = pids(pool);
+  pool.run_until([&] { return log.contains("before its first request, more than max_memory (1 MiB)"); });
+  CHECK(pids(pool) == before);
+  CHECK(version(pool) == "one");
   pool.run_until([&] { return log.contains("max_memory is 1 MiB"); });
   pool.run_until([&] { return !pids(pool).contains(*before.begin()); });
   CHECK(version(pool) == "one");
