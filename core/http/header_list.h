@@ -116,6 +116,8 @@ class HeaderList {
     remove(id);
     add(id, value);
   }
+  /// Replaces the field at `i`, also in copies of this list that share it.
+  void replace(std::size_t i, const HeaderField& field) { fields_[i] = field; }
   void clear() { size_ = 0; }
 
  private:

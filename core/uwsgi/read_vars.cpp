@@ -116,18 +116,16 @@ Result<void> Reader::take_header(std::string_view name, std::string_view value) 
 
 Result<void> Reader::take_param(std::string_view name, std::string_view value) {
   HeaderList& params = request_.params;
-  const bool repeated = std::ranges::any_of(params, [name](const HeaderField& param) { return param.name == name; });
-  if (repeated) {
-    HeaderList others(request_.arena);
-    for (const HeaderField& param : params) {
-      if (param.name != name) others.add(param);
-    }
-    params = others;
+  const HeaderField field{name, value, HeaderName::other};
+  for (std::size_t i = 0; i < params.size(); ++i) {
+    if (params[i].name != name) continue;
+    params.replace(i, field);
+    return {};
   }
   if (params.size() == kMostParams) {
     return fail(ErrorKind::headers_too_large, Side::client, "more than 256 uwsgi variables");
   }
-  params.add(HeaderField{name, value, HeaderName::other});
+  params.add(field);
   return {};
 }
 

@@ -173,6 +173,14 @@ TEST_CASE("of two variables with one name the last counts") {
   CHECK(told.at("SERVER_NAME") == "two");
 }
 
+TEST_CASE("a variable that is repeated is replaced where it stands, which takes no memory") {
+  Read read({{"A", "1"}, {"REQUEST_METHOD", "GET"}, {"REQUEST_URI", "/"}, {"A", "2"}, {"B", ""}, {"A", "3"}});
+  REQUIRE(read.body_size);
+  REQUIRE(read.request.params.size() == 4);
+  CHECK(read.request.params[0].name == "A");
+  CHECK(read.request.params[0].value == "3");
+}
+
 TEST_CASE("the scheme is what UWSGI_SCHEME says, else HTTPS, else REQUEST_SCHEME, and is told in one voice") {
   const auto scheme = [](std::string_view uwsgi, std::string_view https, std::string_view request) {
     Read read({{"REQUEST_METHOD", "GET"},
