@@ -1,6 +1,8 @@
 // Finding the route, asking it as the client would, and joining the two heads.
 #include "core/http/internal_redirect.h"
 
+#include <algorithm>
+#include <array>
 #include <initializer_list>
 #include <utility>
 
@@ -53,13 +55,33 @@ Response refuse(const Request& request, const InternalRedirect& redirect, std::s
   return Response::of_error(request.arena, {ErrorKind::bad_gateway, Side::app, false, {}});
 }
 
-/// Asks the target as the client would.
-Task<Response> ask(Request& request, FilePlace target) {
+/// Whether the client's conditions and ranges mean the file: not when the app says that something is wrong with the
+/// request, nor when the request was none for content (RFC 9110 13.1, 14.2).
+bool is_conditional(const Request& request, int status) {
+  return (status == 200 || status == 206) && (request.method == Method::get || request.method == Method::head);
+}
+
+HeaderList without_conditions(const Request& request) {
+  constexpr std::array kConditions = {
+      HeaderName::if_match, HeaderName::if_none_match,       HeaderName::if_modified_since,
+      HeaderName::if_range, HeaderName::if_unmodified_since, HeaderName::range};
+  HeaderList others(request.arena);
+  for (const HeaderField& field : request.headers) {
+    if (std::ranges::find(kConditions, field.id) == kConditions.end()) others.add(field);
+  }
+  return others;
+}
+
+/// Asks the target as the client would, for an app that answered with `status`.
+Task<Response> ask(Request& request, FilePlace target, int status) {
+  const HeaderList headers = request.headers;
+  if (!is_conditional(request, status)) request.headers = without_conditions(request);
   const Route* const route = std::exchange(request.route, target.route);
   const std::string_view path = std::exchange(request.path, target.path);
   const Method method = request.method;
   if (method != Method::head) request.method = Method::get;
   Response response = co_await target.route->handler->handle(request);
+  request.headers = headers;
   request.route = route;
   request.path = path;
   request.method = method;
@@ -104,7 +126,7 @@ Task<Response> follow_redirect(Request& request, Response from) {
   const Result<FilePlace> target = redirect.to == InternalRedirect::To::path ? target_of_path(request, redirect.text)
                                                                              : target_of_file(request, redirect.text);
   if (!target) co_return refuse(request, redirect, target.error().context);
-  Response file = co_await ask(request, *target);
+  Response file = co_await ask(request, *target, from.status);
   if (file.status >= 300 && file.status < 400 && file.status != 304) {
     co_return refuse(request, redirect, "that is a folder");
   }

@@ -233,6 +233,27 @@ TEST_CASE("conditions are those of the file") {
   CHECK(Redirected(files, kPath, "/files/some.txt", "HEAD").header("ETag") == tag);
 }
 
+TEST_CASE("no condition turns a refusal of the app, or an answer to a POST, into something else") {
+  FilesSite files;
+  const std::string tag(Redirected(files, kPath, "/files/some.txt").header("ETag"));
+  for (const FakeRequest::Headers& conditions :
+       std::initializer_list<FakeRequest::Headers>{{{"If-None-Match", tag}},
+                                                   {{"If-Match", "\"other\""}},
+                                                   {{"If-Modified-Since", "Fri, 01 Jan 2100 00:00:00 GMT"}},
+                                                   {{"If-Unmodified-Since", "Thu, 01 Jan 1970 00:00:00 GMT"}},
+                                                   {{"Range", "bytes=1-1"}},
+                                                   {{"Range", "bytes=9-"}, {"If-Range", tag}}}) {
+    Redirected missing(files, kPath, "/files/some.txt", "GET", conditions);
+    missing.from.status = 404;
+    CHECK(missing.status() == 404);
+    CHECK(missing.body() == "some");
+    CHECK(missing.fake.request.headers.size() == conditions.size());
+    Redirected posted(files, kPath, "/files/some.txt", "POST", conditions);
+    CHECK(posted.status() == 200);
+    CHECK(posted.body() == "some");
+  }
+}
+
 TEST_CASE("the app's status is kept, but for those that a route of files finds itself") {
   FilesSite files;
   for (const int status : {200, 206}) {
