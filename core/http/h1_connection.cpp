@@ -187,7 +187,10 @@ void H1Connection::on_writable() {
   want_write(false);
   if (exchange_ && exchange_->waits_to_write()) return exchange_->wake({});
   if (state_ == State::closing) return close_softly();
-  if (state_ == State::serving) return;
+  if (state_ == State::serving) {
+    if (!exchange_->waits_to_read()) disarm();  // the client has read the answers before this one in time
+    return;
+  }
   disarm();
   head_deadline_ = false;
   if (!exchange_) become_idle();

@@ -1,6 +1,8 @@
 // An HTTP/1 connection in the corners: answers that wait for the client, bodies that broke, a stop in between.
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <coroutine>
 #include <string>
 
 #include "core/http/door.h"
@@ -21,6 +23,26 @@ struct LargeHandler final : Handler {
     co_return response;
   }
   std::string content = std::string(60'000, 'x');
+};
+
+/// Answers "/" like LargeHandler, and anything else once the test resumes it.
+struct LargeThenSlowHandler final : Handler {
+  struct Pause {
+    std::coroutine_handle<>& waiting;
+    bool await_ready() const { return false; }
+    void await_suspend(std::coroutine_handle<> waiter) { waiting = waiter; }
+    void await_resume() const {}
+  };
+  Task<Response> handle(Request& request) override {
+    Response response(request.arena);
+    response.body = std::string_view(content);
+    if (request.path == "/") co_return response;
+    co_await Pause{waiting};
+    response.body = std::string_view("slow");
+    co_return response;
+  }
+  std::string content = std::string(60'000, 'x');
+  std::coroutine_handle<> waiting;
 };
 
 /// Takes the whole body, and has nothing to say.
@@ -91,6 +113,25 @@ TEST_CASE("an answer without content has send_timeout too") {
   wire.leave_bytes("ok");
   wire.turn();
   CHECK(wire.all_closed());
+}
+
+TEST_CASE("an answer that was read in time leaves no deadline to the request behind it") {
+  HttpSettings http;
+  http.send_timeout = Milliseconds(20);
+  auto handler = std::make_unique<LargeThenSlowHandler>();
+  LargeThenSlowHandler& slow = *handler;
+  Wire wire(http, std::move(handler));
+  wire.leave_bytes(kGet + "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(wire.what_comes().ends_with('x'));
+  REQUIRE(slow.waiting);
+  const auto enough = std::chrono::steady_clock::now() + 3 * http.send_timeout;
+  while (std::chrono::steady_clock::now() < enough) {
+    wire.turn();
+    ::poll(nullptr, 0, 1);
+  }
+  slow.waiting.resume();
+  CHECK(wire.what_comes().ends_with("slow"));
+  CHECK_FALSE(wire.ended());
 }
 
 TEST_CASE("a body that broke stays broken, and nobody waits for more of it") {
