@@ -177,7 +177,8 @@ Result<Object> parse(std::string_view text) {
 }  // namespace
 
 std::string json_text(const Json& document) {
-  return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  // Only ASCII, without control bytes: `edge status --json` shows a terminal what clients have sent.
+  return document.dump(2, ' ', true, Json::error_handler_t::replace) + "\n";
 }
 
 std::string json_text(const ServiceStatus& status) {

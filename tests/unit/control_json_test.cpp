@@ -35,6 +35,15 @@ TEST_CASE("control json: bytes that are no UTF-8 make no broken document") {
   CHECK(back->error == "caf\xef\xbf\xbd \x01");
 }
 
+TEST_CASE("control json: nothing in a document commands a terminal") {
+  const std::string sent =
+      "caf\xc3\xa9 \x1b]0;x\x07 \xc2\x9b"
+      "2J \x7f";
+  const std::string text = json_text(SwapResult{.error = sent});
+  for (const char c : text) CHECK((c == '\n' || (c >= ' ' && c <= '~')));
+  CHECK(parse_swap_result(text)->error == sent);
+}
+
 TEST_CASE("control json: what another version leaves out, adds or calls otherwise does no harm") {
   const Result<ReloadReport> report = parse_reload_report(
       R"({"ok": true, "news": [1], "problems": {"a": 1}, "apps": [3, {"name": 4, "took_ms": "x"}]})");
