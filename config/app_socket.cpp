@@ -34,9 +34,17 @@ bool is_same(const Listen& a, const Listen& b) {
   return is_set(a) && a == b && (!a.unix_path.empty() || a.address.port != 0);
 }
 
+bool is_control(const Snapshot& snapshot, const Listen& listen) {
+  return !snapshot.process.control.empty() && listen.unix_path == snapshot.process.control;
+}
+
+std::string control_text(const Snapshot& snapshot) {
+  return "edge.control at " + snapshot.process.control_place.text();
+}
+
 /// Where that address is listened on already: by edge itself, by an app before `app`, or by a site.
 std::optional<std::string> other_use(const Snapshot& snapshot, const App& app) {
-  if (!snapshot.process.control.empty() && app.socket->unix_path == snapshot.process.control) return "edge.control";
+  if (is_control(snapshot, *app.socket)) return control_text(snapshot);
   for (const App& other : snapshot.apps) {
     if (&other == &app) break;
     if (other.socket && is_same(*other.socket, *app.socket)) return "the app at " + other.socket->place.text();
@@ -47,6 +55,11 @@ std::optional<std::string> other_use(const Snapshot& snapshot, const App& app) {
     }
   }
   return std::nullopt;
+}
+
+void add_clash(const Section& top, const Listen& listen, const std::string& path, const std::string& other) {
+  top.loading().problems.add(listen.place, path,
+                             fmt::format("{} is in use already, by {}; choose another", listen.text, other));
 }
 
 }  // namespace
@@ -81,9 +94,13 @@ void check_sockets(const Section& top, const Snapshot& snapshot) {
   for (const App& app : snapshot.apps) {
     if (!app.socket) continue;
     const std::optional<std::string> other = other_use(snapshot, app);
-    if (!other) continue;
-    top.loading().problems.add(app.socket->place, key_path("apps", app.name) + ".socket",
-                               fmt::format("{} is in use already, by {}; choose another", app.socket->text, *other));
+    if (other) add_clash(top, *app.socket, key_path("apps", app.name) + ".socket", *other);
+  }
+  for (std::size_t i = 0; i < snapshot.sites.size(); ++i) {
+    for (const Listen& listen : snapshot.sites[i].listen) {
+      if (is_control(snapshot, listen))
+        add_clash(top, listen, fmt::format("sites[{}].listen", i), control_text(snapshot));
+    }
   }
 }
 

@@ -65,7 +65,8 @@ Process load_process(const Section& edge) {
   edge.read("pid_file", process.pid_file);
   edge.read("runtime_dir", process.runtime_dir);
   edge.read("control", process.control);
-  check_socket_path(edge.loading(), process.control, edge.place_of("control"), edge.path_of("control"));
+  process.control_place = edge.place_of("control");
+  check_socket_path(edge.loading(), process.control, process.control_place, edge.path_of("control"));
   edge.read("max_connections", process.max_connections);
   edge.read("shutdown_timeout", process.shutdown_timeout);
   return process;

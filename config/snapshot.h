@@ -34,7 +34,8 @@ struct Process {
   std::string group;
   std::string pid_file;
   std::string runtime_dir;  // empty: a private folder that serve makes
-  std::string control;      // the control socket
+  std::string control;      // the control socket; empty: at its default place
+  Place control_place;      // where it is named
   std::uint64_t max_connections = 20'000;
   Milliseconds shutdown_timeout{30'000};
 };
