@@ -206,7 +206,7 @@ int rollback_command(const ControlOptions& options, const std::string& app) {
 int reopen_command(const ControlOptions& options) {
   int status = kExitOk;
   if (!asked(options, "POST", "/reopen", kPatience, status)) return status;
-  fmt::print("log files reopened\n");
+  fmt::print("edge opens its log files again; its error log names any that it cannot open\n");
   return kExitOk;
 }
 

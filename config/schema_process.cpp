@@ -65,7 +65,9 @@ constexpr Key kConnection[] = {
         1, kMostTime),
     Key{"keepalive_timeout", Type::duration, "65s", "How long a connection may idle between two requests."}.between(
         1, kMostTime),
-    Key{"max_header_size", Type::size, "32k", "Bytes of the whole head. 431."}.between(1024, 1 << 20),
+    Key{"max_header_size", Type::size, "32k",
+        "Bytes of the whole head. 431. Not for an app's `socket`, where a packet has at most 64 KiB."}
+        .between(1024, 1 << 20),
     Key{"max_headers", Type::number, "100", "Header fields in a request. 431."}.between(1, 10'000),
     Key{"max_uri", Type::size, "8k", "Bytes of the request target. 414."}.between(64, 1 << 20),
 };

@@ -18,6 +18,8 @@ namespace edge::uwsgi {
 /// else REQUEST_SCHEME, say whether it came by TLS. Everything else stands in Request::params as it came. Left out:
 /// UWSGI_* and REQUEST_ID, which would command edge, and the names of the gateway's own ("wsgi.", "edge.", "uwsgi.").
 ///
+/// Of HttpSettings, max_headers and max_uri hold; max_header_size does not, a packet has at most 64 KiB instead.
+///
 /// Errors: malformed, uri_too_long, headers_too_large (max_headers, or 256 variables of another kind),
 /// not_implemented (CONNECT).
 Result<std::uint64_t> read_vars(std::string_view block, const HttpSettings& limits, Request& request,
