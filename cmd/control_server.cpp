@@ -2,7 +2,6 @@
 #include "cmd/control_server.h"
 
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -61,8 +60,7 @@ std::optional<pid_t> process_listening_at(const std::string& path) {
 
 }  // namespace
 
-ControlServer::ControlServer(Loop& main, std::string path, ControlTarget& target)
-    : path_(std::move(path)), router_(only_site(target)), door_(main, limit_) {}
+ControlServer::ControlServer(Loop& main, ControlTarget& target) : router_(only_site(target)), door_(main, limit_) {}
 
 ControlServer::~ControlServer() {
   remove_file();
@@ -77,12 +75,8 @@ Result<std::unique_ptr<ControlServer>> ControlServer::open(Loop& main, const std
   }
   Result<UniqueFd> socket = open_unix_listener(path, kBacklog, 0600);
   if (!socket) return std::unexpected(socket.error());
-  std::unique_ptr<ControlServer> server(new ControlServer(main, path, target));
-  struct stat made{};
-  if (::lstat(path.c_str(), &made) == 0) {
-    server->device_ = made.st_dev;
-    server->inode_ = made.st_ino;
-  }
+  std::unique_ptr<ControlServer> server(new ControlServer(main, target));
+  server->file_ = find_socket_file(path);
   server->listener_ =
       Listener::make(main, std::move(*socket), [self = server.get()](int fd, const Address&) { self->accepted(fd); });
   if (!server->listener_) {
@@ -117,10 +111,8 @@ void ControlServer::close(std::move_only_function<void()> done) {
 }
 
 void ControlServer::remove_file() {
-  struct stat found{};
-  if (inode_ == 0 || ::lstat(path_.c_str(), &found) != 0) return;
-  if (found.st_dev == device_ && found.st_ino == inode_) ::unlink(path_.c_str());
-  inode_ = 0;
+  if (file_) remove_socket_file(*file_);
+  file_.reset();
 }
 
 }  // namespace edge

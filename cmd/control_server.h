@@ -2,10 +2,9 @@
 // can use: curl --unix-socket PATH http://edge/status
 #pragma once
 
-#include <sys/types.h>
-
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "cmd/control_target.h"
@@ -13,6 +12,7 @@
 #include "core/http/router.h"
 #include "core/net/listener.h"
 #include "core/net/loop.h"
+#include "core/net/socket_file.h"
 #include "core/result.h"
 
 namespace edge {
@@ -32,14 +32,12 @@ class ControlServer final : private Deadline {
   void close(std::move_only_function<void()> done);
 
  private:
-  ControlServer(Loop& main, std::string path, ControlTarget& target);
+  ControlServer(Loop& main, ControlTarget& target);
   void accepted(int fd);
   void remove_file();
   void on_deadline() override { door_.kill(); }
 
-  std::string path_;
-  dev_t device_ = 0;  // of the file that was made at path_, so that no other is removed
-  ino_t inode_ = 0;
+  std::optional<SocketFile> file_;  // until it is removed
   Router router_;
   ConnectionLimit limit_;
   Door door_;

@@ -1,8 +1,8 @@
 // Opening for sites and for the apps' own sockets.
 #include "cmd/listeners.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +13,7 @@
 
 #include "core/account.h"
 #include "core/net/listener.h"
+#include "core/net/socket_file.h"
 
 namespace edge {
 
@@ -34,7 +35,14 @@ class Opener {
   Result<void> open_unix(const config::Listen& listen, const config::App* app, std::optional<unsigned> mode) {
     const Result<UniqueFd> shared = open_unix_listener(listen.unix_path, listen.backlog, mode);
     if (!shared) return std::unexpected(shared.error());
-    for (auto& set : sets_) set.push_back({&listen, UniqueFd(::dup(shared->get())), listen.address, app});
+    for (auto& set : sets_) {
+      UniqueFd own(::fcntl(shared->get(), F_DUPFD_CLOEXEC, 0));
+      if (!own) {
+        return fail(ErrorKind::internal, Side::ours,
+                    fmt::format("{} cannot be shared by the loops: {}", listen.unix_path, std::strerror(errno)));
+      }
+      set.push_back({&listen, std::move(own), listen.address, app});
+    }
     return {};
   }
 
@@ -60,10 +68,10 @@ Result<void> give_to_account(const config::Process& process, const config::Liste
   if (geteuid() != 0 || listen.unix_path.empty() || (process.user.empty() && process.group.empty())) return {};
   const Result<Account> account = Account::find(process.user, process.group);
   if (!account) return std::unexpected(account.error());
-  if (::chown(listen.unix_path.c_str(), account->user, account->group) == 0) return {};
+  const Result<void> given = set_socket_owner(listen.unix_path, account->user, account->group);
+  if (given) return {};
   return fail(ErrorKind::internal, Side::ours,
-              fmt::format("{}: {} cannot be given to user {}: {}", listen.place.text(), listen.unix_path, account->name,
-                          std::strerror(errno)));
+              fmt::format("{}: user {}: {}", listen.place.text(), account->name, given.error().context));
 }
 
 }  // namespace
@@ -96,18 +104,14 @@ Result<std::vector<std::vector<OpenListener>>> open_listeners(const config::Snap
 }
 
 SocketFiles::~SocketFiles() {
-  for (const File& file : files_) {
-    struct stat found{};
-    if (::lstat(file.path.c_str(), &found) != 0 || found.st_dev != file.device || found.st_ino != file.inode) continue;
-    ::unlink(file.path.c_str());
-  }
+  for (const SocketFile& file : files_) remove_socket_file(file);
 }
 
 void SocketFiles::add(const std::vector<OpenListener>& listeners) {
   for (const OpenListener& listener : listeners) {
     const std::string& path = listener.listen->unix_path;
-    struct stat made{};
-    if (!path.empty() && ::lstat(path.c_str(), &made) == 0) files_.push_back({path, made.st_dev, made.st_ino});
+    if (path.empty()) continue;
+    if (const std::optional<SocketFile> made = find_socket_file(path)) files_.push_back(*made);
   }
 }
 

@@ -1,14 +1,12 @@
 // The listening sockets of the process: opened first, told in the log, their files removed at the end.
-// end.
 #pragma once
-
-#include <sys/types.h>
 
 #include <string>
 #include <vector>
 
 #include "config/snapshot.h"
 #include "core/address.h"
+#include "core/net/socket_file.h"
 #include "core/result.h"
 #include "core/unique_fd.h"
 
@@ -39,12 +37,7 @@ class SocketFiles {
   void add(const std::vector<OpenListener>& listeners);
 
  private:
-  struct File {
-    std::string path;
-    dev_t device;
-    ino_t inode;
-  };
-  std::vector<File> files_;
+  std::vector<SocketFile> files_;
 };
 
 }  // namespace edge

@@ -11,6 +11,7 @@
 
 #include "core/log.h"
 #include "core/net/port_owner.h"
+#include "core/net/socket_file.h"
 
 namespace edge {
 
@@ -78,10 +79,14 @@ Result<UniqueFd> open_unix_listener(const std::string& path, int backlog, std::o
     ::unlink(path.c_str());
   }
   UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!socket || ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where) != 0 ||
-      (mode && ::chmod(path.c_str(), *mode) != 0) || ::listen(socket.get(), backlog) != 0) {
+  // bind() makes the file with the mode of the descriptor, less the umask: never wider than it shall be.
+  if (!socket || (mode && ::fchmod(socket.get(), *mode) != 0) ||
+      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where) != 0) {
     return cannot("unix:" + path, std::strerror(errno));
   }
+  const Result<void> mode_set = mode ? set_socket_mode(path, *mode) : Result<void>();
+  if (!mode_set) return cannot("unix:" + path, mode_set.error().context);
+  if (::listen(socket.get(), backlog) != 0) return cannot("unix:" + path, std::strerror(errno));
   return socket;
 }
 
