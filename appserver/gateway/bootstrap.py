@@ -1,5 +1,5 @@
-# What an app's interpreter runs first: `python -c SOURCE SETTINGS`. It loads the gateway, imports the app, and becomes
-# the zygote. Kept parsable by every Python since 2.7, so that one that is too old can still say so.
+# What an app's interpreter runs, behind left_open.py: `python -c SOURCE SETTINGS`. It loads the gateway, imports the
+# app, and becomes the zygote. Kept parsable by every Python since 2.7, so that one that is too old can still say so.
 #
 # SETTINGS is one JSON object, every key required:
 #   name         the app's, for messages and titles
@@ -300,87 +300,6 @@ def candidates(module):
         return "it holds nothing that can be called"
     more = "" if len(names) <= 20 else " and %d more" % (len(names) - 20)
     return "what it holds that can be called: " + ", ".join((own + others)[:20]) + more
-
-
-def open_descriptors():
-    """Descriptor -> what it is, of this process."""
-    found = {}
-    for entry in os.listdir("/proc/self/fd"):
-        try:
-            found[int(entry)] = os.readlink("/proc/self/fd/" + entry)
-        except OSError:
-            pass
-    return found
-
-
-def left_open(before):
-    """A line for each thing from the import that workers must not share, or will miss."""
-    threading = sys.modules.get("threading")
-    threads = threading.enumerate() if threading else []
-    lines = ["thread %r was started at import: it does not run in the workers" % thread.name
-             for thread in threads if thread is not threading.main_thread()]
-    new = {fd: target for fd, target in open_descriptors().items() if before.get(fd) != target}
-    sockets = {fd for fd, target in new.items() if target.startswith("socket:")}
-    databases = [target for fd, target in new.items() if is_sqlite(fd, target)]
-    lines += ["SQLite database %s was opened at import: workers must not share its handle" % path
-              for path in sorted(set(databases))]
-    lines += ["%s was opened at import: every worker would share it" % text for text in describe_sockets(sockets)]
-    return lines
-
-
-def is_sqlite(fd, target):
-    try:
-        with open("/proc/self/fd/%d" % fd, "rb") as file:
-            return target.startswith("/") and os.path.isfile(target) and file.read(15) == b"SQLite format 3"
-    except OSError:
-        return False
-
-
-DATABASE_HANDLES = {
-    ("psycopg2.extensions", "connection"): "PostgreSQL connection (psycopg2)",
-    ("psycopg", "Connection"): "PostgreSQL connection (psycopg)",
-    ("pymysql.connections", "Connection"): "MySQL connection (PyMySQL)",
-    ("MySQLdb.connections", "Connection"): "MySQL connection (MySQLdb)",
-    ("mysql.connector.connection", "MySQLConnection"): "MySQL connection (mysql.connector)",
-    ("redis.connection", "Connection"): "Redis connection (redis)",
-    ("pymongo.mongo_client", "MongoClient"): "MongoDB client (pymongo)",
-}
-
-
-def describe_sockets(descriptors):
-    if not descriptors:
-        return []
-    import gc
-    import socket
-
-    handles = {}
-    for item in gc.get_objects():
-        kind = type(item)
-        label = DATABASE_HANDLES.get((getattr(kind, "__module__", None), kind.__name__))
-        if label:
-            handles[label] = handles.get(label, 0) + 1
-    lines = ["%s (%d)" % pair for pair in sorted(handles.items())]
-    for fd in sorted(descriptors):
-        try:
-            with socket.socket(fileno=os.dup(fd)) as copy:
-                lines.append("socket %d%s" % (fd, ends_of(copy)))
-        except OSError:
-            lines.append("socket %d" % fd)
-    return lines
-
-
-def ends_of(socket):
-    text = ""
-    for word, ask in ((" at ", socket.getsockname), (" to ", socket.getpeername)):
-        try:
-            address = ask()
-        except OSError:
-            continue
-        if isinstance(address, tuple):
-            address = "%s:%s" % address[:2]
-        if address:
-            text += word + str(address)
-    return text
 
 
 def main():

@@ -7,6 +7,7 @@ edge_gateway_begin:
         .incbin EDGE_GATEWAY
 edge_gateway_end:
 edge_bootstrap_begin:
+        .incbin EDGE_LEFT_OPEN
         .incbin EDGE_BOOTSTRAP
 edge_bootstrap_end:
         .byte 0

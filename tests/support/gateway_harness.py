@@ -30,7 +30,7 @@ BUILD = Path(os.environ.get("EDGE_BUILD", BINARY.parent))
 # For a gateway that was built with EDGE_GATEWAY_SANITIZE: the sanitizer's shared library, which Python does not bring.
 SANITIZER = os.environ.get("EDGE_GATEWAY_PRELOAD")
 SANITIZED = {"LD_PRELOAD": SANITIZER, "ASAN_OPTIONS": "detect_leaks=0", "PYTHONMALLOC": "malloc"} if SANITIZER else {}
-BOOTSTRAP = ROOT / "appserver" / "gateway" / "bootstrap.py"
+SOURCES = [ROOT / "appserver" / "gateway" / name for name in ("left_open.py", "bootstrap.py")]
 
 
 def all_interpreters():
@@ -264,7 +264,7 @@ class App:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(LEFT_OUT)}
         command = launcher or [python]
         self.process = subprocess.Popen(
-            [*command, "-c", BOOTSTRAP.read_text(), json.dumps(settings)], env={**inherited, **SANITIZED, **(environment or {})},
+            [*command, "-c", "".join(source.read_text() for source in SOURCES), json.dumps(settings)], env={**inherited, **SANITIZED, **(environment or {})},
             pass_fds=[theirs.fileno(), gateway], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, start_new_session=True)
         theirs.close()
