@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -47,7 +48,10 @@ int Zygote::run(std::string_view warnings) {
     forked = obey_until_stopped();
     signals_.reset();
   }
-  if (!forked) return 0;
+  if (!forked) {
+    flush_standard_streams();
+    _exit(0);  // a normal end waits for every thread that the app started at import
+  }
   Worker worker(forked->worker, std::move(forked->threads), std::move(forked->slots), std::move(forked->stacks),
                 std::move(settings_));
   worker.run();

@@ -17,9 +17,9 @@ class Zygote {
  public:
   explicit Zygote(WorkerSettings settings) : settings_(std::move(settings)) {}
 
-  /// Sends kImported with `warnings`, then obeys the edge until kStop and the last worker's end. Returns the exit
-  /// status of this process, in the zygote and, much later, in each worker that it has become. When the edge closes the
-  /// channel it ends at once, its workers killed, and does not return.
+  /// Sends kImported with `warnings`, then obeys the edge until kStop and the last worker's end, and ends the process.
+  /// Returns only in the workers that it has become, much later: their exit status. When the edge closes the channel it
+  /// ends at once, its workers killed.
   int run(std::string_view warnings);
 
  private:
