@@ -7,6 +7,9 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
+
+#include "core/log.h"
 
 namespace edge {
 
@@ -14,6 +17,12 @@ namespace {
 
 constexpr int kMostReadsAtOnce = 1024;         // of a sender that never stops
 constexpr std::size_t kMostDescriptors = 253;  // of one message, unix(7)
+constexpr Milliseconds kTryAgain{20};
+
+/// Nobody can say when it is over, so it is tried again.
+bool is_shortage(int reason) {
+  return reason == ENOBUFS || reason == ENOMEM || reason == ETOOMANYREFS;
+}
 
 }  // namespace
 
@@ -38,6 +47,7 @@ Result<ControlChannel::Ref> ControlChannel::open(Loop& loop, UniqueFd edge_end, 
 void ControlChannel::finish() {
   received_ = nullptr;
   outgoing_.clear();
+  disarm();
   close();
 }
 
@@ -45,7 +55,6 @@ void ControlChannel::send(const wire::ControlHeader& header, std::vector<UniqueF
   Message message{header, std::move(descriptors)};
   if (outgoing_.empty() && send_one(message)) return;
   outgoing_.push_back(std::move(message));
-  want_write(true);
 }
 
 void ControlChannel::on_writable() {
@@ -56,7 +65,15 @@ void ControlChannel::on_writable() {
   want_write(false);
 }
 
-/// False when there is no room. A channel whose other end has gone takes everything: the process's end says it.
+void ControlChannel::send_later(int reason) {
+  want_write(!is_shortage(reason));
+  if (!is_shortage(reason)) return;
+  loop().arm(*this, kTryAgain);
+  if (std::exchange(warned_, true)) return;
+  log::warn("an app's processes cannot be told anything for now: {}; it is tried again", std::strerror(reason));
+}
+
+/// False when it is to be sent later. A channel whose other end has gone takes everything: the process's end says it.
 bool ControlChannel::send_one(const Message& message) {
   iovec piece{const_cast<wire::ControlHeader*>(&message.header), sizeof message.header};
   msghdr envelope{};
@@ -75,7 +92,19 @@ bool ControlChannel::send_one(const Message& message) {
     rights->cmsg_len = CMSG_LEN(bytes);
     std::memcpy(CMSG_DATA(rights), numbers.data(), bytes);
   }
-  return sendmsg(fd(), &envelope, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 || errno != EAGAIN;
+  if (sendmsg(fd(), &envelope, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
+    warned_ = false;
+    return true;
+  }
+  const int reason = errno;
+  if (reason == EAGAIN || is_shortage(reason)) {
+    send_later(reason);
+    return false;
+  }
+  if (reason != EPIPE && reason != ECONNRESET) {
+    log::error("an app's processes could not be told something: {}", std::strerror(reason));
+  }
+  return true;
 }
 
 void ControlChannel::on_readable() {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "appserver/wire.h"
+#include "core/net/deadline.h"
 #include "core/net/socket.h"
 #include "core/result.h"
 #include "core/unique_fd.h"
@@ -18,7 +19,7 @@
 namespace edge {
 
 /// On the main loop. Deletes itself when it is closed.
-class ControlChannel final : public Socket {
+class ControlChannel final : public Socket, Deadline {
  public:
   struct Close {
     void operator()(ControlChannel* channel) const { channel->finish(); }
@@ -37,7 +38,8 @@ class ControlChannel final : public Socket {
   /// Error: the loop cannot watch it.
   static Result<Ref> open(Loop& loop, UniqueFd edge_end, Received received);
 
-  /// Sends now or as soon as there is room. `descriptors` are closed here once they were sent.
+  /// Sends now, or in order as soon as there is room and the kernel has the means; what can never be sent is logged and
+  /// lost. `descriptors` are closed here once they were sent.
   void send(const wire::ControlHeader& header, std::vector<UniqueFd> descriptors);
   /// Reads what is there, without waiting.
   void read_all();
@@ -52,12 +54,15 @@ class ControlChannel final : public Socket {
   void finish();
   void on_readable() override;
   void on_writable() override;
+  void on_deadline() override { on_writable(); }
   void on_closed() override { delete this; }
   bool read_one();
   bool send_one(const Message& message);
+  void send_later(int reason);
 
   Received received_;
   std::deque<Message> outgoing_;
+  bool warned_ = false;
 };
 
 }  // namespace edge

@@ -59,17 +59,18 @@ void Generation::fork_next() {
     Seat& seat = *owned;
     if (seat.state != Seat::State::wanted) continue;
     seat.since = house_.main.now();
-    Result<WorkerEnds> workers_ends = make_channels(seat);
-    if (!workers_ends) {
-      trouble(fmt::format("worker {} cannot be started: {}", seat.number, workers_ends.error().context));
+    Result<WorkerEnds> ends = make_channels(seat);
+    const Result<void> asked = ends ? zygote_->fork(*seat.worker, std::move(ends->answers), std::move(ends->stacks))
+                                    : std::unexpected(ends.error());
+    if (!asked) {
+      trouble(fmt::format("worker {} cannot be started: {}", seat.number, asked.error().context));
       empty_seat(seat, "it was never started");
       rest(seat, false);
       continue;
     }
     seat.state = Seat::State::forking;
     forking_ = &seat;
-    house_.main.arm(seat, app_->start_timeout);
-    return zygote_->fork(*seat.worker, std::move(workers_ends->answers), std::move(workers_ends->stacks));
+    return house_.main.arm(seat, app_->start_timeout);
   }
 }
 

@@ -106,7 +106,7 @@ enum class ControlKind : std::uint32_t {
   kImported = 16,      // ready to fork; text: warnings, a line each
   kImportFailed = 17,  // text: the traceback or the list of candidates; the zygote ends
   kForked = 18,        // `worker`, `pid`
-  kExited = 19,        // `worker`, `pid`, `value`: the wait status
+  kExited = 19,        // `worker`, `pid`, `value`: the wait status; pid 0: it could not be forked
   kChanged = 20,       // answers kAskChanged; text: a file that changed, appeared or went, or nothing
   // worker -> edge
   kReady = 32,         // `worker`, `pid`: every thread reads its mailbox

@@ -121,10 +121,19 @@ Result<void> Zygote::spawn(Loop& loop, std::uint32_t generation, const Interpret
   return {};
 }
 
-void Zygote::fork(const WorkerProcess& worker, std::vector<std::vector<UniqueFd>> answers, UniqueFd stacks) {
+Result<void> Zygote::fork(const WorkerProcess& worker, std::vector<std::vector<UniqueFd>> answers, UniqueFd stacks) {
+  std::vector<int> lent;
+  for (const auto& slot : worker.slots()) lent.push_back(slot->mailbox.worker_end());
+  lent.push_back(worker.memory());
+  std::vector<UniqueFd> copies;
+  for (const int descriptor : lent) {
+    copies.emplace_back(fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
+    if (copies.back()) continue;
+    return fail(ErrorKind::internal, Side::ours, std::string("no descriptor for it: ") + std::strerror(errno));
+  }
   for (std::size_t thread = 0; thread < answers.size(); ++thread) {
     std::vector<UniqueFd> descriptors;
-    descriptors.emplace_back(fcntl(worker.slots()[thread]->mailbox.worker_end(), F_DUPFD_CLOEXEC, 0));
+    descriptors.push_back(std::move(copies[thread]));
     for (UniqueFd& channel : answers[thread]) descriptors.push_back(std::move(channel));
     control_->send({.kind = wire::ControlKind::kWorkerThread,
                     .worker = worker.number(),
@@ -132,9 +141,10 @@ void Zygote::fork(const WorkerProcess& worker, std::vector<std::vector<UniqueFd>
                    std::move(descriptors));
   }
   std::vector<UniqueFd> shared;
-  shared.emplace_back(fcntl(worker.memory(), F_DUPFD_CLOEXEC, 0));
+  shared.push_back(std::move(copies.back()));
   shared.push_back(std::move(stacks));
   control_->send({.kind = wire::ControlKind::kFork, .worker = worker.number()}, std::move(shared));
+  return {};
 }
 
 void Zygote::ask_changed() {

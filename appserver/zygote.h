@@ -54,8 +54,8 @@ class Zygote {
   pid_t pid() const { return process_.pid(); }
 
   /// Asks for a worker: for each of its slots the worker's ends of the answers channels, one a loop; `stacks` is its
-  /// end of the WorkerStacks.
-  void fork(const WorkerProcess& worker, std::vector<std::vector<UniqueFd>> answers, UniqueFd stacks);
+  /// end of the WorkerStacks. Error: there are no descriptors for it, and the zygote was asked for nothing.
+  Result<void> fork(const WorkerProcess& worker, std::vector<std::vector<UniqueFd>> answers, UniqueFd stacks);
   /// Asks whether a file of the app has changed since its import.
   void ask_changed();
   /// Asks it to end when its last worker has ended.

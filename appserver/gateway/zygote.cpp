@@ -122,9 +122,12 @@ std::optional<std::vector<ThreadChannels>> Zygote::take_threads(std::uint32_t wo
 }
 
 std::optional<Zygote::Forked> Zygote::fork_worker(Command command) {
-  std::optional<std::vector<ThreadChannels>> threads = take_threads(command.header.worker);
-  if (!threads || command.descriptors.size() != 2) abandon("the zygote was asked to fork without all channels\n");
   const std::uint32_t worker = command.header.worker;
+  std::optional<std::vector<ThreadChannels>> threads = take_threads(worker);
+  if (!threads || command.descriptors.size() != 2) {
+    tell_not_forked(worker, "the edge could not send all of its channels");
+    return std::nullopt;
+  }
   flush_standard_streams();
   PyOS_BeforeFork();
   const pid_t pid = fork();
@@ -137,9 +140,7 @@ std::optional<Zygote::Forked> Zygote::fork_worker(Command command) {
   const int reason = errno;
   PyOS_AfterFork_Parent();
   if (pid < 0) {
-    send_log({}, "cannot fork worker " + std::to_string(worker) + ": " + std::strerror(reason) + "\n");
-    constexpr int kExitStatusOne = 1 << 8;
-    tell(ControlKind::kExited, {worker, 0}, kExitStatusOne);
+    tell_not_forked(worker, std::strerror(reason));
     return std::nullopt;
   }
   children_.push_back({worker, pid});
@@ -162,6 +163,12 @@ void Zygote::tell_what_changed() {
   const ControlHeader header{.kind = ControlKind::kChanged, .pid = process().pid};
   const std::string what = app_files().first_change();
   if (!process().control.send(header, std::string_view(what).substr(0, kMostText), kPatience)) end_everything();
+}
+
+void Zygote::tell_not_forked(std::uint32_t worker, const std::string& reason) {
+  send_log({}, "cannot fork worker " + std::to_string(worker) + ": " + reason + "\n");
+  constexpr int kExitStatusOne = 1 << 8;
+  tell(ControlKind::kExited, {worker, 0}, kExitStatusOne);
 }
 
 void Zygote::tell(ControlKind kind, const Child& child, int value) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -45,6 +46,7 @@ class Zygote {
   std::optional<std::vector<ThreadChannels>> take_threads(std::uint32_t worker);
   void reap();
   void tell_what_changed();
+  void tell_not_forked(std::uint32_t worker, const std::string& reason);
   void tell(wire::ControlKind kind, const Child& child, int value);
   [[noreturn]] void end_everything();
 

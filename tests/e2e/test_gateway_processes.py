@@ -321,15 +321,30 @@ def test_what_was_imported_is_frozen_out_of_garbage_collection(serve_app):
     assert int(app.ask().body) > 1000
 
 
-@pytest.mark.parametrize("what", ["no channels", "no memory", "small memory", "short", "unknown", "thread", "for edge"])
+@pytest.mark.parametrize("lost", ["every channel", "a thread's channels", "the memory"])
+def test_a_fork_without_all_channels_fails_and_the_next_one_works(serve_app, lost):
+    app = serve_app(WHO, start=False, threads=2)
+    app.imported()
+    worker = Worker(app, 0)
+    app.workers.append(worker)
+    if lost != "every channel":
+        for index, thread in enumerate(worker.threads[:1] if lost == "a thread's channels" else worker.threads):
+            app.command("WorkerThread", thread=index, descriptors=[thread.theirs.fileno(), 1])
+    app.command("Fork", descriptors=[] if lost == "the memory" else [worker.memory, worker.stacks_end])
+    assert app.log("could not send all")[0] == ""
+    told = app.messages.wait_for("Exited")
+    assert (told.worker, told.pid, told.value) == (0, 0, 1 << 8)
+    worker.fork().wait_ready()
+    assert json.loads(app.ask().body)["pid"] == worker.pid
+
+
+@pytest.mark.parametrize("what", ["small memory", "short", "unknown", "thread", "for edge"])
 def test_a_broken_command_ends_the_zygote_with_a_log_line(serve_app, what, tmp_path):
     app = serve_app(WHO, start=False)
     app.imported()
     worker = Worker(app, 0)
     app.workers.append(worker)
-    if what == "no channels":
-        app.command("Fork", descriptors=[worker.memory])
-    elif what == "short":
+    if what == "short":
         app.control.send(b"abc")
     elif what == "unknown":
         app.control.send(b"\xff" * 20 + bytes(4))
@@ -337,13 +352,10 @@ def test_a_broken_command_ends_the_zygote_with_a_log_line(serve_app, what, tmp_p
         app.command("WorkerThread", thread=1, descriptors=[0, 1])
     elif what == "for edge":
         app.command("Ready")
-    elif what == "small memory":
+    else:
         os.ftruncate(worker.memory, 10)
         worker.fork()
-    else:
-        app.command("WorkerThread", descriptors=[worker.threads[0].theirs.fileno(), 1])
-        app.command("Fork")
-    assert app.log(" was sent " if what != "no channels" and what != "no memory" else "asked to fork")[0] == ""
+    assert app.log(" was sent ")[0] == ""
     if what == "small memory":
         assert app.messages.wait_for("Exited").value == 76 << 8
     else:

@@ -1,19 +1,26 @@
 // What supervision is made of: children, their output, the control channel, and the delay before a new try.
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstring>
+#include <optional>
+#include <thread>
 
 #include "appserver/control_channel.h"
 #include "appserver/output_lines.h"
 #include "appserver/restart_delay.h"
 #include "appserver/zygote.h"
+#include "core/capabilities.h"
 #include "core/net/child_process.h"
+#include "support/captured_log.h"
 
 using namespace edge;
+using test::CapturedLog;
 
 namespace {
 
@@ -35,6 +42,30 @@ struct Ended {
   int status = -1;
   int signal = -1;
 };
+
+struct Told {
+  std::uint32_t worker = 0;
+  bool has_descriptor = false;  // closed already
+};
+
+/// The next message of the edge that is there.
+std::optional<Told> receive(int app_end) {
+  wire::ControlHeader header;
+  iovec piece{&header, sizeof header};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+  msghdr envelope{};
+  envelope.msg_iov = &piece;
+  envelope.msg_iovlen = 1;
+  envelope.msg_control = control;
+  envelope.msg_controllen = sizeof control;
+  if (recvmsg(app_end, &envelope, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0) return std::nullopt;
+  const cmsghdr* const rights = CMSG_FIRSTHDR(&envelope);
+  if (!rights) return Told{header.worker, false};
+  int descriptor;
+  std::memcpy(&descriptor, CMSG_DATA(rights), sizeof descriptor);
+  const UniqueFd closes(descriptor);
+  return Told{header.worker, true};
+}
 
 }  // namespace
 
@@ -125,6 +156,66 @@ TEST_CASE("control messages carry who sent them, and nonsense is passed over") {
   CHECK(seen == std::vector<std::string>{"text", ""});
 }
 
+TEST_CASE("control messages that the kernel has no means for are sent in order later, with their descriptors") {
+  Loop loop;
+  CapturedLog log;
+  Result<ControlChannel::Ends> ends = ControlChannel::make_ends();
+  REQUIRE(ends);
+  Result<ControlChannel::Ref> channel =
+      ControlChannel::open(loop, std::move(ends->edge), [](const wire::ControlHeader&, pid_t, std::string_view) {});
+  REQUIRE(channel);
+  const auto send = [&channel](std::uint32_t worker) {
+    std::vector<UniqueFd> descriptors;
+    descriptors.emplace_back(open("/dev/null", O_RDONLY | O_CLOEXEC));
+    REQUIRE(descriptors.front());
+    (*channel)->send({.kind = wire::ControlKind::kFork, .worker = worker}, std::move(descriptors));
+  };
+  UniqueFd spare(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  send(0);  // is under way from now on
+  rlimit before;
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  std::vector<UniqueFd> descriptors;
+  descriptors.push_back(std::move(spare));
+  std::thread([&] {  // root may have more under way than it may open, but not without its capabilities
+    CHECK(give_up_capabilities() == 0);
+    const rlimit none{0, before.rlim_max};
+    CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    (*channel)->send({.kind = wire::ControlKind::kFork, .worker = 1}, std::move(descriptors));
+    CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
+  })
+      .join();
+  CHECK(log.contains("cannot be told anything for now: Too many references"));
+  send(2);
+  for (std::uint32_t expected = 0; expected < 3; ++expected) {
+    pollfd wanted{ends->app.get(), POLLIN, 0};
+    while (poll(&wanted, 1, 5) == 0) {
+      loop.post([&loop] { loop.stop(); });
+      loop.run();
+    }
+    const std::optional<Told> told = receive(ends->app.get());
+    REQUIRE(told);
+    CHECK(told->worker == expected);
+    CHECK(told->has_descriptor);
+  }
+}
+
+TEST_CASE("a control message that can never be sent is logged, and holds up no other") {
+  Loop loop;
+  CapturedLog log;
+  Result<ControlChannel::Ends> ends = ControlChannel::make_ends();
+  REQUIRE(ends);
+  Result<ControlChannel::Ref> channel =
+      ControlChannel::open(loop, std::move(ends->edge), [](const wire::ControlHeader&, pid_t, std::string_view) {});
+  REQUIRE(channel);
+  std::vector<UniqueFd> none(1);
+  (*channel)->send({.kind = wire::ControlKind::kFork, .worker = 0}, std::move(none));
+  (*channel)->send({.kind = wire::ControlKind::kFork, .worker = 1}, {});
+  CHECK(log.contains("could not be told something: Bad file descriptor"));
+  const std::optional<Told> told = receive(ends->app.get());
+  REQUIRE(told);
+  CHECK(told->worker == 1);
+}
+
 TEST_CASE("control messages that find no room are sent in order later, with their descriptors") {
   Loop loop;
   Result<ControlChannel::Ends> ends = ControlChannel::make_ends();
@@ -140,27 +231,15 @@ TEST_CASE("control messages that find no room are sent in order later, with thei
   }
   std::uint32_t expected = 0;
   while (expected < kMany) {
-    wire::ControlHeader header;
-    iovec piece{&header, sizeof header};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
-    msghdr envelope{};
-    envelope.msg_iov = &piece;
-    envelope.msg_iovlen = 1;
-    envelope.msg_control = control;
-    envelope.msg_controllen = sizeof control;
-    if (recvmsg(ends->app.get(), &envelope, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0) {
+    const std::optional<Told> told = receive(ends->app.get());
+    if (!told) {
       loop.post([&loop] { loop.stop(); });
       loop.run();
       continue;
     }
-    REQUIRE(header.worker == expected);
+    REQUIRE(told->worker == expected);
     ++expected;
-    const cmsghdr* const rights = CMSG_FIRSTHDR(&envelope);
-    REQUIRE((rights != nullptr) == (expected == kMany));
-    if (!rights) continue;
-    int descriptor;
-    std::memcpy(&descriptor, CMSG_DATA(rights), sizeof descriptor);
-    close(descriptor);
+    REQUIRE(told->has_descriptor == (expected == kMany));
   }
 }
 
