@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <memory>
 
 namespace edge {
@@ -31,6 +32,7 @@ std::optional<FileState> state_in(int folder, const char* name, struct stat& sta
   if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0) return std::nullopt;
   const std::int64_t link_changed = S_ISLNK(status.st_mode) ? nanoseconds(status.st_ctim) : 0;
   if (S_ISLNK(status.st_mode) && fstatat(folder, name, &status, 0) != 0) return std::nullopt;
+  errno = 0;
   if (!S_ISREG(status.st_mode)) return std::nullopt;
   FileState state = state_from(status);
   // A link that was turned to another file shows, even where both files are alike.
@@ -61,6 +63,12 @@ bool is_written_by_programs(std::string_view name) {
 bool is_left_out(std::string_view file_name) {
   const bool hidden = file_name.starts_with('.') && !file_name.starts_with(".env");
   return hidden || is_written_by_programs(file_name);
+}
+
+/// What says for certain that there is nothing to see under that name.
+bool is_absence(int reason) {
+  constexpr std::array<int, 6> kReasons{0, ENOENT, ENOTDIR, EACCES, ELOOP, ENAMETOOLONG};
+  return std::ranges::find(kReasons, reason) != kReasons.end();
 }
 
 std::string below(const std::string& folder, std::string_view name) {
@@ -108,9 +116,10 @@ void FileTree::add(const std::string& path) {
     files_.push_back({path, *state});
     return;
   }
+  not_seen(path, errno);
   std::vector<std::string> pending{path};
   bool is_beneath = false;
-  while (!pending.empty()) {
+  while (!pending.empty() && failure_.empty()) {
     const std::string folder = std::move(pending.back());
     pending.pop_back();
     add_folder(folder, is_beneath, pending);
@@ -120,7 +129,9 @@ void FileTree::add(const std::string& path) {
 
 std::vector<FileTree::Entry> FileTree::entries(const std::string& folder) {
   const OpenFolder opened(opendir(folder.c_str()));
-  return opened ? entries_of(opened.get()) : std::vector<Entry>();
+  if (opened) return entries_of(opened.get(), folder);
+  not_seen(folder, errno);
+  return {};
 }
 
 std::vector<SeenFile> FileTree::take() {
@@ -133,12 +144,19 @@ std::vector<SeenFile> FileTree::take() {
 bool FileTree::may_go_on() {
   const bool unwanted = unwanted_ && unwanted_->load(std::memory_order_relaxed);
   if (unwanted || files_.size() >= limits_.files || entries_read_ >= limits_.entries) complete_ = false;
-  return complete_;
+  return complete_ && failure_.empty();
 }
 
-bool FileTree::is_first_visit(int folder) {
+void FileTree::not_seen(const std::string& path, int reason) {
+  if (failure_.empty() && !is_absence(reason)) failure_ = path + ": " + std::strerror(reason);
+}
+
+bool FileTree::is_first_visit(int folder, const std::string& path) {
   struct stat status{};
-  if (fstat(folder, &status) != 0) return false;
+  if (fstat(folder, &status) != 0) {
+    not_seen(path, errno);
+    return false;
+  }
   const Identity identity{status.st_dev, status.st_ino};
   const auto place = std::ranges::lower_bound(visited_, identity);
   if (place != visited_.end() && *place == identity) return false;
@@ -146,9 +164,14 @@ bool FileTree::is_first_visit(int folder) {
   return true;
 }
 
-std::vector<FileTree::Entry> FileTree::entries_of(DIR* folder) {
+std::vector<FileTree::Entry> FileTree::entries_of(DIR* folder, const std::string& path) {
   std::vector<Entry> found;
-  while (const dirent* const entry = readdir(folder)) {
+  int reason = 0;
+  while (true) {
+    errno = 0;
+    const dirent* const entry = readdir(folder);
+    reason = entry ? 0 : errno;
+    if (!entry) break;
     const std::string_view name = entry->d_name;
     if (name == "." || name == "..") continue;
     if (!may_go_on()) break;
@@ -160,14 +183,16 @@ std::vector<FileTree::Entry> FileTree::entries_of(DIR* folder) {
     }
     found.push_back({std::string(name), type == DT_DIR, type == DT_LNK});
   }
+  not_seen(path, reason);
   std::ranges::sort(found, {}, &Entry::name);
   return found;
 }
 
 void FileTree::add_folder(const std::string& path, bool is_beneath, std::vector<std::string>& pending) {
   const OpenFolder folder(opendir(path.c_str()));
-  if (!folder || !is_first_visit(dirfd(folder.get()))) return;
-  const std::vector<Entry> entries = entries_of(folder.get());
+  if (!folder) return not_seen(path, errno);
+  if (!is_first_visit(dirfd(folder.get()), path)) return;
+  const std::vector<Entry> entries = entries_of(folder.get(), path);
   if (is_beneath && is_virtual_environment(entries)) return;
   std::vector<std::string> subfolders;
   for (const Entry& entry : entries) add_entry(dirfd(folder.get()), path, entry, subfolders);
@@ -184,9 +209,10 @@ void FileTree::add_entry(int folder, const std::string& path, const Entry& entry
   if (is_left_out(entry.name) || !may_go_on()) return;
   struct stat status{};
   const std::optional<FileState> state = state_in(folder, entry.name.c_str(), status);
+  if (!state) return not_seen(below(path, entry.name), errno);
   const bool is_left_out_by_path =
       std::ranges::find(left_out_, Identity{status.st_dev, status.st_ino}) != left_out_.end();
-  if (state && !is_left_out_by_path) files_.push_back({below(path, entry.name), *state});
+  if (!is_left_out_by_path) files_.push_back({below(path, entry.name), *state});
 }
 
 }  // namespace edge

@@ -29,7 +29,7 @@ struct SeenFile {
   FileState state;
 };
 
-/// Of a regular file, links followed. Nothing: there is none, or it cannot be looked at.
+/// Of a regular file, links followed. Nothing: there is none (errno 0 or what says so), or it cannot be looked at.
 std::optional<FileState> file_state(const std::string& path);
 
 /// "PATH changed", "PATH is new" or "PATH is gone" for the first path that differs; empty: both are the same. Both must
@@ -37,7 +37,7 @@ std::optional<FileState> file_state(const std::string& path);
 std::string first_difference(const std::vector<SeenFile>& before, const std::vector<SeenFile>& now);
 
 /// One look: made, added to, taken from, by one thread. It blocks as long as the file system does, so never on a loop.
-/// What cannot be read is passed over in silence.
+/// What this process may not read is passed over in silence.
 class FileTree {
  public:
   struct Limits {
@@ -72,6 +72,10 @@ class FileTree {
   std::size_t size() const { return files_.size(); }
   /// false: a limit was reached, and there may be more.
   bool is_complete() const { return complete_; }
+  /// "PATH: REASON" of the first folder or file that could not be looked at, though it may be there: no descriptors
+  /// left, a disk or server that fails. Then the look ended there, and what was not found may exist. Empty: there is
+  /// none.
+  const std::string& failure() const { return failure_; }
   /// What was found, in the order of the paths, each once. Ends the look.
   std::vector<SeenFile> take();
 
@@ -79,8 +83,9 @@ class FileTree {
   using Identity = std::pair<dev_t, ino_t>;
 
   bool may_go_on();
-  bool is_first_visit(int folder);
-  std::vector<Entry> entries_of(DIR* folder);
+  void not_seen(const std::string& path, int reason);
+  bool is_first_visit(int folder, const std::string& path);
+  std::vector<Entry> entries_of(DIR* folder, const std::string& path);
   void add_folder(const std::string& path, bool is_beneath, std::vector<std::string>& pending);
   void add_entry(int folder, const std::string& path, const Entry& entry, std::vector<std::string>& subfolders);
 
@@ -88,6 +93,7 @@ class FileTree {
   const std::atomic<bool>* unwanted_;
   std::size_t entries_read_ = 0;
   bool complete_ = true;
+  std::string failure_;
   std::vector<SeenFile> files_;
   std::vector<Identity> visited_;  // in order
   std::vector<Identity> left_out_;

@@ -63,6 +63,7 @@ void AppFiles::remember_folders(std::vector<std::string> folders, std::vector<st
   left_out_ = std::move(left_out);
   FileTree tree = look();
   complete_ = tree.is_complete();
+  failure_ = tree.failure();
   beneath_ = tree.take();
 }
 
@@ -80,6 +81,8 @@ void AppFiles::remember_modules() {
 
 std::string AppFiles::first_change() const {
   FileTree tree = look();
+  const std::string& failure = failure_.empty() ? tree.failure() : failure_;
+  if (!failure.empty()) return "files cannot be looked at: " + failure;
   if (!complete_ || !tree.is_complete()) {
     std::string text = "there are too many files to tell, more than " + std::to_string(kMostFiles) + " beneath";
     for (const std::string& folder : folders_) text += ' ' + folder;

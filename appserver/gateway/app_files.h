@@ -19,8 +19,8 @@ class AppFiles {
   /// After it: the files of all modules that are not among those, so that a package which was upgraded shows.
   void remember_modules();
 
-  /// For people: "/srv/blog/views.py changed", "… is new", "… is gone", or that there are too many files to tell.
-  /// Empty: nothing has changed.
+  /// For people: "/srv/blog/views.py changed", "… is new", "… is gone", or that there are too many files to tell or
+  /// that they could not be looked at. Empty: nothing has changed.
   std::string first_change() const;
 
   static constexpr std::size_t kMostFiles = 20'000;
@@ -31,6 +31,7 @@ class AppFiles {
   std::vector<std::string> folders_;
   std::vector<std::string> left_out_;
   bool complete_ = true;
+  std::string failure_;
   std::vector<SeenFile> beneath_;
   std::vector<SeenFile> modules_;
 };

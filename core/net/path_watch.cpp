@@ -25,6 +25,8 @@ struct PathWatch::Look {
     for (const PathPattern& pattern : *patterns) {
       const std::size_t before = tree.size();
       pattern.find(tree);
+      failure = tree.failure();
+      if (!failure.empty()) return;
       if (tree.size() == before) without_match.push_back(pattern.text());
       if (!tree.is_complete()) {
         cut_at = pattern.text();
@@ -40,7 +42,8 @@ struct PathWatch::Look {
   std::atomic<bool> unwanted = false;
   std::vector<SeenFile> found;
   std::vector<std::string> without_match;
-  std::string cut_at;  // the pattern at which the limit was reached
+  std::string cut_at;   // the pattern at which the limit was reached
+  std::string failure;  // then nothing else is known
 };
 
 PathWatch::PathWatch(Loop& loop, const std::vector<std::string>& patterns, Milliseconds every, Changed changed)
@@ -69,6 +72,8 @@ void PathWatch::look() {
 
 void PathWatch::looked(Look& look) {
   look_ = nullptr;
+  warn_of_failure(look.failure);
+  if (!look.failure.empty()) return loop_.arm(*this, every_);
   warn_of(look);
   const std::string what = settled_.take(std::move(look.found));
   if (settled_.restless_looks() == kManyRestlessLooks) warn_of_restlessness();
@@ -88,6 +93,13 @@ void PathWatch::warn_of(const Look& look) {
   warned_of_limit_ = true;
   log::warn("{} is watched, but there are too many files: only the first {} count; name fewer, or folders of code only",
             look.cut_at, look.found.size());
+}
+
+/// Once, until a look succeeds again.
+void PathWatch::warn_of_failure(const std::string& failure) {
+  const bool warned_before = std::exchange(warned_of_failure_, !failure.empty());
+  if (failure.empty() || warned_before) return;
+  log::warn("files are watched, but cannot be looked at: {}; nothing is reloaded until they can", failure);
 }
 
 void PathWatch::warn_of_restlessness() {

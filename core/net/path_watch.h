@@ -15,7 +15,8 @@
 namespace edge {
 
 /// On its loop's thread; it looks on the thread pool, and never twice at once, so that a file system which hangs costs
-/// one thread of the pool. At most kMostFiles are watched: of more it warns once.
+/// one thread of the pool. A look that fails counts for nothing, and is warned of. At most kMostFiles are watched: of
+/// more it warns once.
 class PathWatch final : Deadline {
  public:
   /// `what`: the first file of the burst that changed, for people: "/srv/blog/views.py changed", "… is new", "… is
@@ -38,6 +39,7 @@ class PathWatch final : Deadline {
   void look();
   void looked(Look& look);
   void warn_of(const Look& look);
+  void warn_of_failure(const std::string& failure);
   void warn_of_restlessness();
 
   Loop& loop_;
@@ -48,6 +50,7 @@ class PathWatch final : Deadline {
   Look* look_ = nullptr;  // under way; owned by the thread pool's answer
   bool looked_before_ = false;
   bool warned_of_limit_ = false;
+  bool warned_of_failure_ = false;
 };
 
 }  // namespace edge

@@ -1,5 +1,6 @@
 """Whether a file of the app has changed since its import began: what the zygote answers when the edge asks."""
 import os
+import resource
 import sqlite3
 import subprocess
 import zipfile
@@ -51,6 +52,13 @@ def test_an_edited_file(shop, tmp_path, name):
     with open(tmp_path / name, "a") as file:
         file.write("# edited\n")
     assert change(shop) == f"{tmp_path}/{name} changed"
+
+
+def test_files_that_cannot_be_looked_at(shop, tmp_path):
+    before = resource.prlimit(shop.process.pid, resource.RLIMIT_NOFILE, (0, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    assert change(shop) == f"files cannot be looked at: {tmp_path}: Too many open files"
+    resource.prlimit(shop.process.pid, resource.RLIMIT_NOFILE, before)
+    assert change(shop) == ""
 
 
 def test_a_touched_file(shop, tmp_path):

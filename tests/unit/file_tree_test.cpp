@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -238,6 +239,27 @@ TEST_CASE("path pattern: two stars are folders of any depth, none included") {
   CHECK(matching(folder, "**/y/*.py") == Paths{"x/y/a.py"});
   CHECK(matching(folder, "x/**/y") == Paths{"x/y/a.py", "x/y/b.html"});
   CHECK(matching(folder, "x/y/**") == Paths{"x/y/a.py", "x/y/b.html"});
+}
+
+TEST_CASE("file tree: a folder that cannot be opened for now is told apart from one that is not there") {
+  const ThreeFiles site;
+  std::filesystem::create_symlink("loop", site.folder / "loop");
+  FileTree absent(kWide);
+  for (const char* name : {"nothing", "a.py/b", "loop"}) absent.add(site.path(name));
+  absent.add(site.path(std::string(300, 'x')));
+  CHECK(absent.failure().empty());
+  rlimit before;
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit none{0, before.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+  FileTree tree(kWide);
+  tree.add(site.path("c"));
+  FileTree names(kWide);
+  const bool no_names = names.entries(site.path("c")).empty();
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(tree.failure() == site.path("c") + ": Too many open files");
+  CHECK(no_names);
+  CHECK(names.failure() == tree.failure());
 }
 
 TEST_CASE("path pattern: every match is there once, and limits hold") {

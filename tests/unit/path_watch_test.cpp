@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <functional>
@@ -128,6 +129,25 @@ TEST_CASE("path watch: a link that is turned to another folder") {
   std::filesystem::rename(folder / "next", folder / "current");
   watched.run_until_changes(1);
   CHECK(watched.changes == std::vector<std::string>{(folder / "current/app.py").string() + " changed"});
+}
+
+TEST_CASE("path watch: a look that fails is warned of and is no change") {
+  const test::TemporaryDirectory folder;
+  folder.write("app/a.py", "");
+  Watched watched({(folder / "app/**/*.py").string()});
+  rlimit before;
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit none{0, before.rlim_max};
+  const std::string warning = "cannot be looked at: " + (folder / "app").string() + ": Too many open files";
+  watched.run_until([&] {
+    CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);  // to read the log
+    const bool warned = watched.log.contains(warning);
+    if (!warned) CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    return warned;
+  });
+  const std::string last = folder.write("app/z.py", "").string();
+  watched.run_until_changes(1);
+  CHECK(watched.changes == std::vector<std::string>{last + " is new"});
 }
 
 TEST_CASE("path watch: it may end within its call") {
