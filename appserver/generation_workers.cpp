@@ -117,8 +117,7 @@ void Generation::on_worker_forked(std::uint32_t number, pid_t pid) {
 void Generation::on_worker_ready(std::uint32_t number, pid_t pid) {
   Seat* const at = seat(number);
   if (!at || (at->state != Seat::State::forking && at->state != Seat::State::starting)) return;
-  const bool quicker = at->worker->pid() == 0;  // than the zygote's word
-  if (quicker && is_child_of(pid, zygote_->pid())) at->worker->identify(pid);
+  if (at->worker->pid() == 0) at->worker->identify(pid);  // the kernel's word, quicker than that of the zygote
   if (at->worker->pid() != pid) {
     return log::error("[{}] process {} says that it is worker {}, which it is not", app_->name, pid, number);
   }
