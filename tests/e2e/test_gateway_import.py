@@ -186,6 +186,21 @@ def test_without_preload_the_worker_reports(serve_app):
 
 
 
+def test_a_thread_that_the_app_started_at_import_does_not_hold_up_the_end(serve_app):
+    app = serve_app("""
+        import sys, threading
+        def application(environ, start_response):
+            start_response("200 OK", [])
+            return [b"ok"]
+        threading.Thread(target=threading.Event().wait).start()
+        sys.stdout.reconfigure(line_buffering=False)
+        print("said before the end")
+    """, start=False)
+    app.imported()
+    app.stop()
+    app.out.wait_for("said before the end")
+
+
 @pytest.mark.parametrize("version", ["2.7", "3.6", "3.8"])
 def test_an_interpreter_that_is_too_old_says_so(tmp_path, version, serve_app):
     found = glob.glob(os.path.expanduser(f"~/.pyenv/versions/{version}.*/bin/python"))

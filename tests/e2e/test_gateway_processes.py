@@ -112,22 +112,6 @@ def test_stop_waits_for_the_workers(serve_app):
     assert app.process.wait(PATIENCE) == 0
 
 
-def test_a_thread_that_the_app_started_at_import_does_not_hold_up_the_end(serve_app):
-    app = serve_app("""
-        import sys, threading
-        def application(environ, start_response):
-            start_response("200 OK", [])
-            return [b"ok"]
-        threading.Thread(target=threading.Event().wait).start()
-        sys.stdout.reconfigure(line_buffering=False)
-        print("said before the end")
-    """, start=False)
-    app.imported()
-    app.command("Stop")
-    assert app.process.wait(PATIENCE) == 0
-    app.out.wait_for("said before the end")
-
-
 def test_a_torn_control_channel_ends_everything(serve_app):
     app = serve_app(WHO)
     app.control.shutdown(2)
