@@ -11,6 +11,7 @@
 #include "appserver/answer_head.h"
 #include "appserver/request_spool.h"
 #include "core/log.h"
+#include "core/net/close_elsewhere.h"
 
 namespace edge {
 
@@ -23,13 +24,15 @@ bool has_content(Method method, int status) {
   return method != Method::head && status != 204 && status != 304;
 }
 
-/// The size of a regular file that is open for reading.
+/// The size of a regular file that is open for reading, as far as it is known here: no file server is asked.
+/// A worker can still hold up this loop by a regular file of a server that it runs itself (FUSE), when that is closed.
 std::optional<std::uint64_t> readable_size(int file) {
   const int flags = fcntl(file, F_GETFL);
   if (flags < 0 || (flags & O_PATH) != 0 || (flags & O_ACCMODE) == O_WRONLY) return std::nullopt;
-  struct stat facts;
-  if (fstat(file, &facts) != 0 || !S_ISREG(facts.st_mode)) return std::nullopt;
-  return static_cast<std::uint64_t>(facts.st_size);
+  struct statx facts;
+  if (statx(file, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_SIZE, &facts) != 0) return std::nullopt;
+  if (!S_ISREG(facts.stx_mode)) return std::nullopt;
+  return facts.stx_size;
 }
 
 std::string_view gather(AppCall& call, Arena& arena) {
@@ -96,6 +99,7 @@ Response AppHandler::answer_with_file(Request& request, Response response, FileR
                             "the app answered with a file, and edge has no descriptor left for it"});
   }
   const std::optional<std::uint64_t> size = readable_size(file.fd.get());
+  if (!size) close_elsewhere(lane_.loop(), std::move(file.fd));
   if (!size || file.offset > *size || file.length > *size - file.offset) {
     return refuse(request, {ErrorKind::bad_gateway, Side::app, false,
                             "the app answered with a part of a file that has no such part, or cannot be read"});

@@ -1,8 +1,11 @@
 // Answers whose body is a file: what a worker may hand over, and every lie about it.
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 
@@ -142,6 +145,36 @@ TEST_CASE("a descriptor that is no such file is a 502, and the worker lives") {
   }
   CHECK(log.contains("a part of a file that has no such part"));
   asked.app.warm(asked.thread);
+}
+
+TEST_CASE("a socket that takes long to close holds up no loop") {
+  CapturedLog log;
+  UniqueFd ours;
+  UniqueFd theirs;
+  {
+    const UniqueFd listening(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    REQUIRE(bind(listening.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
+    REQUIRE(listen(listening.get(), 1) == 0);
+    REQUIRE(getsockname(listening.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    theirs = UniqueFd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(connect(theirs.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
+    ours = UniqueFd(accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  }
+  const linger long_time{1, 20};  // seconds
+  REQUIRE(setsockopt(theirs.get(), SOL_SOCKET, SO_LINGER, &long_time, sizeof long_time) == 0);
+  const std::string bytes(1 << 16, 'x');
+  while (send(theirs.get(), bytes.data(), bytes.size(), MSG_DONTWAIT) > 0) continue;
+  Asked asked;
+  asked.thread.send_with({theirs.get()}, file_answer_bytes(asked.sequence, {}, {0, 0}));
+  theirs.reset();
+  const auto begun = std::chrono::steady_clock::now();
+  CHECK(asked.exchange.status() == 502);
+  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(10));
+  ours.reset();  // ends the lingering
 }
 
 TEST_CASE("a descriptor where none belongs ends the worker, and is closed") {
