@@ -38,8 +38,7 @@ void AppCall::begin(Request& request, std::string_view script_name, const Reques
   }
   const std::string& app = lane_.app().name;
   Slot* slot = nullptr;
-  bool ahead = false;
-  switch (lane_.queue().acquire(*this, slot, ahead)) {
+  switch (lane_.queue().acquire(*this, slot)) {
     case AppQueue::Outcome::granted:
       return send(*slot, packet);
     case AppQueue::Outcome::waiting:
@@ -93,7 +92,7 @@ void AppCall::send(Slot& slot, std::string_view packet) {
   }
 }
 
-void AppCall::on_granted(Slot& slot, bool) {
+void AppCall::on_granted(Slot& slot) {
   const AppLane::Event event(lane_);
   leave_channel();  // it was taken back from there
   if (abandoned()) {

@@ -90,7 +90,7 @@ class AppCall final : public Ticket, private Deadline, private Cancellation::Wai
  private:
   friend class AppLane;
   friend class AnswerChannel;
-  void on_granted(Slot& slot, bool ahead) override;
+  void on_granted(Slot& slot) override;
   void on_refused() override;
   void on_deadline() override;
   void cancel() override;

@@ -33,7 +33,7 @@ void AppQueue::set_limits(Limits limits) {
   limits_ = limits;
 }
 
-AppQueue::Outcome AppQueue::acquire(Ticket& ticket, Slot*& slot, bool& ahead) {
+AppQueue::Outcome AppQueue::acquire(Ticket& ticket, Slot*& slot) {
   const std::lock_guard lock(mutex_);
   if (stopped_) return Outcome::closed;
   Slot* const best = waiting_.empty() ? best_slot() : nullptr;
@@ -53,7 +53,6 @@ AppQueue::Outcome AppQueue::acquire(Ticket& ticket, Slot*& slot, bool& ahead) {
   ticket.state_ = Ticket::State::held;
   best->held_.push_back(ticket);
   slot = best;
-  ahead = ticket.ahead_;
   return Outcome::granted;
 }
 
@@ -246,7 +245,6 @@ Slot* AppQueue::best_slot() {
 
 void AppQueue::occupy(Ticket& ticket, Slot& slot) {
   ticket.slot_ = &slot;
-  ticket.ahead_ = slot.load_ > 0;
   if (slot.load_ == 0) slot.busy_since_ = steady_clock::now();
   ++slot.load_;
   list_slot(slot);
@@ -368,7 +366,7 @@ void AppQueue::deliver(int loop) {
       }
     }
     if (slot) {
-      ticket->on_granted(*slot, ticket->ahead_);
+      ticket->on_granted(*slot);
     } else {
       ticket->on_refused();
     }

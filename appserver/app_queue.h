@@ -46,12 +46,12 @@ class AppQueue {
   // ---- on the ticket's own loop ---------------------------------------------------------------------------------
 
   enum class Outcome : std::uint8_t {
-    granted,  // on_granted() is not called: `slot` and `ahead` are set
+    granted,  // on_granted() is not called: `slot` is set
     waiting,  // on_granted() or on_refused() follows
     full,     // too many wait
     closed,   // stop() was called
   };
-  Outcome acquire(Ticket& ticket, Slot*& slot, bool& ahead);
+  Outcome acquire(Ticket& ticket, Slot*& slot);
   /// The answer is complete: measures the service time and frees the slot.
   void finish(Ticket& ticket);
   /// Takes a ticket out that no slot holds, because it waited too long or its client has left. False, and nothing is

@@ -26,8 +26,8 @@ class Ticket {
  private:
   friend class AppQueue;
 
-  /// On its loop: the wait is over, send to `slot` now. `ahead`: the slot is busy with another request.
-  virtual void on_granted(Slot& slot, bool ahead) = 0;
+  /// On its loop: the wait is over, send to `slot` now.
+  virtual void on_granted(Slot& slot) = 0;
   /// On its loop: the queue has closed, and the ticket is out of it.
   virtual void on_refused() = 0;
 
@@ -46,7 +46,6 @@ class Ticket {
   std::chrono::steady_clock::time_point waits_since_;
   int loop_;
   State state_ = State::out;
-  bool ahead_ = false;
 
  public:
   using List = IntrusiveList<Ticket, &Ticket::link_>;
