@@ -17,8 +17,8 @@ struct Gathering {
   std::move_only_function<void(AppStatus)> answer;
 };
 
-void add_running(AppStatus& status, std::vector<RunningRequest> running) {
-  for (RunningRequest& request : running) {
+void add_running(AppStatus& status, const std::vector<RunningRequest>& running) {
+  for (const RunningRequest& request : running) {
     for (GenerationStatus& generation : status.generations) {
       for (WorkerStatus& worker : generation.workers) {
         if (worker.pid == 0 || worker.pid != request.pid) continue;
@@ -69,8 +69,8 @@ void AppPool::status(std::move_only_function<void(AppStatus)> answer) {
   gathering->loops_left = house_.loops.size();
   for (std::size_t i = 0; i < house_.loops.size(); ++i) {
     house_.loops[i]->post([&main = house_.main, lane = house_.lanes[i].get(), gathering] {
-      main.post([gathering, running = lane->running()]() mutable {
-        add_running(gathering->status, std::move(running));
+      main.post([gathering, running = lane->running()] {
+        add_running(gathering->status, running);
         if (--gathering->loops_left == 0) gathering->answer(std::move(gathering->status));
       });
     });

@@ -11,7 +11,7 @@ namespace edge::gateway {
 
 struct Head {
   std::uint16_t status = 0;
-  std::uint32_t size = 0;  // bytes that encode_head wrote
+  std::uint32_t size = 0;                       // bytes that encode_head wrote
   std::optional<std::uint64_t> content_length;  // of the body; nothing when the edge is to send a file in its place
 };
 
