@@ -31,34 +31,28 @@ struct VersionedApp : HelloApp {
   }
 };
 
-SwapResult reload(Pool& pool, const config::App& app, bool differs = true) {
-  SwapResult result;
-  pool.pool->reload(app, differs, [&](SwapResult got) {
-    result = std::move(got);
+/// Runs the main loop until the pool has answered what `ask` asks it with the function that it is given.
+template <class Value, class Ask>
+Value answer_of(Pool& pool, Ask ask) {
+  Value answer;
+  ask([&](Value got) {
+    answer = std::move(got);
     pool.main.stop();
   });
   pool.main.run();
-  return result;
+  return answer;
+}
+
+SwapResult reload(Pool& pool, const config::App& app, bool differs = true) {
+  return answer_of<SwapResult>(pool, [&](auto then) { pool.pool->reload(app, differs, std::move(then)); });
 }
 
 SwapResult rollback(Pool& pool) {
-  SwapResult result;
-  pool.pool->rollback([&](SwapResult got) {
-    result = std::move(got);
-    pool.main.stop();
-  });
-  pool.main.run();
-  return result;
+  return answer_of<SwapResult>(pool, [&](auto then) { pool.pool->rollback(std::move(then)); });
 }
 
 AppStatus status(Pool& pool) {
-  AppStatus status;
-  pool.pool->status([&](AppStatus got) {
-    status = std::move(got);
-    pool.main.stop();
-  });
-  pool.main.run();
-  return status;
+  return answer_of<AppStatus>(pool, [&](auto then) { pool.pool->status(std::move(then)); });
 }
 
 std::string version(Pool& pool) {
