@@ -313,7 +313,8 @@ def test_reopen(serve, tmp_path):
     os.rename(tmp_path / "access.log", tmp_path / "access.log.1")
     assert ask(tmp_path, "reopen")[0] == "edge opens its log files again; its error log names any that it cannot open\n"
     edge.get("/two")
-    wait_until(lambda: (tmp_path / "access.log").read_text() == "/two\n", "the new file holds the second request")
+    log = tmp_path / "access.log"
+    wait_until(lambda: log.exists() and log.read_text() == "/two\n", "the new file holds the second request")
     assert (tmp_path / "access.log.1").read_text() == "/one\n"
 
 
