@@ -31,7 +31,7 @@ AnswerFrames::Step AnswerFrames::check_header() {
   const bool head = (header_.flags & wire::kHead) != 0;
   const bool failed = (header_.flags & wire::kFailed) != 0;
   if (header_.sequence == 0) return broken("a frame without a sequence");
-  if ((header_.flags & ~kKnown) != 0 || header_.reserved != 0) return broken("unknown flags in a frame");
+  if ((header_.flags & ~kKnown) != 0) return broken("unknown flags in a frame");
   if (failed && (header_.flags & wire::kLast) == 0) return broken("a failed frame that is not the last");
   if (header_.payload_size > wire::kMaxFrame) return broken("a frame that is too large");
   if (header_.head_size > wire::kMaxAnswerHead || header_.head_size > header_.payload_size) {

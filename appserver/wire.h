@@ -7,7 +7,8 @@
 //             all, any loop may send without a lock, and the edge (which keeps the worker's end open) can take an
 //             unread request back by reading it itself.
 //   answers   worker thread -> one loop, SOCK_STREAM. One for each pair of thread and loop: the worker answers on
-//             the channel of the loop that asked. Frames, in the order in which that loop's requests were read.
+//             the channel of the loop that asked. Frames: of one answer after the other from a WSGI app, of many at
+//             once from an ASGI app. The other way go notices, to ASGI apps only.
 //   control   edge's main loop <-> zygote and its workers, SOCK_SEQPACKET, shared by all of them.
 #pragma once
 
@@ -27,6 +28,8 @@ struct RequestHeader {
   std::uint32_t loop = 0;       // index of the answers channel to use
   std::uint32_t flags = 0;      // RequestFlag
   std::uint64_t body_size = 0;  // bytes
+  std::uint32_t place = 0;      // where the edge finds the request again; repeated in the answer
+  std::uint32_t reserved = 0;
 };
 enum RequestFlag : std::uint32_t {
   kBodyInFile = 1,  // an open file, at offset 0
@@ -48,7 +51,7 @@ struct FrameHeader {
   std::uint32_t head_size = 0;     // at most kMaxAnswerHead
   std::uint16_t status = 0;        // 100 … 999; with kHead only
   std::uint16_t flags = 0;         // FrameFlag
-  std::uint32_t reserved = 0;
+  std::uint32_t place = 0;         // of the request
 };
 enum FrameFlag : std::uint16_t {
   kHead = 1,
@@ -66,6 +69,21 @@ struct FilePart {
 inline constexpr std::size_t kMaxAnswerHead = 64 * 1024;
 inline constexpr std::size_t kMaxFrame = 1 << 20;
 
+/// From the edge, on the answers channel of an ASGI app: what has become of an answer that is not over.
+struct Notice {
+  std::uint64_t sequence = 0;  // of the request; one that is not known any more has been answered meanwhile
+  std::uint32_t kind = 0;      // NoticeKind
+  std::uint32_t value = 0;
+};
+enum NoticeKind : std::uint32_t {
+  kTaken = 1,   // the client has taken `value` bytes more of the body
+  kLeft = 2,    // the client has gone: receive() says http.disconnect, and nothing more needs to be sent but kLast
+  kCancel = 3,  // the task is to be cancelled: `value` is the InterruptReason
+};
+/// An ASGI app's answer may have so many bytes of body under way that no kTaken has told of. Frames of several answers
+/// share one channel, so nobody may wait on it for one client.
+inline constexpr std::size_t kAnswerWindow = 128 * 1024;
+
 // ---- shared memory -------------------------------------------------------------------------------------------
 
 /// One for each worker thread, in a memfd that both sides map. Each member is written by one side and read by the
@@ -77,8 +95,10 @@ struct alignas(64) SharedSlot {
   std::uint64_t reason = 0;       // InterruptReason, written before `interrupted`
   // The worker writes:
   std::uint64_t begun = 0;    // the sequence of the request it has taken from the mailbox last
-  std::uint64_t running = 0;  // the sequence of the request that the app is at; 0: none
+  std::uint64_t running = 0;  // the sequence of the request that the app is at; 0: none. ASGI: whose task has the
+                              // event loop at this moment
   std::uint64_t thread = 0;   // the thread as faulthandler names it ("Thread 0x%016x"), 0: not known yet
+  std::uint64_t taken = 0;    // how many requests it has taken from the mailbox so far
 };
 enum InterruptReason : std::uint64_t { kRequestTimeout = 1, kClientDisconnected = 2 };
 
@@ -109,10 +129,13 @@ enum class ControlKind : std::uint32_t {
   kExited = 19,        // `worker`, `pid`, `value`: the wait status; pid 0: it could not be forked
   kChanged = 20,       // answers kAskChanged; text: a file that changed, appeared or went, or nothing
   // worker -> edge
-  kReady = 32,         // `worker`, `pid`: every thread reads its mailbox
+  kReady = 32,         // `worker`, `pid`: every thread reads its mailbox; `value`: the Interface
   kLog = 33,           // `pid`; text: request id, a NUL, then what the app wrote to wsgi.errors; whole lines or a part
-  kWorkerFailed = 34,  // `worker`, `pid`; text: the import failed in the worker (preload: false)
+  kWorkerFailed = 34,  // `worker`, `pid`; text: why it cannot serve: the import failed in the worker (preload: false),
+                       // or the app's lifespan startup did
 };
+/// What the app speaks.
+enum Interface : std::int32_t { kWsgi = 0, kAsgi = 1 };
 struct ControlHeader {
   ControlKind kind = ControlKind::kStop;
   std::uint32_t worker = 0;  // number of the worker within the app, from 0

@@ -68,8 +68,9 @@ bool status_has_body(std::uint16_t status) {
 Answer::Answer(LogLines& log)
     : log_(log), head_bytes_(std::make_unique_for_overwrite<char[]>(sizeof(FrameHeader) + kHeadRoom)) {}
 
-void Answer::open(std::uint64_t sequence, int channel, const wire::SharedSlot& slot, bool is_head) {
-  sequence_ = sequence;
+void Answer::open(const wire::RequestHeader& request, int channel, const wire::SharedSlot& slot, bool is_head) {
+  sequence_ = request.sequence;
+  place_ = request.place;
   channel_ = channel;
   slot_ = &slot;
   is_head_request_ = is_head;
@@ -190,7 +191,8 @@ void Answer::write_frame_header(std::size_t payload, std::uint16_t flags) {
                            .payload_size = static_cast<std::uint32_t>(payload),
                            .head_size = with_head ? head_.size : 0,
                            .status = with_head ? head_.status : std::uint16_t{0},
-                           .flags = flags};
+                           .flags = flags,
+                           .place = place_};
   std::memcpy(head_bytes_.get(), &header, sizeof header);
 }
 

@@ -23,7 +23,7 @@ class Answer {
   explicit Answer(LogLines& log);
 
   /// A new request. Without a body (HEAD) what the app sends is counted and dropped.
-  void open(std::uint64_t sequence, int channel, const wire::SharedSlot& slot, bool is_head);
+  void open(const wire::RequestHeader& request, int channel, const wire::SharedSlot& slot, bool is_head);
 
   /// The head as start_response was given it; a second one replaces the first as long as nothing was sent. false with a
   /// Python error set: there is no head then.
@@ -65,6 +65,7 @@ class Answer {
   Head head_;
   const wire::SharedSlot* slot_ = nullptr;
   std::uint64_t sequence_ = 0;
+  std::uint32_t place_ = 0;
   std::uint64_t body_size_ = 0;  // of what the app sent so far, the promised length at most
   int channel_ = -1;
   bool is_head_request_ = false;

@@ -138,6 +138,7 @@ bool WorkerThread::parse(std::string_view bytes, Message& to) const {
 void WorkerThread::handle(Message& message) {
   wire::SharedSlot& slot = worker_.slot(index_);
   std::atomic_ref(slot.begun).store(message.header.sequence, std::memory_order_release);
+  std::atomic_ref(slot.taken).fetch_add(1, std::memory_order_relaxed);
   interruptible_.open(message.header.sequence);
   const int channel = channels_.answers[message.header.loop].get();
   RequestFacts facts;
@@ -149,7 +150,7 @@ void WorkerThread::handle(Message& message) {
   }
   if (built == Environ::Built::broken_packet) abandon("a worker was sent a broken uwsgi packet\n");
   log_.set_request(facts.request_id);
-  answer_.open(message.header.sequence, channel, slot, facts.is_head);
+  answer_.open(message.header, channel, slot, facts.is_head);
   PyObject* start_response = built == Environ::Built::ok ? start_response_.open(answer_) : nullptr;
   if (start_response == nullptr) {
     log_exception(log_, "a request could not be handed to the application");

@@ -248,11 +248,13 @@ def test_an_edge_that_closes_the_mailbox_ends_the_worker(serve_app):
 
 
 def message(sequence=1, loop=0, flags=0, size=0, variables=None, body=b"", block=None):
-    return REQUEST.pack(sequence, loop, flags, size) + (packet(variables or {}) if block is None else block) + body
+    header = REQUEST.pack(sequence, loop, flags, size, 0, 0)
+    return header + (packet(variables or {}) if block is None else block) + body
 
 
 BROKEN = {
-    "short": b"x" * 10, "no packet": REQUEST.pack(1, 0, 0, 0), "half a packet header": REQUEST.pack(1, 0, 0, 0) + b"\0\0",
+    "short": b"x" * 10, "no packet": REQUEST.pack(1, 0, 0, 0, 0, 0),
+    "half a packet header": REQUEST.pack(1, 0, 0, 0, 0, 0) + b"\0\0",
     "sequence 0": message(sequence=0), "no such loop": message(loop=1), "unknown flag": message(flags=8),
     "body too short": message(size=5, body=b"four"), "body too long": message(size=3, body=b"four"),
     "file that is none": message(flags=1, size=3), "other modifier": message(block=b"\5\0\0\0"),

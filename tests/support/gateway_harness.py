@@ -47,6 +47,11 @@ def all_interpreters():
     return {"system": SYSTEM_PYTHON, **found}
 
 
+def place_of(sequence):
+    """Which an answer must repeat with the sequence."""
+    return (sequence * 7) % 1000
+
+
 class Messages:
     """Control messages and log lines as they come; a thread reads them, so that the gateway never waits for the test."""
 
@@ -118,12 +123,12 @@ class WorkerThread:
     def send(self, sequence, variables, body=b"", file=None, loop=0, body_size=None, flags=0, raw=None):
         message = raw if raw is not None else REQUEST.pack(
             sequence, loop, flags | (BODY_IN_FILE if file is not None else 0),
-            len(body) if body_size is None else body_size) + packet(variables) + body
+            len(body) if body_size is None else body_size, place_of(sequence), 0) + packet(variables) + body
         descriptors = [] if file is None else [file]
         socket.send_fds(self.mailbox, [message], descriptors)
 
     def quit(self):
-        self.mailbox.send(REQUEST.pack(0, 0, QUIT, 0))
+        self.mailbox.send(REQUEST.pack(0, 0, QUIT, 0, 0, 0))
 
     def receive(self, loop, size):
         channel, gathered = self.answers[loop], b""
@@ -137,8 +142,8 @@ class WorkerThread:
         return gathered
 
     def frame(self, sequence, loop=0):
-        named, payload_size, head_size, status, flags, reserved = FRAME.unpack(self.receive(loop, FRAME.size))
-        assert named == sequence and reserved == 0 and payload_size <= MOST_FRAME and head_size <= payload_size
+        named, payload_size, head_size, status, flags, place = FRAME.unpack(self.receive(loop, FRAME.size))
+        assert named == sequence and place == place_of(sequence) and payload_size <= MOST_FRAME and head_size <= payload_size
         assert bool(flags & HEAD) == bool(status) and (flags & HEAD or head_size == 0)
         files, self.files = self.files, []
         payload = self.receive(loop, payload_size)

@@ -8,7 +8,7 @@ from source_tree import ROOT
 
 WIRE = ROOT / "appserver" / "wire.h"
 
-REQUEST = struct.Struct("=QIIQ")
+REQUEST = struct.Struct("=QIIQII")
 FRAME = struct.Struct("=QIIHHI")
 FILE_PART = struct.Struct("=QQ")
 CONTROL = struct.Struct("=IIIiiI")

@@ -77,7 +77,7 @@ TEST_CASE("what a worker must not say") {
   CHECK(read_whole(frame({.head_size = 1, .status = 200, .flags = wire::kHead}, "h")) ==
         "broken: a frame without a sequence");
   CHECK(read_whole(frame({.sequence = 1, .flags = 16}, "")) == "broken: unknown flags in a frame");
-  CHECK(read_whole(frame({.sequence = 1, .flags = wire::kLast, .reserved = 1}, "")) ==
+  CHECK(read_whole(frame({.sequence = 1, .flags = wire::kLast | 64}, "")) ==
         "broken: unknown flags in a frame");
   CHECK(read_whole(frame({.sequence = 1, .flags = wire::kFailed}, "")) ==
         "broken: a failed frame that is not the last");
