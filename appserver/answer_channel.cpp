@@ -15,7 +15,10 @@ namespace edge {
 namespace {
 
 constexpr Milliseconds kFateKnown{500};
-constexpr int kMostReadsOfTheDead = 64;  // more than any socket buffer holds: a stranger has the other end
+constexpr std::size_t kMostRunningTold = 16;  // of one ASGI worker and loop
+constexpr std::size_t kMostNotices = 4;       // unread ones for each request that the worker may have …
+constexpr std::size_t kFewNotices = 1024;     // … and these on top
+constexpr int kMostReadsOfTheDead = 64;       // more than any socket buffer holds: a stranger has the other end
 
 }  // namespace
 
@@ -101,15 +104,17 @@ bool AnswerChannel::parse(std::string_view input, const BlockRef& block) {
 }
 
 bool AnswerChannel::deliver(const AnswerFrames::Piece& piece, const BlockRef& block) {
-  AppCall* call = calls_.front();
-  while (call && call->sequence() != piece.sequence) call = calls_.after(*call);
+  AppCall* const call = find(piece);
   if (!call) return wrong("an answer to a request that it does not have");
+  if (const std::string_view fault = call->check(piece); !fault.empty()) return wrong(fault);
   if (piece.file && !deliver_file(*call, *piece.file)) return false;
   call->take(piece, block);
   if (piece.last) {
     call->leave_channel();
     lane_.queue().finish(*call);
     if (call->abandoned()) call->retire();
+  } else if (is_asgi()) {
+    call->hold_to_window();
   } else if (call->unwanted()) {
     slot_.cancel(piece.sequence);  // another call may have overwritten it
   } else if (call->is_full()) {
@@ -117,6 +122,49 @@ bool AnswerChannel::deliver(const AnswerFrames::Piece& piece, const BlockRef& bl
     call->disarm();  // it is the client now who takes its time
   }
   return true;
+}
+
+std::uint32_t AnswerChannel::expect(AppCall& call) {
+  calls_.push_back(call);
+  if (free_places_.empty()) {
+    free_places_.push_back(static_cast<std::uint32_t>(places_.size()));
+    places_.push_back(nullptr);
+  }
+  call.place_ = free_places_.back();
+  free_places_.pop_back();
+  places_[call.place_] = &call;
+  return call.place_;
+}
+
+void AnswerChannel::forget(AppCall& call) {
+  calls_.remove(call);
+  places_[call.place_] = nullptr;
+  free_places_.push_back(call.place_);
+}
+
+AppCall* AnswerChannel::find(const AnswerFrames::Piece& piece) const {
+  AppCall* const call = piece.place < places_.size() ? places_[piece.place] : nullptr;
+  return call && call->sequence() == piece.sequence ? call : nullptr;
+}
+
+void AnswerChannel::notify(const AppCall& call, wire::NoticeKind kind, std::uint32_t value) {
+  if (closing()) return;
+  const wire::Notice notice{.sequence = call.sequence(), .kind = kind, .value = value};
+  notices_.append(reinterpret_cast<const char*>(&notice), sizeof notice);
+  if (!wants_write()) on_writable();
+  if (notices_.size() <= (kMostNotices * worker_->places() + kFewNotices) * sizeof notice) return;
+  log::error("[{}] {} does not read what it is told; it is killed", lane_.app().name, name());
+  notices_.clear();
+  kill_worker();
+}
+
+void AnswerChannel::on_writable() {
+  const ssize_t sent = send(fd(), notices_.data(), notices_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  // That a worker is gone shows when its answers are read.
+  const bool waits = sent < 0 && (errno == EAGAIN || errno == EINTR);
+  if (sent < 0 && !waits) notices_.clear();
+  if (sent > 0) notices_.erase(0, static_cast<std::size_t>(sent));
+  want_write(!notices_.empty());
 }
 
 bool AnswerChannel::deliver_file(AppCall& call, const wire::FilePart& part) {
@@ -136,12 +184,14 @@ void AnswerChannel::worker_gone(std::string_view how) {
 }
 
 void AnswerChannel::add_running(std::vector<RunningRequest>& to) const {
-  const AppCall* const call = calls_.front();
-  if (!call || !lane_.queue().is_held(*call)) return;
-  RunningRequest running = call->running();
-  running.pid = worker_->pid();
-  running.thread = worker_->thread_of(slot_);
-  to.push_back(std::move(running));
+  std::size_t left = is_asgi() ? kMostRunningTold : 1;
+  for (const AppCall* call = calls_.front(); call && left > 0; call = calls_.after(*call), --left) {
+    if (!lane_.queue().is_held(*call)) continue;
+    RunningRequest running = call->running();
+    running.pid = worker_->pid();
+    running.thread = worker_->thread_of(slot_);
+    to.push_back(std::move(running));
+  }
 }
 
 void AnswerChannel::shut(std::string_view why) {

@@ -1,4 +1,5 @@
-// AnswerChannel: the answers of one worker thread to one loop, and the requests of that loop that the thread holds.
+// AnswerChannel: the answers of one worker thread to one loop, the requests of that loop that the thread holds, and
+// what an ASGI app is to be told of them.
 #pragma once
 
 #include <sys/socket.h>
@@ -18,7 +19,8 @@
 
 namespace edge {
 
-/// An answer is read as fast as the worker makes it while no more than this many bytes of it wait for the client.
+/// A WSGI app's answer is read as fast as the worker makes it while no more than this many bytes of it wait for the
+/// client. (An ASGI app's has wire::kAnswerWindow, because its channel is never left unread.)
 inline constexpr std::size_t kAnswerBuffer = 1 << 20;
 
 /// Owned by its AppLane, on whose loop everything here happens. Holds no buffer between two turns.
@@ -29,18 +31,22 @@ class AnswerChannel final : public Socket {
   /// Begins to read. False when the loop cannot watch the descriptor; on_closed() is not called then.
   bool open(UniqueFd answers);
 
-  /// The call was sent: its answer will come here.
-  void expect(AppCall& call) { calls_.push_back(call); }
-  /// It will not: the request was taken back.
-  void forget(AppCall& call) { calls_.remove(call); }
+  /// The call is about to be sent: its answer will come here, with the place that this returns.
+  std::uint32_t expect(AppCall& call);
+  /// It will not: the request was taken back, or not sent.
+  void forget(AppCall& call);
   bool expects_any() const { return !calls_.empty(); }
+
+  /// Tells an ASGI app what has become of the call's answer.
+  void notify(const AppCall& call, wire::NoticeKind kind, std::uint32_t value = 0);
+  bool is_asgi() const { return worker_->is_asgi(); }
 
   /// Reads again, after the client has taken what was too much.
   void resume_reading() { want_read(true); }
   bool is_reading() const { return wants_read(); }
   /// The worker has ended, and how: reads what it left, fails the rest, closes.
   void worker_gone(std::string_view how);
-  /// The request that the thread is at, if it is of this loop.
+  /// The requests of this loop that the thread is at; of those of an ASGI app the oldest.
   void add_running(std::vector<RunningRequest>& to) const;
   /// Fails what is expected, closes.
   void shut(std::string_view why);
@@ -55,13 +61,14 @@ class AnswerChannel final : public Socket {
   enum class Read : std::uint8_t { some, nothing, ended };
 
   void on_readable() override;
-  void on_writable() override {}
+  void on_writable() override;
   void on_closed() override;
   Read read_once();
   std::string name() const;
   bool take_descriptor(const msghdr& message);
   bool parse(std::string_view input, const BlockRef& block);
   bool deliver(const AnswerFrames::Piece& piece, const BlockRef& block);
+  AppCall* find(const AnswerFrames::Piece& piece) const;
   bool deliver_file(AppCall& call, const wire::FilePart& part);
   bool wrong(std::string_view why) {
     why_ = why;
@@ -77,7 +84,10 @@ class AnswerChannel final : public Socket {
   UniqueFd file_;           // came with the first byte of a frame that is not read to its end
   bool file_lost_ = false;  // such a one came, and this process has no descriptor left to take it
   std::string_view why_;    // what the worker did wrong
-  IntrusiveList<AppCall, &AppCall::in_channel_> calls_;
+  IntrusiveList<AppCall, &AppCall::in_channel_> calls_;  // the oldest first
+  std::vector<AppCall*> places_;                         // the same, by place
+  std::vector<std::uint32_t> free_places_;
+  std::string notices_;  // that the socket did not take yet
   ListLink<AnswerChannel> in_lane_;
   Alarm fate_{[this] { worker_gone(name() + " died"); }};  // of a worker that broke off: until it is known how
 };

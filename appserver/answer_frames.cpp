@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace edge {
 
@@ -40,14 +41,6 @@ AnswerFrames::Step AnswerFrames::check_header() {
   if (head != (header_.head_size > 0)) return broken("a head's size and its flag disagree");
   if ((header_.flags & wire::kFile) != 0 && !check_file()) return broken("a file that is not the whole of an answer");
   if (head ? header_.status < 100 || header_.status > 999 : header_.status != 0) return broken("a wrong status");
-  if (answering_ == 0) {
-    if (!head && !failed) return broken("an answer that begins without a head");
-    if (!head && header_.payload_size > 0) return broken("a body without a head");
-    status_ = header_.status;
-  } else {
-    if (header_.sequence != answering_) return broken("a frame of another answer inside an answer");
-    if (head) return broken("a second head");
-  }
   head_left_ = header_.head_size;
   body_left_ = header_.payload_size - header_.head_size;
   return Step::piece;
@@ -78,9 +71,9 @@ AnswerFrames::Step AnswerFrames::next(std::string_view& input, Piece& piece) {
   if (input.empty() && head_left_ + body_left_ > 0) return Step::more;
   piece = {};
   piece.sequence = header_.sequence;
-  piece.status = status_;
-  piece.begins = answering_ == 0;
-  answering_ = header_.sequence;
+  piece.place = header_.place;
+  piece.status = header_.status;
+  piece.opens = !std::exchange(opened_, true);
   const bool in_head = head_left_ > 0;
   const bool is_file = (header_.flags & wire::kFile) != 0;
   piece.head = take(input, head_left_);
@@ -88,9 +81,9 @@ AnswerFrames::Step AnswerFrames::next(std::string_view& input, Piece& piece) {
   piece.head_complete = is_file ? piece.file.has_value() : in_head && head_left_ == 0;
   if (head_left_ + body_left_ == 0) {
     header_size_ = 0;
+    opened_ = false;
     piece.last = (header_.flags & wire::kLast) != 0;
     piece.failed = (header_.flags & wire::kFailed) != 0;
-    if (piece.last) answering_ = 0;
   }
   return Step::piece;
 }

@@ -1,5 +1,6 @@
 // AnswerFrames: reads the frames of one answers channel (appserver/wire.h) from whatever pieces arrive. Bytes in,
-// views out; no socket. The bytes come from a worker, so nothing in them is believed.
+// views out; no socket. The bytes come from a worker, so nothing in them is believed. What the frames of one answer
+// must be to one another is for its AppCall to judge: an ASGI app mixes those of many.
 #pragma once
 
 #include <array>
@@ -17,8 +18,9 @@ class AnswerFrames {
   /// What one step found; the views point into the input.
   struct Piece {
     std::uint64_t sequence = 0;
-    int status = 0;                      // of the answer; 0 when it failed without a head
-    bool begins = false;                 // the first piece of this answer
+    std::uint32_t place = 0;
+    bool opens = false;                  // the first piece of a frame
+    int status = 0;                      // in the pieces of a frame with a head; else 0
     std::string_view head;               // some bytes of the head
     bool head_complete = false;          // with those the head is whole, and a file is here with it
     std::string_view body;               // some bytes of the body
@@ -35,8 +37,6 @@ class AnswerFrames {
   /// Consumes from the front of `input`.
   Step next(std::string_view& input, Piece& piece);
   std::string_view why() const { return why_; }
-  /// Bytes of an answer came that is not complete.
-  bool inside_answer() const { return answering_ != 0; }
   /// A descriptor that came with what was read so far and belongs to no answer yet can belong to the frame that is
   /// being read: that is a file's, or too short as yet to tell.
   bool may_bring_file() const {
@@ -59,8 +59,7 @@ class AnswerFrames {
   std::size_t head_left_ = 0;
   std::size_t body_left_ = 0;
   std::array<char, sizeof(wire::FilePart)> part_bytes_;  // of a file's frame, instead of a body
-  std::uint64_t answering_ = 0;                          // sequence of the answer whose first frame was read, 0: none
-  int status_ = 0;
+  bool opened_ = false;                                  // a piece of the frame was told
   std::string_view why_;
 };
 

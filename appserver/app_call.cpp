@@ -67,16 +67,18 @@ void AppCall::send(Slot& slot, std::string_view packet) {
   header.sequence = sequence();
   header.loop = loop;
   header.body_size = body_->length().value_or(0);
+  channel_ = slot.channels[loop];
+  header.place = channel_->expect(*this);
   switch (slot.mailbox.send(header, packet, body_->bytes(), body_->file())) {
     case Mailbox::Sent::sent:
-      channel_ = slot.channels[loop];
-      channel_->expect(*this);
+      slot.count_sent();
       sent_at_ = lane_.loop().now();
       request_->upstream.queue_time = sent_at_ - begun_at_;
       watch_answer();
       lane_.watch_slots();
       return;
     case Mailbox::Sent::full:
+      leave_channel();
       wait_in_queue();  // before put_back(), which may find another slot at once
       if (!lane_.queue().put_back(*this)) {
         fail({ErrorKind::internal, Side::ours, false,
@@ -86,6 +88,7 @@ void AppCall::send(Slot& slot, std::string_view packet) {
       return;
     case Mailbox::Sent::failed:
       const int reason = errno;
+      leave_channel();
       lane_.queue().lose(*this);
       fail({ErrorKind::internal, Side::ours, false,
             fmt::format("cannot send to a worker of app {}: {}", lane_.app().name, std::strerror(reason))});
@@ -144,22 +147,28 @@ void AppCall::on_deadline() {
   }
 }
 
-/// The first time the client is answered, and the worker has a chance; the second time it has had it, unless other
-/// threads of it have requests: then it is leaving already.
+/// The first time the client is answered, and the worker has a chance; the second time it has had it, unless it has
+/// other requests: then it is leaving already, or serves them all the same.
 void AppCall::expire() {
   WorkerProcess& worker = channel_->slot().worker;
   const bool first = !std::exchange(expired_, true);
-  const bool spared = lane_.deals_with_timeouts() && (first || lane_.app().threads > 1);
+  const bool spared = lane_.deals_with_timeouts() && (first || lane_.app().threads > 1 || worker.is_asgi());
   log::error("[{}] worker {} (pid {}): {} ran longer than request_timeout ({} ms){}", lane_.app().name, worker.number(),
              worker.pid(), description(), lane_.app().request_timeout.count(), spared ? "" : "; the worker is killed");
   fail({ErrorKind::timed_out, Side::app, false,
         fmt::format("app {} did not answer within request_timeout", lane_.app().name)});
   if (!spared) return channel_->kill_worker();
   watch_answer();
+  if (worker.is_asgi()) {
+    if (!first) return;
+    worker.count_cancel();
+    channel_->notify(*this, wire::kCancel, wire::kRequestTimeout);
+  }
   lane_.request_timed_out({.worker = worker.shared_from_this(),
                            .thread = worker.thread_of(channel_->slot()),
                            .sequence = sequence(),
-                           .id = request_ ? std::string(request_->id()) : left_id_});
+                           .id = request_ ? std::string(request_->id()) : left_id_,
+                           .cancels = worker.cancels()});
 }
 
 void AppCall::cancel() {
@@ -213,6 +222,12 @@ void AppCall::let_go() {
 
 void AppCall::cancel_answer() {
   Slot& slot = channel_->slot();
+  if (channel_->is_asgi()) {
+    channel_->notify(*this, wire::kLeft);
+    if (!cancels_ || expired_) return;
+    slot.worker.count_cancel();
+    return channel_->notify(*this, wire::kCancel, wire::kClientDisconnected);
+  }
   slot.cancel(sequence());
   if (!cancels_ || expired_) return;
   slot.worker.interrupt(slot.worker.thread_of(slot), sequence(), wire::kClientDisconnected);

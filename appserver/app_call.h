@@ -73,6 +73,8 @@ class AppCall final : public Ticket, private Deadline, private Cancellation::Wai
 
   // ---- what an AnswerChannel tells it ---------------------------------------------------------------------------
 
+  /// What is wrong with the piece where it comes in the answer; empty: nothing. Before take(), for each.
+  std::string_view check(const AnswerFrames::Piece& piece);
   /// A piece of the answer, in `block`.
   void take(const AnswerFrames::Piece& piece, const BlockRef& block);
   /// The whole body, before the piece that ends the answer.
@@ -82,6 +84,8 @@ class AppCall final : public Ticket, private Deadline, private Cancellation::Wai
   bool abandoned() const { return request_ == nullptr; }
   /// More is buffered than the loop wants to hold.
   bool is_full() const;
+  /// ASGI: while the client takes its time with what is here, the app's time does not run.
+  void hold_to_window();
   /// Says which request it is, for the log.
   std::string description() const;
   /// The same for the status, without the worker.
@@ -107,6 +111,7 @@ class AppCall final : public Ticket, private Deadline, private Cancellation::Wai
   void fail(Error error);
   void expire();
   void watch_answer();
+  void acknowledge(std::size_t taken);
   void take_head(const AnswerFrames::Piece& piece, const BlockRef& block);
   void take_body(std::string_view bytes, const BlockRef& block);
   bool awaited_is_here() const { return over() || (wants_head_ ? head_complete_ : has_chunk()); }
@@ -133,13 +138,15 @@ class AppCall final : public Ticket, private Deadline, private Cancellation::Wai
   std::string left_id_;      // of the request whose client has gone
   std::string left_behind_;  // what that had asked for
   int status_ = 0;
-  bool wants_head_ = true;  // what the waiter waits for
-  bool woken_ = false;      // it is in the lane's list of those to be resumed
+  std::uint32_t place_ = 0;  // in the channel
+  bool wants_head_ = true;   // what the waiter waits for
+  bool woken_ = false;       // it is in the lane's list of those to be resumed
   bool wanted_ = true;
   bool cancels_ = false;  // an exception is to be raised when the client leaves
   bool in_deadline_ = false;
   bool retires_ = false;
   bool expired_ = false;  // it ran longer than request_timeout, and the client was told
+  bool begun_ = false;    // the first frame of the answer was read
   bool head_complete_ = false;
   bool over_ = false;
   BlockRef head_in_;
@@ -148,6 +155,7 @@ class AppCall final : public Ticket, private Deadline, private Cancellation::Wai
   std::vector<Slice> slices_;
   std::size_t next_slice_ = 0;
   std::size_t buffered_ = 0;
+  std::size_t taken_ = 0;  // ASGI: bytes that the client has taken and the app was not told of
   Slice sending_;
   std::optional<FileRange> file_;
   BlockRef gathered_;  // a block of its own, for many small pieces

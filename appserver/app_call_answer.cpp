@@ -1,5 +1,6 @@
 // A call's answer: collecting head and body as they come, handing the body out, and starting afresh.
 #include <cstring>
+#include <utility>
 
 #include "appserver/answer_channel.h"
 #include "appserver/app_call.h"
@@ -21,6 +22,22 @@ void AppCall::watch_answer() {
   lane_.loop().arm(*this, lane_.app().request_timeout);
 }
 
+/// A head first and once; or no head at all, when the app failed without.
+std::string_view AppCall::check(const AnswerFrames::Piece& piece) {
+  if (piece.opens) {
+    const bool first = !std::exchange(begun_, true);
+    const bool has_head = piece.status != 0;
+    if (has_head && !first) return "a second head";
+    const bool failed_at_once = piece.failed && piece.body.empty();
+    if (first && !has_head && !failed_at_once) return "an answer that begins without a head";
+  }
+  if (channel_->is_asgi() && !abandoned() && !expired_ &&
+      buffered_ + taken_ + piece.body.size() > wire::kAnswerWindow) {
+    return "more of an answer than its window";
+  }
+  return {};
+}
+
 void AppCall::take(const AnswerFrames::Piece& piece, const BlockRef& block) {
   if (piece.last) {
     over_ = true;
@@ -28,7 +45,7 @@ void AppCall::take(const AnswerFrames::Piece& piece, const BlockRef& block) {
   }
   if (abandoned() || expired_) return;
   if (!piece.last) watch_answer();
-  if (piece.begins) status_ = piece.status;
+  if (piece.opens && piece.status != 0) status_ = piece.status;
   if (!head_complete_) take_head(piece, block);
   if (!piece.body.empty()) take_body(piece.body, block);
   if (piece.failed) {
@@ -40,7 +57,7 @@ void AppCall::take(const AnswerFrames::Piece& piece, const BlockRef& block) {
 
 void AppCall::take_head(const AnswerFrames::Piece& piece, const BlockRef& block) {
   head_complete_ = piece.head_complete;
-  if (piece.begins && piece.head_complete) {
+  if (piece.opens && piece.head_complete) {
     head_ = piece.head;
     head_in_ = block;
   } else {
@@ -75,6 +92,20 @@ void AppCall::bring_file(FileRange file) {
   if (!abandoned()) file_ = std::move(file);
 }
 
+void AppCall::hold_to_window() {
+  if (!abandoned() && !expired_ && buffered_ > wire::kAnswerWindow / 4) disarm();
+}
+
+/// The app waits at a full window only while more than a quarter of it lies here, so its time runs again below that.
+void AppCall::acknowledge(std::size_t taken) {
+  taken_ += taken;
+  if (over_) return;
+  if (taken_ >= wire::kAnswerWindow / 4) {
+    channel_->notify(*this, wire::kTaken, static_cast<std::uint32_t>(std::exchange(taken_, 0)));
+  }
+  if (!armed() && buffered_ <= wire::kAnswerWindow / 4) watch_answer();
+}
+
 bool AppCall::is_full() const {
   return !abandoned() && buffered_ > kAnswerBuffer;
 }
@@ -87,7 +118,9 @@ std::string_view AppCall::chunk() {
     next_slice_ = 0;
     gathered_ = {};
   }
-  if (channel_ && !channel_->is_reading() && buffered_ <= kAnswerBuffer / 2) {
+  if (channel_ && channel_->is_asgi()) {
+    acknowledge(sending_.bytes.size());
+  } else if (channel_ && !channel_->is_reading() && buffered_ <= kAnswerBuffer / 2) {
     channel_->resume_reading();
     watch_answer();
   }
@@ -104,14 +137,14 @@ void AppCall::reset() {
   body_ = nullptr;
   status_ = 0;
   wanted_ = true;
-  retires_ = cancels_ = expired_ = head_complete_ = over_ = false;
+  retires_ = cancels_ = expired_ = begun_ = head_complete_ = over_ = false;
   head_ = {};
   head_in_ = {};
   head_text_ = {};
   slices_.clear();
   if (slices_.capacity() > kMostKeptSlices) slices_.shrink_to_fit();
   next_slice_ = 0;
-  buffered_ = 0;
+  buffered_ = taken_ = 0;
   sending_ = {};
   file_.reset();
   gathered_ = {};

@@ -1,7 +1,8 @@
-// Granting slots to requests, and taking requests back from slots.
+// Granting slots to requests.
 #include "appserver/app_queue.h"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <utility>
 
@@ -18,7 +19,7 @@ constexpr std::int64_t kAverageOver = 8;  // requests
 }  // namespace
 
 AppQueue::AppQueue(std::vector<Loop*> loops, Limits limits) : desks_(loops.size()), limits_(limits) {
-  assert(limits.depth >= 1 && limits.depth <= kMostDepth);
+  assert(limits.depth >= 1);
   for (std::size_t i = 0; i < loops.size(); ++i) desks_[i].loop = loops[i];
 }
 
@@ -29,7 +30,7 @@ void AppQueue::watch(Loop& main, Hooks hooks) {
 
 void AppQueue::set_limits(Limits limits) {
   const std::lock_guard lock(mutex_);
-  assert(limits.depth >= 1 && limits.depth <= kMostDepth);
+  assert(limits.depth >= 1);
   limits_ = limits;
 }
 
@@ -165,49 +166,6 @@ void AppQueue::close(Slot& slot, int caller) {
   deliver(caller);
 }
 
-void AppQueue::take_back(Slot& slot, int caller) {
-  {
-    const std::lock_guard lock(mutex_);
-    slot.slow_ = true;
-    take_unread(slot, caller);
-    grant_waiting(caller);
-  }
-  deliver(caller);
-}
-
-bool AppQueue::take_back_if_slow(Slot& slot, int caller) {
-  bool again = true;
-  {
-    const std::lock_guard lock(mutex_);
-    if (slot.away_ && std::atomic_ref(slot.shared_.running).load(std::memory_order_acquire) == 0) {
-      slot.away_ = false;
-      list_slot(slot);
-      grant_waiting(caller);
-    }
-    if (!slot.open_ || slot.away_ || slot.load_ == 0) {
-      again = slot.open_ && slot.away_;
-    } else if (slot.load_ == 1 && has_begun(slot)) {
-      again = false;
-    } else {
-      const microseconds limit = std::max(kLongService, microseconds(8 * slot.average_));
-      if (steady_clock::now() - slot.busy_since_ >= limit) {
-        slot.slow_ = true;
-        take_unread(slot, caller);
-        grant_waiting(caller);
-        again = slot.away_;
-      }
-    }
-  }
-  deliver(caller);
-  return again;
-}
-
-/// The worker's word, for the one request of the slot; it is not believed for more than its own good.
-bool AppQueue::has_begun(const Slot& slot) {
-  const Ticket* const first = slot.held_.front();
-  return first && std::atomic_ref(slot.shared_.begun).load(std::memory_order_relaxed) == first->sequence_;
-}
-
 void AppQueue::stop(Loop& main, std::move_only_function<void()> when_idle) {
   const std::lock_guard lock(mutex_);
   assert(!stopped_);
@@ -227,20 +185,36 @@ void AppQueue::refuse_waiting() {
 }
 
 void AppQueue::list_slot(Slot& slot) {
-  if (slot.listed_at_ != Slot::kUnlisted) by_load_[slot.listed_at_].remove(slot);
+  if (slot.listed_at_ != Slot::kUnlisted) {
+    SlotList& list = by_load_[slot.listed_at_];
+    list.remove(slot);
+    if (list.empty()) lists_in_use_ &= ~(std::uint64_t{1} << slot.listed_at_);
+  }
   slot.listed_at_ = Slot::kUnlisted;
-  if (!slot.open_ || slot.away_ || slot.load_ >= limits_.depth) return;
+  if (!takes_more(slot)) return;
+  slot.listed_at_ = list_for(slot.load_);
+  by_load_[slot.listed_at_].push_front(slot);
+  lists_in_use_ |= std::uint64_t{1} << slot.listed_at_;
+}
+
+bool AppQueue::takes_more(const Slot& slot) const {
+  if (!slot.open_ || slot.away_) return false;
+  if (slot.worker.is_asgi()) return slot.load_ < slot.worker.places() && !slot.slow_ && !slot.stuffed_;
+  if (slot.load_ == 0) return true;
   const bool is_short = slot.average_ >= 0 && slot.average_ < kShortService.count();
-  if (slot.load_ > 0 && (!is_short || slot.slow_ || slot.stuffed_)) return;
-  slot.listed_at_ = slot.load_;
-  by_load_[slot.load_].push_front(slot);
+  return slot.load_ < limits_.depth && is_short && !slot.slow_ && !slot.stuffed_;
+}
+
+/// Few requests are told apart one by one, many by the power of two.
+std::uint32_t AppQueue::list_for(std::uint32_t load) {
+  constexpr std::uint32_t kOneByOne = 32;
+  if (load < kOneByOne) return load;
+  return kOneByOne + static_cast<std::uint32_t>(std::bit_width(load / kOneByOne)) - 1;
 }
 
 Slot* AppQueue::best_slot() {
-  for (std::uint32_t load = 0; load < limits_.depth; ++load) {
-    if (Slot* const slot = by_load_[load].front()) return slot;
-  }
-  return nullptr;
+  if (lists_in_use_ == 0) return nullptr;
+  return by_load_[static_cast<std::size_t>(std::countr_zero(lists_in_use_))].front();
 }
 
 void AppQueue::occupy(Ticket& ticket, Slot& slot) {
@@ -287,25 +261,6 @@ void AppQueue::to_front(TicketList& tickets, int caller) {
     begin_to_wait(*ticket);
     waiting_.insert_before(*ticket, first);
   }
-}
-
-void AppQueue::take_unread(Slot& slot, int caller) {
-  TicketList unread;
-  while (const std::optional<std::uint64_t> sequence = slot.mailbox.take_back()) {
-    for (Ticket* ticket = slot.held_.front(); ticket; ticket = TicketList::after(*ticket)) {
-      if (ticket->sequence_ != *sequence) continue;
-      vacate(*ticket);
-      unread.push_back(*ticket);
-      break;
-    }
-  }
-  // A thread that has answered everything and yet did not read this gets nothing more until it is back.
-  const bool runs = std::atomic_ref(slot.shared_.running).load(std::memory_order_acquire) != 0;
-  if (!unread.empty() && slot.load_ == 0 && runs) {
-    slot.away_ = true;
-    list_slot(slot);
-  }
-  to_front(unread, caller);
 }
 
 void AppQueue::grant_waiting(int caller) {

@@ -1,7 +1,8 @@
 // AppQueue: the slots of one app and the one bounded FIFO of requests that wait for them, shared by all loops.
 //
 // A request gets the most recently used idle slot; else, if depth allows, a busy slot whose service time is short, the
-// least loaded first; else it waits. One mutex, held for some pointer writes; nothing is allocated for a request.
+// least loaded first; else it waits. A slot of an ASGI app takes as many as it has places, whatever they take.
+// One mutex, held for some pointer writes; nothing is allocated for a request.
 #pragma once
 
 #include <array>
@@ -22,13 +23,15 @@ class AppQueue {
  public:
   struct Limits {
     std::uint32_t waiting = 1000;  // requests that may wait; those that were taken back from a worker come on top
-    std::uint32_t depth = 4;       // requests on one slot, the one that is being answered included; 1 to 64
+    std::uint32_t depth = 4;       // requests on one slot of a WSGI app, the one that is being answered included
     bool grows = false;            // the hook `pressure` is wanted
   };
   /// A slot takes requests ahead while its average service time is below this …
   static constexpr std::chrono::microseconds kShortService{5'000};
   /// … and they are taken back when the request before them runs longer than this, and than 8 times the average.
   static constexpr std::chrono::microseconds kLongService{20'000};
+  /// A slot of an ASGI app that left requests unread for kLongService loses them, and gets new ones after this.
+  static constexpr std::chrono::microseconds kBlockedLoop{200'000};
 
   /// `loops` in the order of their indices; they and the queue must outlive every ticket.
   AppQueue(std::vector<Loop*> loops, Limits limits);
@@ -75,12 +78,13 @@ class AppQueue {
   void close(Slot& slot, int caller);
   /// Moves what the worker has not read to the FIFO's front.
   void take_back(Slot& slot, int caller);
-  /// The same, if the present request runs long, or the worker has not begun it although it has nothing else to do.
+  /// The same, if the present request runs long, or the worker has not begun it although it has nothing else to do;
+  /// of an ASGI app, if its event loop does not get to it.
   /// True while the slot should be asked again later.
   bool take_back_if_slow(Slot& slot, int caller);
   /// Requests answered by that slot.
   std::uint64_t answered(const Slot& slot);
-  /// Threads of the worker that have requests.
+  /// Requests that the worker is at; those that were handed ahead do not count.
   std::size_t busy(const WorkerProcess& worker);
   /// For how long no thread of the worker has had a request; 0 when one has.
   Milliseconds idle(const WorkerProcess& worker);
@@ -104,6 +108,7 @@ class AppQueue {
 
   // With the mutex held:
   void list_slot(Slot& slot);
+  bool takes_more(const Slot& slot) const;
   Slot* best_slot();
   void occupy(Ticket& ticket, Slot& slot);
   void vacate(Ticket& ticket);
@@ -111,6 +116,7 @@ class AppQueue {
   void to_front(TicketList& tickets, int caller);
   static bool has_begun(const Slot& slot);
   void take_unread(Slot& slot, int caller);
+  bool take_back_if_blocked(Slot& slot, int caller);
   void grant_waiting(int caller);
   void refuse(Ticket& ticket, int caller);
   void tell(Ticket& ticket, int caller);
@@ -121,10 +127,12 @@ class AppQueue {
 
   void deliver(int loop);
 
-  static constexpr std::uint32_t kMostDepth = 64;
+  static constexpr std::uint32_t kLists = 64;
+  static std::uint32_t list_for(std::uint32_t load);
   mutable std::mutex mutex_;
   std::vector<Desk> desks_;
-  std::array<SlotList, kMostDepth> by_load_;  // slots that may take a request, by how many they have
+  std::array<SlotList, kLists> by_load_;  // slots that may take a request, by how many they have
+  std::uint64_t lists_in_use_ = 0;        // a bit for each that is not empty
   TicketList waiting_;
   std::uint32_t waiting_count_ = 0;
   std::uint64_t present_ = 0;  // tickets that are not out

@@ -54,8 +54,9 @@ std::uint64_t AppQueue::answered(const Slot& slot) {
 
 std::size_t AppQueue::busy(const WorkerProcess& worker) {
   const std::lock_guard lock(mutex_);
-  return static_cast<std::size_t>(
-      std::ranges::count_if(worker.slots(), [](const auto& slot) { return slot->load_ > 0; }));
+  std::size_t busy = 0;
+  for (const auto& slot : worker.slots()) busy += std::min(slot->load_, worker.places());
+  return busy;
 }
 
 Milliseconds AppQueue::idle(const WorkerProcess& worker) {

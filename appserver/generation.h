@@ -135,7 +135,7 @@ class Generation final : private Zygote::Supervisor {
   void on_imported() override;
   void on_import_failed(std::string_view text) override;
   void on_worker_forked(std::uint32_t worker, pid_t pid) override;
-  void on_worker_ready(std::uint32_t worker, pid_t pid) override;
+  void on_worker_ready(std::uint32_t worker, pid_t pid, wire::Interface interface) override;
   void on_worker_import_failed(std::uint32_t worker, std::string_view text) override;
   void on_worker_exited(std::uint32_t worker, pid_t pid, int wait_status) override;
   void on_changed(std::string_view what) override;

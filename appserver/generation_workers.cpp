@@ -114,13 +114,14 @@ void Generation::on_worker_forked(std::uint32_t number, pid_t pid) {
   fork_next();
 }
 
-void Generation::on_worker_ready(std::uint32_t number, pid_t pid) {
+void Generation::on_worker_ready(std::uint32_t number, pid_t pid, wire::Interface interface) {
   Seat* const at = seat(number);
   if (!at || (at->state != Seat::State::forking && at->state != Seat::State::starting)) return;
   if (at->worker->pid() == 0) at->worker->identify(pid);  // the kernel's word, quicker than that of the zygote
   if (at->worker->pid() != pid) {
     return log::error("[{}] process {} says that it is worker {}, which it is not", app_->name, pid, number);
   }
+  if (interface == wire::kAsgi) at->worker->serve_asgi(app_->concurrency);
   at->state = Seat::State::joining;
   at->disarm();
   join(*at);
@@ -226,12 +227,13 @@ std::string Generation::why_killed() {
 void Generation::on_timeout(const ExpiredRequest& request) {
   Seat* const at = seat(request.worker->number());
   if (!at || at->worker != request.worker) return;
+  if (request.worker->is_asgi() && !at->stuck.empty()) return;  // one tells as much of the event loop as all would
   const auto done = [this, at, sequence = request.sequence](bool helped) {
     std::erase_if(at->stuck, [sequence](const auto& stuck) { return stuck->sequence() == sequence; });
     if (helped || !at->worker) return;
     const bool alone = house_.queue.busy(*at->worker) <= 1;
     trouble(fmt::format("worker {} (pid {}) is stuck in a request and is {}", at->number, at->worker->pid(),
-                        alone ? "killed" : "replaced; its other threads finish first"));
+                        alone ? "killed" : "replaced; its other requests finish first"));
     if (alone) {
       for (const auto& slot : at->worker->slots()) house_.queue.close(*slot, -1);
       at->worker->kill();

@@ -17,8 +17,17 @@ constexpr int kMostTries = StuckRequest::kGrace / kBetweenTries;
 }  // namespace
 
 StuckRequest::StuckRequest(Loop& loop, std::string app, WorkerStacks& stacks, ExpiredRequest request, Done done)
-    : loop_(loop), app_(std::move(app)), request_(std::move(request)), done_(std::move(done)) {
-  stacks.ask([this, alive = std::weak_ptr(alive_)](std::string_view dump) {
+    : loop_(loop), app_(std::move(app)), stacks_(stacks), request_(std::move(request)), done_(std::move(done)) {
+  if (request_.worker->is_asgi()) {
+    loop_.arm(*this, kBetweenTries);
+  } else {
+    ask_for_stacks();
+  }
+}
+
+void StuckRequest::ask_for_stacks() {
+  asked_ = true;
+  stacks_.ask([this, alive = std::weak_ptr(alive_)](std::string_view dump) {
     if (alive.expired()) return;
     log_stacks(dump);
     interrupt();
@@ -30,7 +39,10 @@ std::string StuckRequest::name() const {
                      request_.worker->pid());
 }
 
+/// An event loop that is blocked does not hear that it should cancel, whosever code it is that blocks it.
 bool StuckRequest::is_stuck() const {
+  const WorkerProcess& worker = *request_.worker;
+  if (worker.is_asgi()) return worker.heard_cancels() < request_.cancels;
   return request_.worker->running(request_.thread) == request_.sequence;
 }
 
@@ -51,6 +63,7 @@ void StuckRequest::interrupt() {
 
 void StuckRequest::on_deadline() {
   const bool helped = !is_stuck();
+  if (!helped && !asked_) return ask_for_stacks();
   if (!helped && tries_ < kMostTries) return interrupt();
   if (!helped) log::error("{} was still at it {} ms after edge_gateway.RequestTimeout", name(), kGrace.count());
   Done done = std::exchange(done_, nullptr);

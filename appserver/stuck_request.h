@@ -1,5 +1,6 @@
 // StuckRequest: what happens to a worker's thread whose request ran longer than request_timeout: its stacks go to the
-// log, an exception is raised in it, and it is looked whether that helps.
+// log, an exception is raised in it, and it is looked whether that helps. An ASGI app's event loop cancels the
+// request's task by itself; only when it does not get to that, it is treated so.
 #pragma once
 
 #include <functional>
@@ -36,12 +37,15 @@ class StuckRequest final : private Deadline {
   void interrupt();
   std::string name() const;
   bool is_stuck() const;
+  void ask_for_stacks();
 
   Loop& loop_;
   std::string app_;
+  WorkerStacks& stacks_;
   ExpiredRequest request_;
   Done done_;
   int tries_ = 0;
+  bool asked_ = false;
   std::shared_ptr<char> alive_ = std::make_shared<char>();
 };
 

@@ -99,6 +99,7 @@ struct alignas(64) SharedSlot {
                               // event loop at this moment
   std::uint64_t thread = 0;   // the thread as faulthandler names it ("Thread 0x%016x"), 0: not known yet
   std::uint64_t taken = 0;    // how many requests it has taken from the mailbox so far
+  std::uint64_t heard = 0;    // ASGI: how many notices of kCancel it has read so far
 };
 enum InterruptReason : std::uint64_t { kRequestTimeout = 1, kClientDisconnected = 2 };
 

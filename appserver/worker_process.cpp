@@ -70,6 +70,10 @@ std::uint64_t WorkerProcess::thread_ident(unsigned thread) const {
   return std::atomic_ref(shared_[thread].thread).load(std::memory_order_acquire);
 }
 
+std::uint64_t WorkerProcess::heard_cancels() const {
+  return std::atomic_ref(shared_[0].heard).load(std::memory_order_acquire);
+}
+
 void WorkerProcess::interrupt(unsigned thread, std::uint64_t sequence, wire::InterruptReason reason) const {
   wire::SharedSlot& slot = shared_[thread];
   std::atomic_ref(slot.reason).store(reason, std::memory_order_relaxed);

@@ -1,5 +1,5 @@
 // WorkerProcess and its slots: one worker of an app, shared by the main loop (which supervises it) and every loop
-// (which sends to it). Slot = one thread of it = one request at a time.
+// (which sends to it). Slot = one thread of it = one request at a time, or an ASGI app's event loop with many.
 #pragma once
 
 #include <sys/types.h>
@@ -31,12 +31,15 @@ class Slot {
   Mailbox mailbox;
   std::vector<AnswerChannel*> channels;  // by loop; each loop touches only its own; null: not open there
 
+  /// A request was sent.
+  void count_sent() { sent_.fetch_add(1, std::memory_order_relaxed); }
   /// Tells the worker that nobody wants the answer to that request any more. From any thread.
   void cancel(std::uint64_t sequence) { std::atomic_ref(shared_.cancelled).store(sequence, std::memory_order_relaxed); }
 
  private:
   friend class AppQueue;
   wire::SharedSlot& shared_;
+  std::atomic<std::uint64_t> sent_ = 0;  // and not taken back
 
   // Everything below is guarded by the mutex of the AppQueue that the slot is in.
   using Time = std::chrono::steady_clock::time_point;
@@ -50,10 +53,12 @@ class Slot {
   static constexpr std::uint32_t kUnlisted = ~std::uint32_t{0};
   std::uint32_t listed_at_ = kUnlisted;  // which of the queue's lists of slots it is in
   bool open_ = false;
-  bool closed_ = false;   // for good
-  bool away_ = false;     // its thread does not read its mailbox although it has answered: it is in an app's close()
-  bool slow_ = false;     // the present request runs long: nothing is handed ahead until it has ended
-  bool stuffed_ = false;  // the mailbox was full
+  bool closed_ = false;      // for good
+  std::uint64_t taken_ = 0;  // ASGI: how many requests the worker had read when it was looked at last …
+  Time read_at_;             // … and when that changed last, or nothing was unread
+  bool away_ = false;        // its thread does not read its mailbox although it has answered: it is in an app's close()
+  bool slow_ = false;        // the present request runs long: nothing is handed ahead until it has ended
+  bool stuffed_ = false;     // the mailbox was full
 };
 
 class WorkerProcess : public std::enable_shared_from_this<WorkerProcess> {
@@ -69,6 +74,15 @@ class WorkerProcess : public std::enable_shared_from_this<WorkerProcess> {
   const std::vector<std::unique_ptr<Slot>>& slots() const { return slots_; }
   /// The memfd of SharedSlot[threads], for the worker.
   int memory() const { return memory_.get(); }
+
+  /// The app speaks ASGI: the worker has one slot, which takes `places` requests at the same time. Before it is opened.
+  void serve_asgi(std::uint32_t places) {
+    asgi_ = true;
+    places_ = places;
+  }
+  bool is_asgi() const { return asgi_; }
+  /// Requests that a slot takes at the same time.
+  std::uint32_t places() const { return places_; }
 
   /// After so many answers the queue's hook `spent` runs; 0: never. Before any slot is opened.
   void limit_requests(std::uint64_t most) { most_requests_ = most; }
@@ -88,6 +102,11 @@ class WorkerProcess : public std::enable_shared_from_this<WorkerProcess> {
   std::uint64_t running(unsigned thread) const;
   /// The thread's name in a dump of faulthandler, 0 when it is not known yet. Only the worker's word.
   std::uint64_t thread_ident(unsigned thread) const;
+  /// ASGI: one more notice of kCancel is about to be sent, on whatever channel; how many that makes; how many the
+  /// worker has read, by its own word. One that is far behind has its event loop blocked.
+  void count_cancel() { cancels_.fetch_add(1, std::memory_order_relaxed); }
+  std::uint64_t cancels() const { return cancels_.load(std::memory_order_relaxed); }
+  std::uint64_t heard_cancels() const;
   /// Raises an exception in that request, if the thread is at it when the signal arrives.
   void interrupt(unsigned thread, std::uint64_t sequence, wire::InterruptReason reason) const;
 
@@ -101,6 +120,9 @@ class WorkerProcess : public std::enable_shared_from_this<WorkerProcess> {
   std::uint32_t number_;
   std::uint64_t answered_ = 0;  // guarded by the queue's mutex
   std::uint64_t most_requests_ = 0;
+  bool asgi_ = false;
+  std::uint32_t places_ = 1;
+  std::atomic<std::uint64_t> cancels_ = 0;
   UniqueFd memory_;
   wire::SharedSlot* shared_;
   unsigned threads_;

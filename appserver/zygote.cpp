@@ -29,7 +29,7 @@ std::string settings_for(const config::App& app, std::uint32_t generation) {
       {"gateway", kGatewayInChild}, {"module", app.module},         {"wsgi_file", app.wsgi_file},
       {"callable", app.callable},   {"chdir", app.chdir},           {"python_path", app.python_path},
       {"preload", app.preload},     {"threads", app.threads},       {"processes", app.most_processes},
-      {"generation", generation},   {"site_files", app.site_files},
+      {"generation", generation},   {"site_files", app.site_files}, {"interface", app.interface},
   };
   return settings.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
 }
@@ -167,7 +167,10 @@ void Zygote::received(const wire::ControlHeader& header, pid_t sender, std::stri
     if (id == 0 || id == text.npos) return log_text(LogLevel::error, text.substr(id == 0 ? 1 : 0));
     return log_text(LogLevel::error, fmt::format("request {}: {}", text.substr(0, id), text.substr(id + 1)));
   }
-  if (header.kind == ControlKind::kReady) return supervisor_.on_worker_ready(header.worker, sender);
+  if (header.kind == ControlKind::kReady) {
+    const bool asgi = header.value == wire::kAsgi;
+    return supervisor_.on_worker_ready(header.worker, sender, asgi ? wire::kAsgi : wire::kWsgi);
+  }
   if (header.kind == ControlKind::kWorkerFailed) return supervisor_.on_worker_import_failed(header.worker, text);
   if (sender != pid()) return log_text(LogLevel::error, "a control message from a process that is not the zygote");
   received_from_zygote(header, text);

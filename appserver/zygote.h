@@ -30,7 +30,7 @@ class Zygote {
     virtual void on_import_failed(std::string_view text) = 0;
     /// When nothing could be forked, on_worker_exited() comes in its place, with a pid of 0.
     virtual void on_worker_forked(std::uint32_t worker, pid_t pid) = 0;
-    virtual void on_worker_ready(std::uint32_t worker, pid_t pid) = 0;
+    virtual void on_worker_ready(std::uint32_t worker, pid_t pid, wire::Interface interface) = 0;
     virtual void on_worker_import_failed(std::uint32_t worker, std::string_view text) = 0;
     /// `wait_status` as waitpid() gives it.
     virtual void on_worker_exited(std::uint32_t worker, pid_t pid, int wait_status) = 0;

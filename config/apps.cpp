@@ -172,19 +172,34 @@ void read_restart(const Section& section, App& app) {
   restart.problem(restart.given("max_delay") ? "max_delay" : "delay", "`max_delay` is shorter than `delay`");
 }
 
+/// How many requests a process takes is said by `threads` for WSGI, by `concurrency` for ASGI.
+void read_interface(const Section& section, App& app) {
+  section.read("interface", app.interface);
+  section.read("threads", app.threads);
+  section.read("concurrency", app.concurrency);
+  if (app.interface == "asgi" && app.threads > 1) {
+    section.problem("threads",
+                    "an ASGI app has one event loop in a process; remove this key, `concurrency` says how "
+                    "many requests a process takes at a time");
+  }
+  if (app.interface == "wsgi" && section.given("concurrency")) {
+    section.problem("concurrency",
+                    "a WSGI app takes one request a thread; remove this key, `threads` says how many "
+                    "threads a process has");
+  }
+}
+
 App load_app(const Section& section, const std::string& name) {
   App app;
   app.name = name;
   app.place = section.place();
-  std::string interface;
-  section.read("interface", interface);
+  read_interface(section, app);
   read_module(section, app);
   read_callable(section, app);
   read_folders(section, app);
   read_python(section, app);
   read_environment(section, app);
   read_workers(section, app);
-  section.read("threads", app.threads);
   section.read("preload", app.preload);
   section.read("queue", app.queue);
   section.read("queue_timeout", app.queue_timeout);
@@ -203,10 +218,10 @@ App load_app(const Section& section, const std::string& name) {
 bool App::operator==(const App& other) const {
   const auto settings = [](const App& app) {
     return std::tie(app.name, app.module, app.wsgi_file, app.callable, app.chdir, app.virtualenv, app.python,
-                    app.python_path, app.env, app.processes, app.most_processes, app.idle, app.threads, app.preload,
-                    app.queue, app.queue_timeout, app.depth, app.request_timeout, app.start_timeout, app.max_requests,
-                    app.max_memory, app.user, app.group, app.restart_delay, app.restart_max_delay, app.shutdown_timeout,
-                    app.socket, app.socket_mode, app.reload_on);
+                    app.python_path, app.env, app.processes, app.most_processes, app.idle, app.threads, app.interface,
+                    app.concurrency, app.preload, app.queue, app.queue_timeout, app.depth, app.request_timeout,
+                    app.start_timeout, app.max_requests, app.max_memory, app.user, app.group, app.restart_delay,
+                    app.restart_max_delay, app.shutdown_timeout, app.socket, app.socket_mode, app.reload_on);
   };
   return settings(*this) == settings(other);
 }

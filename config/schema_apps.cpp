@@ -7,7 +7,9 @@ namespace {
 constexpr std::uint64_t kMostTime = 365ULL * 24 * 60 * 60 * 1000;  // a year in milliseconds
 
 constexpr Key kApp[] = {
-    Key{"interface", Type::choice, "auto", "What the app speaks."}.of("auto, wsgi", "asgi"),
+    Key{"interface", Type::choice, "auto",
+        "What the app speaks. `auto`: an asynchronous callable, or one of exactly three arguments, is ASGI."}
+        .of("auto, wsgi, asgi"),
     Key{"module", Type::text, "~", "Dotted module, or `module:callable`. This or `wsgi_file` must be given."},
     Key{"wsgi_file", Type::path, "~", "A Python file in place of `module`."},
     Key{"callable", Type::text, "~",
@@ -23,8 +25,10 @@ constexpr Key kApp[] = {
     Key{"processes", Type::number_or_map, "2",
         "Worker processes: so many always, or a map as below, by which they follow the load."}
         .between(1, 1024),
-    Key{"threads", Type::number, "1", "Python threads in a process, each one request at a time."}.between(1, 1024),
-    Key{"concurrency", Type::number, "1000", "ASGI: requests in flight in a process."}.later(),
+    Key{"threads", Type::number, "1",
+        "WSGI: Python threads in a process, each one request at a time. An ASGI app has one event loop in a process."}
+        .between(1, 1024),
+    Key{"concurrency", Type::number, "1000", "ASGI: requests in flight in a process."}.between(1, 100'000),
     Key{"preload", Type::boolean, "true",
         "Import once, then fork workers that share memory; `false`: each worker imports by itself."},
     Key{"user", Type::text, "~",
@@ -37,7 +41,7 @@ constexpr Key kApp[] = {
         .between(0, 1'000'000),
     Key{"queue_timeout", Type::duration, "30s", "A request that waited longer gets 503."}.between(1, kMostTime),
     Key{"depth", Type::number, "4",
-        "Requests handed ahead to a busy worker while its service time is short; `1`: none."}
+        "WSGI: requests handed ahead to a busy worker while its service time is short; `1`: none."}
         .between(1, 64),
     Key{"request_timeout", Type::duration, "60s",
         "A request that ran longer gets 504; its worker's stacks are logged and the worker is replaced."}

@@ -73,8 +73,10 @@ struct App {
   std::map<std::string, std::string> env;
   unsigned processes = 2;  // at least so many workers
   unsigned most_processes = 2;
-  Milliseconds idle{60'000};  // a worker above `processes` ends after so long without work
-  unsigned threads = 1;
+  Milliseconds idle{60'000};         // a worker above `processes` ends after so long without work
+  unsigned threads = 1;              // WSGI
+  std::string interface = "auto";    // or wsgi, asgi
+  std::uint32_t concurrency = 1000;  // ASGI: requests in a worker at the same time
   bool preload = true;
   std::uint32_t queue = 1000;
   Milliseconds queue_timeout{30'000};

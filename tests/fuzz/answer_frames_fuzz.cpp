@@ -26,8 +26,9 @@ std::string read(std::string_view bytes, std::size_t step) {
       const auto found = frames.next(input, piece);
       if (found == edge::AnswerFrames::Step::broken) return seen + "broken " + std::string(frames.why());
       if (found == edge::AnswerFrames::Step::more) break;
-      if (piece.begins) seen += "begin " + std::to_string(piece.sequence) + " " + std::to_string(piece.status) + " ";
-      if (piece.begins) head_open = piece.status != 0;
+      if (piece.opens) seen += "frame " + std::to_string(piece.sequence) + " " + std::to_string(piece.place) + " ";
+      if (piece.opens) seen += std::to_string(piece.status) + " ";
+      if (piece.opens) head_open = piece.status != 0;
       require(head_open || piece.head.empty());
       seen += piece.head;
       if (piece.head_complete) head_open = false;

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstddef>
 #include <cstring>
 #include <list>
 #include <map>
@@ -29,8 +30,15 @@
 
 namespace edge::test {
 
+/// Where the edge keeps the requests that fake workers have read, by sequence: an answer repeats it.
+inline std::map<std::uint64_t, std::uint32_t>& places() {
+  static std::map<std::uint64_t, std::uint32_t> places;
+  return places;
+}
+
 /// Bytes as a worker sends them.
 inline std::string frame_bytes(wire::FrameHeader header, std::string_view payload) {
+  if (places().contains(header.sequence)) header.place = places()[header.sequence];
   header.payload_size = static_cast<std::uint32_t>(payload.size());
   std::string bytes(sizeof header, '\0');
   std::memcpy(bytes.data(), &header, sizeof header);
@@ -91,9 +99,11 @@ struct FakeThread {
     if (size < 0) return std::nullopt;
     REQUIRE((envelope.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0);
     bytes.resize(static_cast<std::size_t>(size));
+    count_taken();
     ReadMessage message;
     std::memcpy(&message.header, bytes.data(), sizeof message.header);
     if (message.header.flags & wire::kQuit) return message;
+    places()[message.header.sequence] = message.header.place;
     std::string_view left = std::string_view(bytes).substr(sizeof message.header);
     const uwsgi::Header packet = uwsgi::decode_header(left.data());
     left.remove_prefix(uwsgi::kHeaderSize);
@@ -115,6 +125,15 @@ struct FakeThread {
     return message;
   }
 
+  /// In the memory that the worker shares with the edge.
+  void count_taken() const {
+    const auto place = static_cast<off_t>(slot->worker.thread_of(*slot) * sizeof(wire::SharedSlot) +
+                                          offsetof(wire::SharedSlot, taken));
+    std::uint64_t taken = 0;
+    REQUIRE(pread(slot->worker.memory(), &taken, sizeof taken, place) == sizeof taken);
+    ++taken;
+    REQUIRE(pwrite(slot->worker.memory(), &taken, sizeof taken, place) == sizeof taken);
+  }
   void send(std::string_view bytes) const {
     while (!bytes.empty()) {
       const ssize_t sent = ::send(answers.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -151,6 +170,18 @@ struct FakeThread {
     send(frame_bytes({.sequence = sequence, .flags = flags}, body));
   }
   void die() { answers.reset(); }
+  /// What an ASGI app was told, as far as it is here: "7:left", "7:taken 40000", "7:cancel 1".
+  std::vector<std::string> notices() const {
+    std::vector<std::string> told;
+    wire::Notice notice;
+    while (recv(answers.get(), &notice, sizeof notice, MSG_DONTWAIT) == sizeof notice) {
+      std::string text = std::to_string(notice.sequence);
+      text += notice.kind == wire::kLeft ? ":left" : notice.kind == wire::kTaken ? ":taken " : ":cancel ";
+      if (notice.kind != wire::kLeft) text += std::to_string(notice.value);
+      told.push_back(text);
+    }
+    return told;
+  }
 };
 
 struct FakeWorker {
@@ -202,10 +233,12 @@ class FakeApp {
     run_until([&closed] { return closed; });
   }
 
-  FakeWorker& add_worker(unsigned threads = 1, pid_t pid = 0) {
+  FakeWorker& add_asgi_worker(std::uint32_t places, pid_t pid = 0) { return add_worker(1, pid, places); }
+  FakeWorker& add_worker(unsigned threads = 1, pid_t pid = 0, std::uint32_t asgi_places = 0) {
     FakeWorker& worker = workers.emplace_back();
     worker.process = *WorkerProcess::create(static_cast<std::uint32_t>(workers.size() - 1), threads, 1);
     if (pid != 0) worker.process->identify(pid);
+    if (asgi_places > 0) worker.process->serve_asgi(asgi_places);
     std::vector<UniqueFd> ours;
     for (const auto& slot : worker.process->slots()) {
       int ends[2];

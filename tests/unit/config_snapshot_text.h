@@ -82,6 +82,8 @@ class SnapshotText {
     field("most_processes", app.most_processes, app.processes);
     field("idle", app.idle, preset.idle);
     field("threads", app.threads, preset.threads);
+    field("interface", app.interface, preset.interface);
+    field("concurrency", app.concurrency, preset.concurrency);
     field("preload", app.preload, preset.preload);
     field("queue", app.queue, preset.queue);
     field("queue_timeout", app.queue_timeout, preset.queue_timeout);

@@ -1,0 +1,103 @@
+// Taking requests back from slots whose workers do not get to them.
+#include <algorithm>
+
+#include "appserver/app_queue.h"
+
+namespace edge {
+
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::steady_clock;
+
+}  // namespace
+
+void AppQueue::take_back(Slot& slot, int caller) {
+  {
+    const std::lock_guard lock(mutex_);
+    slot.slow_ = true;
+    take_unread(slot, caller);
+    grant_waiting(caller);
+  }
+  deliver(caller);
+}
+
+bool AppQueue::take_back_if_slow(Slot& slot, int caller) {
+  bool again = true;
+  {
+    const std::lock_guard lock(mutex_);
+    if (slot.away_ && std::atomic_ref(slot.shared_.running).load(std::memory_order_acquire) == 0) {
+      slot.away_ = false;
+      list_slot(slot);
+      grant_waiting(caller);
+    }
+    if (slot.open_ && slot.worker.is_asgi()) {
+      again = take_back_if_blocked(slot, caller);
+    } else if (!slot.open_ || slot.away_ || slot.load_ == 0) {
+      again = slot.open_ && slot.away_;
+    } else if (slot.load_ == 1 && has_begun(slot)) {
+      again = false;
+    } else {
+      const microseconds limit = std::max(kLongService, microseconds(8 * slot.average_));
+      if (steady_clock::now() - slot.busy_since_ >= limit) {
+        slot.slow_ = true;
+        take_unread(slot, caller);
+        grant_waiting(caller);
+        again = slot.away_;
+      }
+    }
+  }
+  deliver(caller);
+  return again;
+}
+
+/// True while it should be looked at again. An event loop that reads again gets requests again.
+bool AppQueue::take_back_if_blocked(Slot& slot, int caller) {
+  const std::uint64_t taken = std::atomic_ref(slot.shared_.taken).load(std::memory_order_relaxed);
+  const auto now = steady_clock::now();
+  const bool all_read = taken >= slot.sent_.load(std::memory_order_relaxed);
+  const bool reads = taken != slot.taken_ || (all_read && !slot.slow_);
+  slot.taken_ = taken;
+  const auto unread_for = now - slot.read_at_;
+  if (reads || unread_for >= kBlockedLoop) {
+    slot.read_at_ = now;
+    slot.slow_ = slot.stuffed_ = false;
+    list_slot(slot);
+    grant_waiting(caller);
+  } else if (unread_for >= kLongService && !slot.slow_) {
+    slot.read_at_ = now;
+    take_unread(slot, caller);
+    slot.slow_ = true;  // behind it, because a slot without requests is not slow
+    list_slot(slot);
+    grant_waiting(caller);
+  }
+  return slot.load_ > 0 || slot.slow_ || slot.away_;
+}
+
+/// The worker's word, for the one request of the slot; it is not believed for more than its own good.
+bool AppQueue::has_begun(const Slot& slot) {
+  const Ticket* const first = slot.held_.front();
+  return first && std::atomic_ref(slot.shared_.begun).load(std::memory_order_relaxed) == first->sequence_;
+}
+
+void AppQueue::take_unread(Slot& slot, int caller) {
+  TicketList unread;
+  while (const std::optional<std::uint64_t> sequence = slot.mailbox.take_back()) {
+    slot.sent_.fetch_sub(1, std::memory_order_relaxed);
+    for (Ticket* ticket = slot.held_.front(); ticket; ticket = TicketList::after(*ticket)) {
+      if (ticket->sequence_ != *sequence) continue;
+      vacate(*ticket);
+      unread.push_back(*ticket);
+      break;
+    }
+  }
+  // A thread that has answered everything and yet did not read this gets nothing more until it is back.
+  const bool runs = std::atomic_ref(slot.shared_.running).load(std::memory_order_acquire) != 0;
+  if (!unread.empty() && slot.load_ == 0 && runs) {
+    slot.away_ = true;
+    list_slot(slot);
+  }
+  to_front(unread, caller);
+}
+
+}  // namespace edge
