@@ -24,11 +24,12 @@ struct WorkerStatus {
   std::uint32_t number = 0;
   std::uint32_t generation = 0;
   pid_t pid = 0;
-  std::string state{};         // "starting", "idle", "busy", "leaving", "waiting to restart"
-  std::uint64_t requests = 0;  // answered
-  std::uint64_t age = 0;       // milliseconds
-  std::uint64_t memory = 0;    // resident bytes; 0: not known
-  std::vector<RunningRequest> running{};
+  std::string state{};                    // "starting", "idle", "busy", "leaving", "waiting to restart"
+  std::uint64_t requests = 0;             // answered
+  std::uint64_t in_flight = 0;            // being answered
+  std::uint64_t age = 0;                  // milliseconds
+  std::uint64_t memory = 0;               // resident bytes; 0: not known
+  std::vector<RunningRequest> running{};  // those in flight; of an ASGI worker's only the oldest
 };
 
 struct GenerationStatus {

@@ -271,6 +271,7 @@ GenerationStatus Generation::status() const {
     if (seat->worker) {
       worker.pid = seat->worker->pid();
       worker.age = house_.main.now() - seat->since;
+      worker.in_flight = house_.queue.busy(*seat->worker);
       for (const auto& slot : seat->worker->slots()) worker.requests += house_.queue.answered(*slot);
     }
     status.workers.push_back(std::move(worker));

@@ -31,6 +31,7 @@ void fields(Is<WorkerStatus> auto& worker, auto at) {
   at("pid", worker.pid);
   at("state", worker.state);
   at("requests", worker.requests);
+  at("in_flight", worker.in_flight);
   at("age_ms", worker.age);
   at("memory_bytes", worker.memory);
   at("running", worker.running);

@@ -128,6 +128,10 @@ std::string worker_table(const AppStatus& app, std::size_t columns) {
       row = Row{};
     }
     if (worker->running.empty()) text += aligned(row, widths);
+    if (!worker->running.empty() && worker->in_flight > worker->running.size()) {
+      row.back() = fmt::format("and {} more", worker->in_flight - worker->running.size());
+      text += aligned(row, widths);
+    }
   }
   return text;
 }

@@ -57,6 +57,8 @@ TEST_CASE("asgi: a worker takes as many requests as it has places, the rest wait
   waits.begin();
   app.turn();
   CHECK_FALSE(thread.read());
+  CHECK(app.queue.busy(thread.slot->worker) == 3);
+  CHECK(app.lane.running().size() == 3);
   thread.answer(requests.sequence(1), 200, {}, "one");
   CHECK(requests.exchange(1).body() == "one");
   const ReadMessage next = app.next_request(thread);

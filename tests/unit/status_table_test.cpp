@@ -58,6 +58,7 @@ TEST_CASE("status table: an app with its queue, workers, generations and errors"
                .timed_out = 2,
                .left = 7};
   WorkerStatus busy = worker_of(1, "busy");
+  busy.in_flight = 5;
   busy.running.push_back({.thread = 0, .method = "GET", .target = "/slow?x=1", .milliseconds = 1'234});
   busy.running.push_back(
       {.thread = 1, .method = "POST", .target = "/upload", .milliseconds = 200, .client_gone = true});
@@ -86,6 +87,7 @@ TEST_CASE("status table: an app with its queue, workers, generations and errors"
         "  WORKER  GEN   PID  STATE  REQUESTS     AGE  MEMORY  DOING\n"
         "       1    3  5000  busy      10234  12.3 s  48 MiB  GET /slow?x=1 (1.2 s)\n"
         "                                                      POST /upload (200 ms, client gone)\n"
+        "                                                      and 3 more\n"
         "      12    3     -  idle      10234  12.3 s       -\n"
         "  generation 4: importing, 2.1 s old\n"
         "  generation 2: kept for rollback, for another 58.0 s\n"
