@@ -3,7 +3,10 @@
 
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -69,11 +72,15 @@ bool ClientConnection::flush_output(int flags) {
     sent = 0;
   }
   if (const auto taken = static_cast<std::size_t>(sent); taken < size) {
-    pending_ = std::make_unique<std::string>(output.data.get() + taken, size - taken);
-    want_write(true);
-    loop().arm(*this, router_.first().http.send_timeout);
+    keep_pending({output.data.get() + taken, size - taken});
   }
   return true;
+}
+
+void ClientConnection::keep_pending(std::string_view bytes) {
+  pending_ = std::make_unique<std::string>(bytes);
+  want_write(true);
+  loop().arm(*this, router_.first().http.send_timeout);
 }
 
 void ClientConnection::send_pending() {
@@ -94,6 +101,24 @@ std::ptrdiff_t ClientConnection::send_now(std::string_view bytes) {
   if (would_block()) return 0;
   tear();
   return -1;
+}
+
+std::ptrdiff_t ClientConnection::send_behind_queued(std::string_view bytes) {
+  Output& output = door_.output();
+  if (output.owner != this || output.size == 0) return send_now(bytes);
+  if (gone()) return -1;
+  const std::size_t queued = std::exchange(output.size, 0);
+  output.owner = nullptr;
+  std::array parts{iovec{output.data.get(), queued}, iovec{const_cast<char*>(bytes.data()), bytes.size()}};
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  const ssize_t sent = ::sendmsg(fd(), &message, MSG_NOSIGNAL);
+  if (sent < 0 && !would_block()) return tear(), -1;
+  const auto taken = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
+  if (taken >= queued) return static_cast<std::ptrdiff_t>(taken - queued);
+  keep_pending({output.data.get() + taken, queued - taken});
+  return 0;
 }
 
 std::ptrdiff_t ClientConnection::send_file_now(int file, std::uint64_t offset, std::uint64_t size) {

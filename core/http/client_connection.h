@@ -48,7 +48,10 @@ class ClientConnection : public Socket, protected Deadline {
   bool has_pending() const { return pending_ != nullptr; }
   /// Sends without waiting; how much the kernel took, or -1 when the connection is gone.
   std::ptrdiff_t send_now(std::string_view bytes);
-  /// The same from a file; -2 when the file ends before `size`.
+  /// The same, and what is queued before it, in one call of the kernel. Nothing may be pending; afterwards what was
+  /// queued can be.
+  std::ptrdiff_t send_behind_queued(std::string_view bytes);
+  /// As send_now(), from a file; -2 when the file ends before `size`.
   std::ptrdiff_t send_file_now(int file, std::uint64_t offset, std::uint64_t size);
   void wait_readable(Milliseconds timeout);
   void wait_writable(Milliseconds timeout);
@@ -60,6 +63,8 @@ class ClientConnection : public Socket, protected Deadline {
   /// Whether the error in errno is no end of the connection.
   static bool would_block();
   void send_pending();
+  /// What the kernel did not take waits for the client.
+  void keep_pending(std::string_view bytes);
   /// Ends the sending side and reads on for a moment, so that the answer is not lost to a reset.
   void linger();
   /// While it lingers: drops what has arrived.

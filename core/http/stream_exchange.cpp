@@ -111,10 +111,12 @@ Task<Result<void>> StreamExchange::flush() {
 }
 
 Task<Result<void>> StreamExchange::send_all(std::string_view content) {
-  const Result<void> flushed = co_await flush();
-  if (!flushed) co_return flushed;
   while (true) {
-    const std::ptrdiff_t sent = connection_->send_now(content);
+    if (connection_->has_pending()) {
+      const Result<void> flushed = co_await flush();
+      if (!flushed) co_return flushed;
+    }
+    const std::ptrdiff_t sent = connection_->send_behind_queued(content);
     if (sent < 0) co_return std::unexpected(client_gone());
     bytes_written_ += static_cast<std::size_t>(sent);
     content.remove_prefix(static_cast<std::size_t>(sent));

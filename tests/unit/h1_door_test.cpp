@@ -35,6 +35,19 @@ struct StreamHandler final : Handler {
   std::size_t size;
 };
 
+/// The same bytes each time, numbered so that one that is lost or doubled shows.
+struct BytesHandler final : Handler {
+  explicit BytesHandler(std::size_t size) {
+    while (bytes.size() < size) bytes += std::to_string(bytes.size()) + ",";
+  }
+  Task<Response> handle(Request& request) override {
+    Response response(request.arena);
+    response.body = std::string_view(bytes);
+    co_return response;
+  }
+  std::string bytes;
+};
+
 /// Waits until the client has gone.
 struct PatientHandler final : Handler {
   struct Gone final : Cancellation::Waiter {
@@ -242,6 +255,24 @@ TEST_CASE("a stream is chunked for HTTP/1.1, ends the connection for 1.0, and wa
   CHECK(content.find("chunked") == std::string::npos);
   CHECK(content.ends_with(std::string(1000, 'x')));
   CHECK(content.size() - content.find("\r\n\r\n") - 4 == 1'000'000);
+}
+
+TEST_CASE("large answers and what was queued before them arrive whole, however slowly the client reads") {
+  for (const std::size_t size : {70'000UL, 500'000UL}) {
+    auto handler = std::make_unique<BytesHandler>(size);
+    const std::string answer =
+        "HTTP/1.1 200 OK\r\nServer: edge\r\nContent-Length: " + std::to_string(handler->bytes.size()) + "\r\n\r\n" +
+        handler->bytes;
+    Wire wire({}, std::move(handler));
+    wire.send(
+        "GET /1 HTTP/1.1\r\nHost: x\r\n\r\nHEAD /2 HTTP/1.1\r\nHost: x\r\n\r\nGET /3 HTTP/1.1\r\nHost: x\r\n\r\n");
+    CHECK(wire.what_comes() == answer + answer.substr(0, answer.find("\r\n\r\n") + 4) + answer);
+    wire.connect();
+    wire.fill();
+    wire.send("GET /4 HTTP/1.1\r\nHost: x\r\n\r\n");
+    const std::string behind = wire.what_comes();
+    CHECK(behind.substr(behind.find("HTTP/1.1")) == answer);
+  }
 }
 
 TEST_CASE("a client that does not read is cut after send_timeout") {
