@@ -1,13 +1,8 @@
 // Frames straight from the app's own bytes: one sendmsg for a whole small answer.
 #include "appserver/gateway/answer.h"
 
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <cstring>
 #include <string>
 
@@ -18,81 +13,54 @@ namespace {
 
 using wire::FrameHeader;
 
-constexpr std::size_t kHeadRoom = wire::kMaxAnswerHead;
-
-/// Takes `size` bytes off the front.
-void advance(std::span<iovec>& parts, std::size_t size) {
-  while (!parts.empty() && size >= parts.front().iov_len) {
-    size -= parts.front().iov_len;
-    parts = parts.subspan(1);
-  }
-  if (size == 0) return;
-  parts.front().iov_base = static_cast<char*>(parts.front().iov_base) + size;
-  parts.front().iov_len -= size;
-}
-
-/// With the first byte goes `file`, which is no more (-1) once it is on its way.
-ssize_t send_parts(int channel, std::span<iovec> parts, int& file, int flags) {
-  msghdr message{};
-  message.msg_iov = parts.data();
-  message.msg_iovlen = parts.size();
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> ancillary{};
-  if (file >= 0) {
-    message.msg_control = ancillary.data();
-    message.msg_controllen = ancillary.size();
-    cmsghdr* const rights = CMSG_FIRSTHDR(&message);
-    rights->cmsg_level = SOL_SOCKET;
-    rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(sizeof file);
-    std::memcpy(CMSG_DATA(rights), &file, sizeof file);
-  }
-  const ssize_t sent = sendmsg(channel, &message, flags | MSG_NOSIGNAL);
-  if (sent > 0) file = -1;
-  return sent;
-}
-
 /// RFC 9110 6.4.1.
 bool status_has_body(std::uint16_t status) {
   return status != 204 && status != 304;
 }
 
-/// The app's own fork came back from the view: its parent answers this request, this process has no business here.
-[[noreturn]] void leave_stray() {
-  static constexpr std::string_view kWhy = "edge: a process that the application forked returned from it; it ends\n";
-  if (write(STDERR_FILENO, kWhy.data(), kWhy.size()) < 0) _exit(1);
-  _exit(0);
-}
-
 }  // namespace
 
-Answer::Answer(LogLines& log)
-    : log_(log), head_bytes_(std::make_unique_for_overwrite<char[]>(sizeof(FrameHeader) + kHeadRoom)) {}
+Answer::Answer(LogLines& log, std::size_t head_room) : log_(log) {
+  make_room(head_room);
+}
 
-void Answer::open(const wire::RequestHeader& request, int channel, const wire::SharedSlot& slot, bool is_head) {
+void Answer::make_room(std::size_t head_size) {
+  head_bytes_ = std::make_unique_for_overwrite<char[]>(sizeof(FrameHeader) + head_size);
+  head_room_ = head_size;
+}
+
+void Answer::open(const wire::RequestHeader& request, FrameSink& sink, const std::uint64_t& cancelled, bool is_head) {
   sequence_ = request.sequence;
   place_ = request.place;
-  channel_ = channel;
-  slot_ = &slot;
+  sink_ = &sink;
+  cancelled_ = &cancelled;
   is_head_request_ = is_head;
   head_ = {};
-  body_size_ = 0;
+  body_size_ = transmitted_ = 0;
   has_head_ = head_sent_ = finished_ = overrun_ = false;
 }
 
 bool Answer::set_head(PyObject* status, PyObject* headers) {
   has_head_ = false;
   Head head;
-  if (!encode_head(status, headers, {head_bytes_.get() + sizeof(FrameHeader), kHeadRoom}, head)) return false;
+  if (!encode_head(status, headers, {head_bytes_.get() + sizeof(FrameHeader), head_room_}, head)) return false;
   head_ = head;
   has_head_ = true;
   return true;
+}
+
+void Answer::set_head(const Head& head, const char* encoded) {
+  if (head.size > head_room_) make_room(head.size);
+  std::memcpy(head_bytes_.get() + sizeof(FrameHeader), encoded, head.size);
+  head_ = head;
+  has_head_ = true;
 }
 
 bool Answer::is_wanted() {
   if (cut_off_) return false;
   // The edge writes it from another process; it is only ever compared.
   const std::uint64_t cancelled =
-      std::atomic_ref(const_cast<std::uint64_t&>(slot_->cancelled)).load(std::memory_order_relaxed);
+      std::atomic_ref(const_cast<std::uint64_t&>(*cancelled_)).load(std::memory_order_relaxed);
   return cancelled != sequence_;
 }
 
@@ -119,7 +87,12 @@ bool Answer::send(std::span<iovec> pieces, bool complete) {
   return send_frames(pieces, complete ? wire::kLast : std::uint16_t{0}) && !overrun_;
 }
 
-void Answer::send_file(int file, wire::FilePart part) {
+bool Answer::send_head() {
+  if (head_sent_ || finished_ || is_bodiless()) return is_wanted();
+  return send_frames({}, 0);
+}
+
+void Answer::send_file(Descriptor file, wire::FilePart part) {
   if (is_bodiless()) return finish();
   const std::uint64_t promised = head_.content_length.value_or(part.length);
   if (part.length < promised) return fail_short(part.length);
@@ -129,7 +102,7 @@ void Answer::send_file(int file, wire::FilePart part) {
   write_frame_header(head_.size + sizeof part, wire::kHead | wire::kLast | wire::kFile);
   std::array<iovec, 2> parts{{{head_bytes_.get(), sizeof(FrameHeader) + head_.size}, {&part, sizeof part}}};
   head_sent_ = finished_ = true;
-  transmit(parts, file);
+  transmit(parts, std::move(file));
 }
 
 bool Answer::is_bodiless() const {
@@ -177,9 +150,9 @@ bool Answer::send_frames(std::span<iovec> pieces, std::uint16_t last_flags) {
     std::uint16_t flags = fill_frame(pieces, parts, count);
     if (pieces.empty()) flags |= last_flags;
     if ((flags & wire::kLast) != 0) finished_ = true;
-    std::size_t size = 0;
-    for (std::size_t i = 0; i < count; ++i) size += parts[i].iov_len;
-    write_frame_header(size - sizeof(FrameHeader), flags);
+    const std::size_t payload = size_of({parts.data(), count}) - sizeof(FrameHeader);
+    transmitted_ += payload - ((flags & wire::kHead) != 0 ? head_.size : 0);
+    write_frame_header(payload, flags);
     if (!transmit({parts.data(), count})) return false;
   } while (!pieces.empty());
   return true;
@@ -213,38 +186,13 @@ std::uint16_t Answer::fill_frame(std::span<iovec>& pieces, std::array<iovec, kMo
   return with_head ? wire::kHead : std::uint16_t{0};
 }
 
-bool Answer::transmit(std::span<iovec> parts, int file) {
-  if (process().is_stray) leave_stray();
-  std::size_t size = 0;
-  for (const iovec& part : parts) size += part.iov_len;
-  const ssize_t sent = send_parts(channel_, parts, file, MSG_DONTWAIT);
-  if (sent == static_cast<ssize_t>(size)) return true;
-  if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-    cut_off_ = finished_ = true;
-    return false;
-  }
-  advance(parts, sent < 0 ? 0 : static_cast<std::size_t>(sent));
+bool Answer::transmit(std::span<iovec> parts, Descriptor file) {
+  leave_if_stray();
   sending_ = true;
-  const bool all = transmit_waiting(parts, file);
+  const bool sent = sink_->send(parts, std::move(file));
   sending_ = false;
-  if (!all) cut_off_ = finished_ = true;
-  return all;
-}
-
-bool Answer::transmit_waiting(std::span<iovec> parts, int file) {
-  WithoutLock without_lock;
-  while (!parts.empty()) {
-    const ssize_t sent = send_parts(channel_, parts, file, 0);
-    if (sent >= 0) {
-      advance(parts, static_cast<std::size_t>(sent));
-    } else if (errno == EAGAIN) {
-      pollfd wanted{channel_, POLLOUT, 0};
-      poll(&wanted, 1, -1);
-    } else if (errno != EINTR) {
-      return false;
-    }
-  }
-  return true;
+  if (!sent) cut_off_ = finished_ = true;
+  return sent;
 }
 
 }  // namespace edge::gateway

@@ -12,11 +12,19 @@ bool set(PyObject* dict, const char* key, Ref value) {
   return value && PyDict_SetItemString(dict, key, value.get()) == 0;
 }
 
+Ref interned(std::string_view name) {
+  PyObject* key = native_string(name).release();
+  if (key != nullptr) PyUnicode_InternInPlace(&key);
+  return Ref::owned(key);
+}
+
 Ref truth(bool value) {
   return Ref::borrowed(value ? Py_True : Py_False);
 }
 
 }  // namespace
+
+Environ::Environ() : names_(interned) {}
 
 bool Environ::prepare(bool multithread, bool multiprocess) {
   base_ = Ref::owned(PyDict_New());
@@ -86,10 +94,9 @@ bool Environ::apply(Meaning meaning, std::string_view value, PyObject* environ, 
     case Meaning::https:
       if (value != "https" && value != "on") return true;
       return PyDict_SetItem(environ, scheme_key_.get(), https_.get()) == 0;
-    case Meaning::none:
+    default:
       return true;
   }
-  return true;
 }
 
 bool Environ::remove_missing(PyObject* environ, std::uint32_t seen) const {

@@ -18,6 +18,8 @@ struct RequestFacts {
 /// filling it neither grows nor rehashes it. Needs the interpreter's lock.
 class Environ {
  public:
+  Environ();
+
   /// Once, before the first build(). false with an error set.
   bool prepare(bool multithread, bool multiprocess);
 

@@ -16,15 +16,15 @@ struct Known {
 /// `always`: the edge sends it with every request (core/uwsgi/vars.h).
 constexpr Known kKnown[] = {
     {"REQUEST_METHOD", true, true, Meaning::method},
-    {"SCRIPT_NAME", true, true},
-    {"PATH_INFO", true, false},
-    {"QUERY_STRING", true, true},
-    {"REQUEST_URI", true, false},
-    {"SERVER_PROTOCOL", true, true},
-    {"SERVER_NAME", true, true},
-    {"SERVER_PORT", true, true},
-    {"REMOTE_ADDR", true, true},
-    {"REMOTE_PORT", true, false},
+    {"SCRIPT_NAME", true, true, Meaning::script_name},
+    {"PATH_INFO", true, false, Meaning::path},
+    {"QUERY_STRING", true, true, Meaning::query},
+    {"REQUEST_URI", true, false, Meaning::target},
+    {"SERVER_PROTOCOL", true, true, Meaning::protocol},
+    {"SERVER_NAME", true, true, Meaning::server_name},
+    {"SERVER_PORT", true, true, Meaning::server_port},
+    {"REMOTE_ADDR", true, true, Meaning::client_address},
+    {"REMOTE_PORT", true, false, Meaning::client_port},
     {"REQUEST_SCHEME", true, true, Meaning::scheme},
     {"REQUEST_ID", true, false, Meaning::request_id},
     {"HTTP_HOST", true, true},
@@ -79,10 +79,10 @@ constexpr std::size_t kLongestLastValue = 256;
 
 }  // namespace
 
-Ref Name::value(std::string_view value_bytes) {
-  if (!repeats) return native_string(value_bytes);
+Ref Name::value(std::string_view value_bytes, Ref (*make)(std::string_view)) {
+  if (!repeats) return make(value_bytes);
   if (last_value && last_bytes == value_bytes) return Ref::borrowed(last_value.get());
-  Ref made = native_string(value_bytes);
+  Ref made = make(value_bytes);
   if (made && value_bytes.size() <= kLongestLastValue) {
     last_bytes.assign(value_bytes);
     last_value = Ref::borrowed(made.get());
@@ -116,12 +116,11 @@ Name* Names::find(std::string_view bytes) {
 
 Name* Names::add(std::string_view bytes, std::unique_ptr<Name>& place) {
   if (count_ == kMostNames || bytes.size() > kLongestName) return nullptr;
-  PyObject* key = native_string(bytes).release();
-  if (key == nullptr) return nullptr;
-  PyUnicode_InternInPlace(&key);
+  Ref key = make_key_(bytes);
+  if (!key) return nullptr;
   place = std::make_unique<Name>();
   place->bytes = bytes;
-  place->key = Ref::owned(key);
+  place->key = std::move(key);
   ++count_;
   return place.get();
 }

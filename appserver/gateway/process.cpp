@@ -20,6 +20,13 @@ bool die_with_parent(pid_t parent) {
   return getppid() == parent;
 }
 
+void leave_if_stray() {
+  if (!process().is_stray) return;
+  static constexpr std::string_view kWhy = "edge: a process that the application forked returned from it; it ends\n";
+  if (write(STDERR_FILENO, kWhy.data(), kWhy.size()) < 0) _exit(1);
+  _exit(0);
+}
+
 void abandon(std::string_view why) {
   constexpr int kProtocolError = 76;  // EX_PROTOCOL
   send_log({}, why);

@@ -26,6 +26,10 @@ Process& process();
 /// Asks the kernel to kill this process when `parent` ends. false: it has ended already.
 bool die_with_parent(pid_t parent);
 
+/// Ends the process when it is a fork of the app's that came back from the app: its parent answers the request, this
+/// one has no business here.
+void leave_if_stray();
+
 /// A bug on either side made the channel's bytes meaningless: one line in the log, and the process is no more.
 [[noreturn]] void abandon(std::string_view why);
 

@@ -70,6 +70,10 @@ inline Ref native_string(std::string_view bytes) {
   return Ref::owned(PyUnicode_DecodeLatin1(bytes.data(), static_cast<Py_ssize_t>(bytes.size()), nullptr));
 }
 
+inline Ref bytes_object(std::string_view bytes) {
+  return Ref::owned(PyBytes_FromStringAndSize(bytes.data(), static_cast<Py_ssize_t>(bytes.size())));
+}
+
 /// Makes a type without a constructor of its own for Python code. Null with an error set.
 PyTypeObject* make_type(PyType_Spec& spec);
 

@@ -1,13 +1,12 @@
 // One Python thread of a worker: takes requests from its mailbox, one at a time, and answers them.
 #pragma once
 
-#include <sys/socket.h>
-
-#include <memory>
+#include <vector>
 
 #include "appserver/gateway/answer.h"
 #include "appserver/gateway/interrupt.h"
 #include "appserver/gateway/log.h"
+#include "appserver/gateway/mailbox.h"
 #include "appserver/gateway/start_response.h"
 #include "appserver/gateway/worker.h"
 
@@ -22,30 +21,19 @@ class WorkerThread {
   void run();
 
  private:
-  enum class Received : std::uint8_t { request, quit, closed };
-  struct Message {  // a request that came in whole; views into buffer_
-    wire::RequestHeader header;
-    std::string_view variables;
-    std::string_view body;
-    Descriptor file;
-  };
-
   bool prepare();
-  Received receive(Message& to);
-  ssize_t receive_bytes(Descriptor& file);
-  ssize_t wait_for_bytes(msghdr& message);
+  Mailbox::Received receive(RequestMessage& to);
   void run_signal_handlers();
-  bool parse(std::string_view bytes, Message& to) const;
-  void handle(Message& message);
-  bool open_objects(Message& message);
+  void handle(RequestMessage& message);
+  bool open_objects(RequestMessage& message);
   void close_objects();
-  bool open_input(Message& message);
+  bool open_input(RequestMessage& message);
   void close_input();
 
   Worker& worker_;
   const std::size_t index_;
-  const ThreadChannels& channels_;
-  std::unique_ptr<char[]> buffer_;
+  Mailbox mailbox_;
+  std::vector<WaitingChannel> channels_;  // one for each loop of the edge
   LogLines log_;
   Interruptible interruptible_;
   Answer answer_;

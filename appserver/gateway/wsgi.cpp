@@ -81,7 +81,7 @@ bool send_as_file(PyObject* result, Answer& answer) {
   if (file == nullptr || !answer.has_head() || answer.head_sent()) return false;
   PlainFile plain;
   if (!find_plain_file(file, plain)) return false;
-  answer.send_file(plain.descriptor.get(), {.offset = plain.offset, .length = plain.size});
+  answer.send_file(std::move(plain.descriptor), {.offset = plain.offset, .length = plain.size});
   return true;
 }
 

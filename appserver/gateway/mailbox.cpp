@@ -1,0 +1,106 @@
+// recvmsg, and what must be true of a request.
+#include "appserver/gateway/mailbox.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "appserver/gateway/process.h"
+#include "appserver/gateway/python.h"
+
+namespace edge::gateway {
+namespace {
+
+constexpr std::uint32_t kKnownFlags = wire::kBodyInFile | wire::kQuit;
+
+/// The one descriptor that may come with a request. false: there were more, or other things.
+bool take_descriptor(msghdr& message, Descriptor& file) {
+  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr; part = CMSG_NXTHDR(&message, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS || file) return false;
+    if (part->cmsg_len != CMSG_LEN(sizeof(int))) return false;
+    int number = -1;
+    std::memcpy(&number, CMSG_DATA(part), sizeof number);
+    file = Descriptor(number);
+  }
+  return true;
+}
+
+bool is_file_of(int descriptor, std::uint64_t size) {
+  struct stat facts{};
+  return fstat(descriptor, &facts) == 0 && S_ISREG(facts.st_mode) && static_cast<std::uint64_t>(facts.st_size) == size;
+}
+
+ssize_t wait_for_bytes(int socket, msghdr& message) {
+  WithoutLock without_lock;
+  const ssize_t size = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+  if (size >= 0 || errno != EAGAIN) return size;
+  // The edge has made the socket non-blocking, for both ends of it that are open.
+  pollfd wanted{socket, POLLIN, 0};
+  if (poll(&wanted, 1, -1) >= 0) errno = EAGAIN;
+  return -1;
+}
+
+}  // namespace
+
+Mailbox::Mailbox(int socket, std::size_t channels)
+    : socket_(socket), channels_(channels), buffer_(std::make_unique_for_overwrite<char[]>(wire::kMaxRequestMessage)) {}
+
+Mailbox::Received Mailbox::receive(RequestMessage& to) {
+  return receive(to, false);
+}
+
+Mailbox::Received Mailbox::wait(RequestMessage& to) {
+  return receive(to, true);
+}
+
+Mailbox::Received Mailbox::receive(RequestMessage& to, bool waiting) {
+  if (process().is_stray) return Received::closed;
+  to.file.reset();
+  const ssize_t size = receive_bytes(to.file, waiting);
+  if (size < 0 && (errno == EINTR || errno == EAGAIN)) return Received::nothing;
+  if (size <= 0) return Received::closed;
+  if (!parse({buffer_.get(), static_cast<std::size_t>(size)}, to)) {
+    abandon("a worker was sent a request that makes no sense\n");
+  }
+  return (to.header.flags & wire::kQuit) != 0 ? Received::quit : Received::request;
+}
+
+/// One message of the mailbox; 0 when it was closed, negative with errno.
+ssize_t Mailbox::receive_bytes(Descriptor& file, bool waiting) {
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> ancillary;
+  iovec part{buffer_.get(), wire::kMaxRequestMessage};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = ancillary.data();
+  message.msg_controllen = ancillary.size();
+  const ssize_t size =
+      waiting ? wait_for_bytes(socket_, message) : recvmsg(socket_, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (size < 0) return size;
+  const bool whole = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
+  if (!take_descriptor(message, file) || !whole) abandon("a worker was sent a request that was cut off\n");
+  return size;
+}
+
+bool Mailbox::parse(std::string_view bytes, RequestMessage& to) const {
+  if (bytes.size() < sizeof to.header) return false;
+  std::memcpy(&to.header, bytes.data(), sizeof to.header);
+  if ((to.header.flags & ~kKnownFlags) != 0) return false;
+  if ((to.header.flags & wire::kQuit) != 0) return true;
+  bytes.remove_prefix(sizeof to.header);
+  if (to.header.sequence == 0 || to.header.loop >= channels_) return false;
+  if (bytes.size() < uwsgi::kHeaderSize) return false;
+  const uwsgi::Header packet = uwsgi::decode_header(bytes.data());
+  bytes.remove_prefix(uwsgi::kHeaderSize);
+  if (packet.modifier1 != 0 || packet.modifier2 != 0 || packet.block_size > bytes.size()) return false;
+  to.variables = bytes.substr(0, packet.block_size);
+  to.body = bytes.substr(packet.block_size);
+  if ((to.header.flags & wire::kBodyInFile) == 0) return !to.file && to.body.size() == to.header.body_size;
+  return to.body.empty() && is_file_of(to.file.get(), to.header.body_size);
+}
+
+}  // namespace edge::gateway
