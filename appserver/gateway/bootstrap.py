@@ -1,4 +1,4 @@
-# What an app's interpreter runs, behind left_open.py: `python -c SOURCE SETTINGS`. It loads the gateway, imports the
+# What an app's interpreter runs, behind left_open.py and app_interface.py: `python -c SOURCE SETTINGS`. It loads the gateway, imports the
 # app, and becomes the zygote. Kept parsable by every Python since 2.7, so that one that is too old can still say so.
 #
 # SETTINGS is one JSON object, every key required:
@@ -9,6 +9,7 @@
 #   module       dotted module, or "" when wsgi_file is given
 #   wsgi_file    path of a Python file, or ""
 #   callable     dotted name inside the module, "()" behind it calls it; "" looks for application, app, create_app()
+#   interface    "wsgi", "asgi", or "auto" to see which it is
 #   chdir        directory to run in, or "" to stay
 #   python_path  list of directories, before all others in sys.path
 #   site_files   list of the site's own files, which are no part of the app
@@ -30,10 +31,6 @@ MAX_CONTROL = 32 * 1024  # wire::kMaxControl
 LOOKED_FOR = ("application", "app")
 FACTORY = "create_app"
 RARELY = (100000, 20, 100)  # thresholds of the garbage collector during the import
-
-
-class Refused(Exception):
-    """The app cannot be served; the text is for its author."""
 
 
 def settings_of(text):
@@ -197,14 +194,19 @@ def no_such_module(name, missing):
 
 
 def find_app(module, settings):
-    """The WSGI callable of an imported module."""
-    wanted = settings["callable"]
+    """(interface, callable) of an imported module."""
+    app, what = look_for_app(module, settings["callable"])
+    return with_interface(app, what, settings)
+
+
+def look_for_app(module, wanted):
+    """The app, whatever it is, and words for it."""
     if wanted:
         return named(module, wanted)
     present = [name for name in LOOKED_FOR if hasattr(module, name)]
     for name in present:
         if callable(getattr(module, name)):
-            return checked(getattr(module, name), "%s in %s" % (name, place(module)))
+            return getattr(module, name), "%s in %s" % (name, place(module))
     if hasattr(module, FACTORY):
         return made(module, FACTORY)
     if present:
@@ -225,7 +227,7 @@ def named(module, wanted):
         found = getattr(found, part)
     if call:
         return made(module, wanted[:-2], found)
-    return checked(found, "%s in %s" % (wanted, place(module)))
+    return found, "%s in %s" % (wanted, place(module))
 
 
 def made(module, name, factory=None):
@@ -234,62 +236,16 @@ def made(module, name, factory=None):
     if not callable(factory):
         raise Refused("%s in %s is not callable: it is %s" % (name, place(module), a_kind_of(factory)))
     try:
-        return checked(factory(), "what %s() in %s returned" % (name, place(module)))
-    except Refused:
-        raise
+        return factory(), "what %s() in %s returned" % (name, place(module))
     except BaseException as error:
         raised = sys.exc_info()
         text = traceback_of(raised[0], error, without_our_frames(raised[2]))
         raise Refused(text + "%s() in %s failed: %s" % (name, place(module), brief(error)))
 
 
-def checked(app, what):
-    """`app` when it can be called with two arguments and is not asynchronous."""
-    if plainly_takes_two(app):
-        return app
-    import inspect
-
-    if not callable(app):
-        raise Refused("%s is not callable: it is %s" % (what, a_kind_of(app)))
-    called = app if inspect.isroutine(app) or inspect.isclass(app) else type(app).__call__
-    if inspect.iscoroutinefunction(called) or takes(app, 3) and not takes(app, 2):
-        raise Refused("%s is an ASGI application; this edge serves WSGI only, ASGI is not built yet" % what)
-    if not takes(app, 2):
-        hint = "; it takes none: is it a factory? Then name it with (), as in create_app()" if takes(app, 0) else ""
-        raise Refused("%s cannot be called with (environ, start_response)%s" % (what, hint))
-    return app
-
-
-def plainly_takes_two(app):
-    """Whether that is beyond doubt: for nearly every app, and without the 10 ms that importing inspect takes."""
-    function = app if hasattr(app, "__code__") else getattr(type(app), "__call__", None)
-    code = getattr(function, "__code__", None)
-    asynchronous = 0x80 | 0x200  # inspect.CO_COROUTINE, CO_ASYNC_GENERATOR
-    if code is None or code.co_flags & asynchronous or code.co_kwonlyargcount:
-        return False
-    wanted = 3 if function is not app or hasattr(app, "__self__") else 2
-    return code.co_argcount - len(function.__defaults__ or ()) <= wanted <= code.co_argcount
-
-
-def takes(app, count):
-    import inspect
-
-    try:
-        inspect.signature(app).bind(*range(count))
-    except TypeError:
-        return False
-    except ValueError:
-        return count == 2  # built in, and says nothing about itself
-    return True
-
-
 def place(module):
     path = getattr(module, "__file__", None)
     return "%s (%s)" % (module.__name__, path) if path else module.__name__
-
-
-def a_kind_of(value):
-    return "%s %s" % ("an" if type(value).__name__[:1].lower() in "aeiou" else "a", type(value).__name__)
 
 
 def candidates(module):
@@ -312,14 +268,17 @@ def main():
 
     def load():
         try:
-            return find_app(import_app(settings), settings)
+            found = find_app(import_app(settings), settings)
+            if found[0] == ASGI:
+                gateway.share_asgi()
+            return found
         except Refused:
             raise
         except BaseException as error:
             raised = sys.exc_info()
             raise Refused(traceback_of(raised[0], error, raised[2]) + "looking for the app failed: " + brief(error))
 
-    app, warnings = None, []
+    found, warnings = None, []
     try:
         gateway.remember(prepare(settings), settings["site_files"])
         if settings["preload"]:
@@ -328,7 +287,7 @@ def main():
             before = open_descriptors()
             thresholds = gc.get_threshold()
             gc.set_threshold(*RARELY)  # what an import makes is there to stay
-            app = load()
+            found = load()
             if gc.get_threshold() == RARELY:
                 gc.set_threshold(*thresholds)
             gc.collect()
@@ -336,7 +295,7 @@ def main():
             gc.freeze()
     except Refused as refused:
         end_with(settings, "%s: %s" % (settings["name"], refused))
-    sys.exit(gateway.zygote(settings["threads"], settings["processes"], app, load, "\n".join(warnings)))
+    sys.exit(gateway.zygote(settings["threads"], settings["processes"], found, load, "\n".join(warnings)))
 
 
 main()

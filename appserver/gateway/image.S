@@ -8,6 +8,7 @@ edge_gateway_begin:
 edge_gateway_end:
 edge_bootstrap_begin:
         .incbin EDGE_LEFT_OPEN
+        .incbin EDGE_APP_INTERFACE
         .incbin EDGE_BOOTSTRAP
 edge_bootstrap_end:
         .byte 0

@@ -102,9 +102,9 @@ Interruptible::~Interruptible() {
   std::erase(threads(), this);
 }
 
-void Interruptible::open(std::uint64_t sequence) {
+void Interruptible::open(std::uint64_t sequence, std::uint64_t delivered) {
   sequence_ = sequence;
-  delivered_ = 0;
+  delivered_ = delivered;
 }
 
 void Interruptible::enter() {

@@ -26,8 +26,10 @@ class Interruptible {
   Interruptible& operator=(const Interruptible&) = delete;
   ~Interruptible();
 
-  /// A request, which the app is not at yet.
-  void open(std::uint64_t sequence);
+  /// A request, which the app is not at yet. `delivered`: what delivered() was when the thread left it for another.
+  void open(std::uint64_t sequence, std::uint64_t delivered = 0);
+  /// Which reasons were raised in it.
+  std::uint64_t delivered() const { return delivered_; }
   /// From here to leave() the app's code runs, and nothing else.
   void enter();
   /// What was to be raised and has not been is forgotten.

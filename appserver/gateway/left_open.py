@@ -1,5 +1,5 @@
 # What the import of an app left open: threads, sockets and database handles that workers must not share, or will miss.
-# The first part of the source that an interpreter runs; bootstrap.py, which uses it, is the second.
+# The first part of the source that an interpreter runs; bootstrap.py, which uses it, is the last.
 import os
 import sys
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "appserver/gateway/app_files.h"
+#include "appserver/gateway/asgi_worker.h"
 #include "appserver/gateway/interrupt.h"
 #include "appserver/gateway/process.h"
 #include "appserver/gateway/python.h"
@@ -57,11 +58,11 @@ PyObject* remember(PyObject*, PyObject* arguments) {
 
 PyObject* zygote(PyObject*, PyObject* arguments) {
   WorkerSettings settings;
-  PyObject* app = nullptr;
+  PyObject* found = nullptr;
   PyObject* load = nullptr;
   const char* warnings = nullptr;
   Py_ssize_t size = 0;
-  if (PyArg_ParseTuple(arguments, "IIOOs#:zygote", &settings.threads, &settings.processes, &app, &load, &warnings,
+  if (PyArg_ParseTuple(arguments, "IIOOs#:zygote", &settings.threads, &settings.processes, &found, &load, &warnings,
                        &size) == 0) {
     return nullptr;
   }
@@ -70,10 +71,15 @@ PyObject* zygote(PyObject*, PyObject* arguments) {
     return nullptr;
   }
   settings.zygote = getpid();
-  if (app != Py_None) settings.app = Ref::borrowed(app);
+  if (found != Py_None && !settings.take_app(found)) return nullptr;
   settings.load = Ref::borrowed(load);
   const int status = Zygote(std::move(settings)).run({warnings, static_cast<std::size_t>(size)});
   return PyLong_FromLong(status);
+}
+
+PyObject* share_asgi(PyObject*, PyObject*) {
+  if (!prepare_asgi()) return nullptr;
+  Py_RETURN_NONE;
 }
 
 PyMethodDef methods[] = {
@@ -83,9 +89,11 @@ PyMethodDef methods[] = {
     {"remember", remember, METH_VARARGS,
      "remember(folders, left_out): how the files beneath these folders are now, before the import, to tell later "
      "whether one has changed. Files of the second list are not looked at."},
+    {"share_asgi", share_asgi, METH_NOARGS, "share_asgi(): imports what the app's workers need for ASGI."},
     {"zygote", zygote, METH_VARARGS,
-     "zygote(threads, processes, app, load, warnings): serves the edge. app is None when each worker is to call load() "
-     "for it. Returns the exit status of the process, which may have become a worker meanwhile."},
+     "zygote(threads, processes, found, load, warnings): serves the edge. found is (interface, app), or None when each "
+     "worker is to call load() for it. Returns the exit status of the process, which may have become a worker "
+     "meanwhile."},
     {nullptr, nullptr, 0, nullptr},
 };
 

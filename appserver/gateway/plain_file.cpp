@@ -64,4 +64,28 @@ bool find_plain_file(PyObject* file, PlainFile& found) {
   return false;
 }
 
+bool open_plain_file(PyObject* path, PlainFile& found) {
+  const Ref encoded = Ref::owned(PyUnicode_Check(path) != 0 ? PyUnicode_EncodeFSDefault(path) : nullptr);
+  if (!encoded && PyErr_Occurred() != nullptr) return false;
+  if (!encoded || !bytes_of(encoded.get()).starts_with('/') ||
+      bytes_of(encoded.get()).find('\0') != std::string_view::npos) {
+    PyErr_Format(PyExc_ValueError, "the path must be a str that begins with \"/\", not %R", path);
+    return false;
+  }
+  // A pipe without a writer must not hold the thread.
+  found.descriptor = Descriptor(open(PyBytes_AsString(encoded.get()), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  struct stat facts{};
+  if (!found.descriptor || fstat(found.descriptor.get(), &facts) != 0) {
+    PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, path);
+    return false;
+  }
+  if (!S_ISREG(facts.st_mode)) {
+    PyErr_Format(PyExc_ValueError, "%R is not a regular file", path);
+    return false;
+  }
+  found.offset = 0;
+  found.size = static_cast<std::uint64_t>(facts.st_size);
+  return true;
+}
+
 }  // namespace edge::gateway

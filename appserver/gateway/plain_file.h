@@ -19,4 +19,7 @@ struct PlainFile {
 /// of the app ran and raised what has nothing to do with files. Needs the interpreter's lock.
 bool find_plain_file(PyObject* file, PlainFile& found);
 
+/// The regular file of that absolute path, a str, from its first byte. false with an error set.
+bool open_plain_file(PyObject* path, PlainFile& found);
+
 }  // namespace edge::gateway

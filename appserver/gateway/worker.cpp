@@ -11,6 +11,7 @@
 #include <chrono>
 #include <string>
 
+#include "appserver/gateway/asgi_worker.h"
 #include "appserver/gateway/environ.h"
 #include "appserver/gateway/interrupt.h"
 #include "appserver/gateway/log.h"
@@ -107,14 +108,23 @@ std::string text_of_error() {
   return text;
 }
 
-void tell(wire::ControlKind kind, std::string_view text) {
+void tell(wire::ControlKind kind, std::string_view text, std::int32_t value = 0) {
   constexpr std::size_t kMostText = wire::kMaxControl - sizeof(wire::ControlHeader);
   if (text.size() > kMostText) text.remove_prefix(text.size() - kMostText);
-  const wire::ControlHeader header{.kind = kind, .worker = process().worker, .pid = process().pid};
+  const wire::ControlHeader header{.kind = kind, .worker = process().worker, .pid = process().pid, .value = value};
   process().control.send(header, text, kPatience);
 }
 
 }  // namespace
+
+bool WorkerSettings::take_app(PyObject* found) {
+  int number = 0;
+  PyObject* callable = nullptr;
+  if (PyArg_ParseTuple(found, "iO", &number, &callable) == 0) return false;
+  interface = number == wire::kAsgi ? wire::kAsgi : wire::kWsgi;
+  app = Ref::borrowed(callable);
+  return true;
+}
 
 Worker::Worker(std::uint32_t number, std::vector<ThreadChannels> threads, Descriptor slots, Descriptor stacks,
                WorkerSettings settings)
@@ -148,10 +158,8 @@ void Worker::enter() {
 
 void Worker::import_app() {
   if (settings_.app) return;
-  settings_.app = Ref::owned(PyObject_CallObject(settings_.load.get(), nullptr));
-  if (settings_.app) return;
-  tell(wire::ControlKind::kWorkerFailed, text_of_error());
-  give_up();
+  const Ref found = Ref::owned(PyObject_CallObject(settings_.load.get(), nullptr));
+  if (!found || !settings_.take_app(found.get())) fail(text_of_error());
 }
 
 /// false with an error set.
@@ -159,21 +167,27 @@ bool Worker::prepare() {
   const bool in_main_thread = settings_.threads == 1;
   if (!offer_stacks(std::move(stacks_))) return false;
   import_app();
-  return environ_.prepare(!in_main_thread, settings_.processes > 1) && watch_forks() &&
-         accept_interrupts(in_main_thread);
+  if (settings_.interface == wire::kWsgi && !environ_.prepare(!in_main_thread, settings_.processes > 1)) return false;
+  return watch_forks() && accept_interrupts(in_main_thread);
 }
 
 void Worker::run() {
   enter();
-  bool served = prepare();
-  if (served && settings_.threads == 1) {
-    serve(0);
-  } else if (served) {
-    served = serve_in_threads();
-  }
-  if (served) return;
+  if (prepare() && serve_app()) return;
   LogLines log;
   if (PyErr_Occurred() != nullptr) log_exception(log, "a worker could not start");
+  give_up();
+}
+
+bool Worker::serve_app() {
+  if (settings_.interface == wire::kAsgi) return AsgiWorker(*this, threads_[0]).run();
+  if (settings_.threads > 1) return serve_in_threads();
+  serve(0);
+  return true;
+}
+
+void Worker::fail(std::string_view why) {
+  tell(wire::ControlKind::kWorkerFailed, why);
   give_up();
 }
 
@@ -186,7 +200,7 @@ void Worker::serve(std::size_t thread) {
 }
 
 void Worker::thread_is_ready() {
-  if (++ready_threads_ == settings_.threads) tell(wire::ControlKind::kReady, {});
+  if (++ready_threads_ == settings_.threads) tell(wire::ControlKind::kReady, {}, settings_.interface);
 }
 
 bool Worker::serve_in_threads() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "appserver/gateway/descriptor.h"
@@ -22,8 +23,12 @@ struct WorkerSettings {
   std::uint32_t threads = 1;
   std::uint32_t processes = 1;  // workers of the app
   pid_t zygote = 0;
-  Ref app;   // the WSGI callable; empty: the worker gets it from load
-  Ref load;  // returns the WSGI callable, or raises why there is none
+  wire::Interface interface = wire::kWsgi;
+  Ref app;   // the callable; empty: the worker gets it from load
+  Ref load;  // returns what take_app() takes, or raises why there is no app
+
+  /// Takes (interface, callable) as bootstrap.py has found them. false with an error set.
+  bool take_app(PyObject* found);
 };
 
 /// Lives in the forked process from its first moment to its last. Its threads use it under the interpreter's lock.
@@ -44,6 +49,8 @@ class Worker {
   PyObject* app() const { return settings_.app.get(); }
   Environ& environ() { return environ_; }
   wire::SharedSlot& slot(std::size_t thread) { return slots_[thread]; }
+  /// It cannot serve: the edge is told why, and the process ends.
+  [[noreturn]] void fail(std::string_view why);
   /// A thread reads its mailbox; the last one tells the edge.
   void thread_is_ready();
   /// A thread that is not the main one will not come back.
@@ -57,6 +64,7 @@ class Worker {
   void enter();
   bool prepare();
   void import_app();
+  bool serve_app();
   bool serve_in_threads();
   bool start_threads(std::vector<Ref>& to);
   void wait_for_threads();

@@ -7,7 +7,7 @@ import textwrap
 import pytest
 
 from gateway_harness import SOURCES, Worker, binary, serve_app    # noqa: F401 (fixtures)
-from gateway_wire import CONTROL, CONTROL_KINDS
+from gateway_wire import ASGI, CONTROL, CONTROL_KINDS, WSGI
 
 ANSWER = """
     def answer(text):
@@ -102,16 +102,68 @@ def test_a_callable_of_another_name_is_suggested(serve_app):
     ("def make(): return 7", "make", r"make in \S+ \(\S+\) cannot be called with \(environ, start_response\); it takes "
                                      r"none: is it a factory\? Then name it with \(\), as in create_app\(\)"),
     ("def app(one): pass", "", r"app in \S+ \(\S+\) cannot be called with \(environ, start_response\)$"),
-    ("async def app(scope, receive, send): pass", "", "is an ASGI application; this edge serves WSGI only"),
-    ("async def app(environ, start_response): pass", "", "is an ASGI application"),
-    ("class App:\n    async def __call__(self, scope, receive, send): pass\napp = App()", "", "is an ASGI application"),
-    ("def app(scope, receive, send): pass", "", "is an ASGI application; this edge serves WSGI only, ASGI is not"),
+    ("async def app(environ, start_response): pass", "", r"app in \S+ \(\S+\) is asynchronous, but cannot be called "
+                                                         r"with \(scope, receive, send\)$"),
+    ("def app(scope):\n    return None", "", r"it is an ASGI 2 application, a callable of two steps: make it one of ASGI 3 "
+                                            r"by asgiref.compatibility.guarantee_single_callable\(\.\.\.\)$"),
+    ("class App:\n    def __init__(self, scope): pass\n    async def __call__(self, receive, send): pass\napp = App", "",
+     "it is an ASGI 2 application"),
     ("async def make(): pass\ncreate_app = make", "", "returned is not callable: it is a coroutine"),
 ])
 def test_what_is_found_does_not_serve(serve_app, source, callable, why):
     text = failure(serve_app, source, callable=callable)
     assert re.search(why, text), text
     assert text.startswith("shop: ") and "Traceback" not in text
+
+
+ASYNCHRONOUS = [
+    "async def app(scope, receive, send): pass",
+    "class App:\n    async def __call__(self, scope, receive, send): pass\napp = App()",
+    "def app(scope, receive, send): pass",
+    "import functools\nasync def all(one, scope, receive, send): pass\napp = functools.partial(all, 1)",
+]
+
+
+@pytest.mark.parametrize("source", ASYNCHRONOUS)
+@pytest.mark.parametrize("interface", ["auto", "asgi"])
+def test_an_asgi_app_is_told_from_others(serve_app, source, interface):
+    assert serve_app(source, interface=interface).workers[0].interface == ASGI
+
+
+@pytest.mark.parametrize("source", ASYNCHRONOUS)
+def test_an_asgi_app_is_not_served_as_wsgi(serve_app, source):
+    text = failure(serve_app, source, interface="wsgi")
+    assert re.fullmatch(r"shop: app in shop_app \(\S+\) is an ASGI application, but its `interface` is wsgi; set it to "
+                        r"asgi, or leave it at auto", text)
+
+
+@pytest.mark.parametrize("source", ["def app(environ, start_response): pass", "class App:\n    def __call__(self, e, s): "
+                                    "pass\napp = App()", "def app(environ, start_response, more=None): pass"])
+def test_a_wsgi_app_is_not_served_as_asgi(serve_app, source):
+    assert serve_app(source, interface="wsgi").workers[0].interface == WSGI
+    text = failure(serve_app, source, interface="asgi")
+    assert "is a WSGI application, but its `interface` is asgi; set it to wsgi, or leave it at auto" in text
+
+
+@pytest.mark.parametrize("interface, expected", [("auto", WSGI), ("wsgi", WSGI), ("asgi", ASGI)])
+def test_an_app_that_takes_anything_is_what_its_settings_say(serve_app, interface, expected):
+    assert serve_app("app = lambda *anything: None", interface=interface).workers[0].interface == expected
+
+
+def test_an_asgi_app_has_one_event_loop_to_a_process(serve_app):
+    text = failure(serve_app, ASYNCHRONOUS[0], threads=2)
+    assert text.endswith("is an ASGI application: one event loop to a process answers many requests at once; leave "
+                         "`threads` at 1 and set `concurrency`")
+
+
+def test_a_plain_wsgi_app_starts_without_the_modules_of_others(serve_app):
+    app = serve_app("""
+        import sys
+        def app(environ, start_response):
+            start_response("200 OK", [])
+            return [repr([m for m in ("asyncio", "inspect", "edge_gateway_asgi") if m in sys.modules]).encode()]
+    """)
+    assert app.ask().body == b"[]"
 
 
 @pytest.mark.parametrize("module, why", [

@@ -22,7 +22,7 @@ import pytest
 
 from edge import BINARY, LEFT_OUT, PATIENCE, SYSTEM_PYTHON, Lines
 from gateway_wire import (BODY_IN_FILE, CONTROL, CONTROL_KINDS, FILE, FRAME, HEAD, INTERRUPT_SIGNAL, LAST, MOST_FRAME,
-                          QUIT, REQUEST, REQUEST_TIMEOUT, SLOT_MEMBERS, SLOT_SIZE, STACKS_END, STACKS_SIGNAL, Answer,
+                          NOTICE, QUIT, REQUEST, REQUEST_TIMEOUT, SLOT_MEMBERS, SLOT_SIZE, STACKS_END, STACKS_SIGNAL, Answer,
                           Frame, Message, packet, read_part)
 from source_tree import ROOT
 
@@ -30,7 +30,7 @@ BUILD = Path(os.environ.get("EDGE_BUILD", BINARY.parent))
 # For a gateway that was built with EDGE_GATEWAY_SANITIZE: the sanitizer's shared library, which Python does not bring.
 SANITIZER = os.environ.get("EDGE_GATEWAY_PRELOAD")
 SANITIZED = {"LD_PRELOAD": SANITIZER, "ASAN_OPTIONS": "detect_leaks=0", "PYTHONMALLOC": "malloc"} if SANITIZER else {}
-SOURCES = [ROOT / "appserver" / "gateway" / name for name in ("left_open.py", "bootstrap.py")]
+SOURCES = [ROOT / "appserver" / "gateway" / name for name in ("left_open.py", "app_interface.py", "bootstrap.py")]
 
 
 def all_interpreters():
@@ -127,6 +127,9 @@ class WorkerThread:
         descriptors = [] if file is None else [file]
         socket.send_fds(self.mailbox, [message], descriptors)
 
+    def notice(self, sequence, kind, value=0, loop=0):
+        self.answers[loop].sendall(NOTICE.pack(sequence, kind, value))
+
     def quit(self):
         self.mailbox.send(REQUEST.pack(0, 0, QUIT, 0, 0, 0))
 
@@ -171,7 +174,7 @@ class WorkerThread:
 
 class Worker:
     def __init__(self, app, number):
-        self.app, self.number, self.pid = app, number, None
+        self.app, self.number, self.pid, self.interface = app, number, None, None
         self.threads = [WorkerThread(app.loops) for _ in range(app.threads)]
         self.memory = os.memfd_create("slots")
         os.ftruncate(self.memory, SLOT_SIZE * app.threads)
@@ -192,7 +195,9 @@ class Worker:
 
     def wait_ready(self):
         self.pid = self.app.messages.wait_for("Forked", lambda m: m.worker == self.number).pid
-        assert self.app.messages.wait_for("Ready", lambda m: m.worker == self.number).pid == self.pid
+        ready = self.app.messages.wait_for("Ready", lambda m: m.worker == self.number)
+        assert ready.pid == self.pid
+        self.interface = ready.value
         return self
 
     def _tell(self, member, value, thread):
@@ -254,7 +259,7 @@ class App:
 
     def __init__(self, folder, python=SYSTEM_PYTHON, threads=1, processes=1, loops=1, preload=True, module="",
                  wsgi_file="", callable="", chdir=None, site_files=(), python_path=(), environment=None, launcher=None,
-                 generation=1):
+                 generation=1, interface="auto"):
         self.folder, self.threads, self.loops = Path(folder), threads, loops
         self.sequences = itertools.count(1)
         self.workers = []
@@ -265,7 +270,7 @@ class App:
                     "module": module, "wsgi_file": wsgi_file, "callable": callable,
                     "chdir": str(folder if chdir is None else chdir), "python_path": [str(p) for p in python_path],
                     "site_files": [str(p) for p in site_files], "preload": preload, "threads": threads,
-                    "processes": processes, "generation": generation}
+                    "processes": processes, "generation": generation, "interface": interface}
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(LEFT_OUT)}
         command = launcher or [python]
         self.process = subprocess.Popen(

@@ -10,12 +10,16 @@ WIRE = ROOT / "appserver" / "wire.h"
 
 REQUEST = struct.Struct("=QIIQII")
 FRAME = struct.Struct("=QIIHHI")
+NOTICE = struct.Struct("=QII")
 FILE_PART = struct.Struct("=QQ")
 CONTROL = struct.Struct("=IIIiiI")
 SLOT_SIZE = 64
 SLOT_MEMBERS = {name: 8 * place for place, name in enumerate(
     re.findall(r"^  std::uint64_t (\w+) = 0;", WIRE.read_text().split("struct alignas(64) SharedSlot")[1].split("};")[0],
                re.MULTILINE))}
+TAKEN, LEFT, CANCEL = 1, 2, 3
+ANSWER_WINDOW = 128 * 1024
+WSGI, ASGI = 0, 1
 REQUEST_TIMEOUT, CLIENT_DISCONNECTED = 1, 2
 STACKS_SIGNAL, INTERRUPT_SIGNAL = 34 + 20, 34 + 21
 STACKS_END = b"\0"

@@ -1,0 +1,339 @@
+# The event loop of an ASGI worker: a task for each request, and the app's lifespan around all of them. Carried by the
+# gateway object, and run by its asgi_worker.cpp, whose functions are the module `edge` here.
+import asyncio
+import os
+
+TAKEN, LEFT, CANCEL = 1, 2, 3  # wire::NoticeKind
+REQUEST_TIMEOUT = 1  # wire::InterruptReason
+DONE, KEPT, REFUSED = 0, 1, 2  # what Exchange.send says
+PIECE = 64 * 1024  # bytes of a body from a file
+PATIENCE = 1  # seconds that a lifespan which has said that it is through may take to return
+
+
+class Failed(Exception):
+    """The app cannot be served; the text is for its author."""
+
+
+def traceback_of(error):
+    import traceback
+
+    return "".join(traceback.format_exception(type(error), error, error.__traceback__))
+
+
+def stack_of(coroutine):
+    """Where a coroutine waits, as a traceback shows it: its own frame, and those of what it awaits."""
+    import traceback
+
+    frames = []
+    while coroutine is not None:
+        frame = first_of(coroutine, "cr_frame", "gi_frame", "ag_frame")
+        if frame is None:
+            break
+        frames.append((frame, frame.f_lineno))
+        coroutine = first_of(coroutine, "cr_await", "gi_yieldfrom", "ag_await")
+    return "".join(traceback.StackSummary.extract(iter(frames)).format())
+
+
+def first_of(thing, *names):
+    for name in names:
+        value = getattr(thing, name, None)
+        if value is not None:
+            return value
+    return None
+
+
+def wake(waiting):
+    for future in waiting:
+        if not future.done():
+            future.set_result(None)
+
+
+class Request:
+    """One request: what its app calls as receive and send."""
+
+    __slots__ = ("server", "exchange", "body", "left", "task", "receivers", "senders")
+
+    def __init__(self, server, body, exchange):
+        self.server = server
+        self.exchange = exchange
+        self.body = body  # bytes, or a file; None once it was received
+        self.left = None  # bytes of the file that were not
+        self.task = None  # until it has ended
+        self.receivers = self.senders = ()  # futures of those who wait
+
+    async def receive(self):
+        if not self.exchange.is_over():
+            body = self.body
+            if body is not None:
+                if type(body) is not bytes:
+                    return self.next_piece()
+                self.body = None
+                return {"type": "http.request", "body": body, "more_body": False}
+            if not self.receivers:
+                self.receivers = []
+            await self.wait_among(self.receivers)
+        return {"type": "http.disconnect"}
+
+    def next_piece(self):
+        if self.left is None:
+            self.left = os.fstat(self.body.fileno()).st_size
+        piece = self.body.read(min(PIECE, self.left))
+        if not piece and self.left:
+            raise OSError("the file that holds the request's body is too short")
+        self.left -= len(piece)
+        if not self.left:
+            self.close_body()
+        return {"type": "http.request", "body": piece, "more_body": self.left > 0}
+
+    def close_body(self):
+        body, self.body = self.body, None
+        if body is not None and type(body) is not bytes:
+            body.close()
+
+    async def wait_among(self, waiting):
+        future = self.server.loop.create_future()
+        waiting.append(future)
+        try:
+            await future
+        finally:
+            waiting.remove(future)
+
+    async def send(self, message):
+        outcome = self.exchange.send(message)
+        if outcome:
+            await self.send_slowly(message, outcome)
+        if self.receivers and self.exchange.is_over():
+            wake(self.receivers)
+
+    async def send_slowly(self, message, outcome):
+        if not self.senders:
+            self.senders = []
+        while outcome == REFUSED:  # another task's message goes first
+            await self.wait_among(self.senders)
+            outcome = self.exchange.send(message)
+        if outcome == KEPT:
+            self.server.kept.add(self)
+            await self.wait_among(self.senders)
+            self.exchange.check_kept()
+
+    def go_on(self):
+        """The edge or the client has made room."""
+        if self.exchange.advance():
+            self.server.kept.discard(self)
+            wake(self.senders)
+            if self.exchange.is_over():
+                wake(self.receivers)
+            self.forget_if_done()
+
+    def leave(self):
+        """Nobody wants the answer any more."""
+        self.exchange.leave()
+        self.go_on()
+
+    def cancel(self, reason):
+        task = self.task
+        if task is not None:
+            if reason == REQUEST_TIMEOUT:
+                self.exchange.log("cancelled: it ran longer than request_timeout. It waits at (most recent call last):\n"
+                                  + stack_of(task.get_coro()))
+            task.cancel()
+        self.leave()
+
+    def ended(self):
+        """The app's coroutine has returned or raised."""
+        self.task = None
+        self.close_body()
+        wake(self.receivers)
+        wake(self.senders)
+        self.forget_if_done()
+
+    def forget_if_done(self):
+        if self.exchange.is_done():
+            self.server.forget(self)
+
+
+class Lifespan:
+    """The app's startup and shutdown, where it has them."""
+
+    def __init__(self, app, loop, log):
+        self.app = app
+        self.loop = loop
+        self.log = log
+        self.state = {}
+        self.received = False
+        self.started = loop.create_future()
+        self.stopping = loop.create_future()
+        self.stopped = loop.create_future()
+        self.task = None
+
+    async def start(self):
+        self.task = self.loop.create_task(self.run())
+        await self.started
+
+    async def stop(self):
+        if self.task.done():
+            return
+        self.stopping.set_result(None)
+        await self.stopped
+        await asyncio.wait([self.task], timeout=PATIENCE)
+
+    async def run(self):
+        scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
+        failure = None
+        try:
+            await self.app(scope, self.receive, self.send)
+        except asyncio.CancelledError:
+            failure = None if self.started.done() else "it was cancelled"
+        except BaseException as error:
+            # An app that knows no lifespan raises without having said a word, and is served none the less.
+            if self.started.done() or not isinstance(error, Exception):
+                failure = "it raised\n" + traceback_of(error)
+        self.end(failure)
+
+    def end(self, failure):
+        if not self.started.done():
+            self.tell_started(failure)
+            return
+        if failure is not None:
+            self.log("the application's lifespan failed: %s" % failure)
+        if not self.stopped.done():
+            self.stopped.set_result(None)
+
+    def tell_started(self, failure):
+        if failure is None:
+            self.started.set_result(None)
+        else:
+            self.started.set_exception(Failed("the application's lifespan startup failed: %s" % failure))
+
+    async def receive(self):
+        if not self.received:
+            self.received = True
+            return {"type": "lifespan.startup"}
+        await asyncio.shield(self.stopping)
+        return {"type": "lifespan.shutdown"}
+
+    async def send(self, message):
+        kind = message["type"]
+        if kind in ("lifespan.startup.complete", "lifespan.startup.failed"):
+            if self.started.done():
+                raise RuntimeError("%s was sent after the startup" % kind)
+            self.tell_started(message.get("message", "") if kind.endswith("failed") else None)
+        elif kind in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
+            if not self.stopping.done() or self.stopped.done():
+                raise RuntimeError("%s was sent, but there is no shutdown at this time" % kind)
+            self.stopped.set_result(None)
+            if kind.endswith("failed"):
+                self.log("the application's lifespan shutdown failed: %s\n" % message.get("message", ""))
+        else:
+            raise RuntimeError("an application cannot send %r in its lifespan" % kind)
+
+
+class Server:
+    """All requests of this worker."""
+
+    def __init__(self, edge, app, loop):
+        self.edge = edge
+        self.app = app
+        self.loop = loop
+        self.lifespan = Lifespan(app, loop, edge.log)
+        self.state = self.lifespan.state
+        self.requests = {}  # by their sequence
+        self.kept = set()  # requests of which a part of the body waits
+        self.quitting = loop.create_future()
+        self.idle = None  # a future, once no requests are to come
+
+    async def serve(self):
+        await self.lifespan.start()
+        for index, channel in enumerate(self.edge.channels):
+            self.edge.call_when_waiting(index, lambda at=index: self.wait_for_room(at))
+            self.loop.add_reader(channel, self.read_notices, index)
+        self.loop.add_reader(self.edge.mailbox, self.read_mailbox)
+        self.edge.ready()
+        await self.quitting
+        if self.requests:
+            self.idle = self.loop.create_future()
+            await self.idle
+        for channel in self.edge.channels:
+            self.loop.remove_reader(channel)
+        await self.lifespan.stop()
+
+    def read_mailbox(self):
+        if not self.edge.read_mailbox(self.begin):
+            self.loop.remove_reader(self.edge.mailbox)
+            self.quitting.set_result(None)
+
+    def begin(self, scope, body, exchange):
+        request = Request(self, body, exchange)
+        scope["state"] = self.state.copy()
+        self.requests[exchange.sequence] = request
+        call = self.edge.Call(self.app, scope, request.receive, request.send, exchange, request.ended)
+        try:
+            request.task = self.loop.create_task(call)
+        except BaseException:
+            self.forget(request)
+            raise
+
+    def forget(self, request):
+        self.requests.pop(request.exchange.sequence, None)
+        if self.idle is not None and not self.requests and not self.idle.done():
+            self.idle.set_result(None)
+
+    def read_notices(self, index):
+        notices = self.edge.read_notices(index)
+        if notices is None:
+            self.loop.remove_reader(self.edge.channels[index])
+            return
+        for sequence, kind, value in notices:
+            request = self.requests.get(sequence)
+            if request is None:  # answered meanwhile
+                continue
+            if kind == TAKEN:
+                request.exchange.take(value)
+                request.go_on()
+            elif kind == LEFT:
+                request.leave()
+            else:
+                request.cancel(value)
+
+    def wait_for_room(self, index):
+        self.loop.add_writer(self.edge.channels[index], self.make_room, index)
+
+    def make_room(self, index):
+        if self.edge.flush(index):
+            self.loop.remove_writer(self.edge.channels[index])
+        for request in list(self.kept):
+            request.go_on()
+
+
+def run_until_done(edge, loop, task):
+    """Whatever signal handlers and other tasks of the app raise: the edge decides when a worker ends."""
+    while not task.done():
+        try:
+            loop.run_until_complete(task)
+        except BaseException as error:
+            if not task.done():
+                edge.log("a signal handler or a task of the application raised\n" + traceback_of(error))
+    return task.result()
+
+
+def close(edge, loop):
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        run_until_done(edge, loop, loop.create_task(asyncio.wait(tasks)))
+    run_until_done(edge, loop, loop.create_task(loop.shutdown_asyncgens()))
+    run_until_done(edge, loop, loop.create_task(loop.shutdown_default_executor()))
+    asyncio.set_event_loop(None)
+    loop.close()
+
+
+def serve(edge, app):
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    server = Server(edge, app, loop)
+    try:
+        run_until_done(edge, loop, loop.create_task(server.serve()))
+    except Failed as failed:
+        edge.fail(str(failed))
+    close(edge, loop)

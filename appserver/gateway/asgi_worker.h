@@ -1,0 +1,57 @@
+// A worker whose app speaks ASGI: its channels, as the event loop in asgi.py uses them.
+#pragma once
+
+#include <deque>
+#include <vector>
+
+#include "appserver/gateway/frame_queue.h"
+#include "appserver/gateway/interrupt.h"
+#include "appserver/gateway/log.h"
+#include "appserver/gateway/mailbox.h"
+#include "appserver/gateway/python.h"
+#include "appserver/gateway/scope.h"
+#include "appserver/gateway/worker.h"
+
+namespace edge::gateway {
+
+/// Compiles asgi.py and imports asyncio, where that was not done: in the zygote, so that its workers share them. false
+/// with an error set. Needs the interpreter's lock, as all here.
+bool prepare_asgi();
+
+/// Lives in the worker's main thread. One in a process.
+class AsgiWorker {
+ public:
+  AsgiWorker(Worker& worker, const ThreadChannels& channels);
+  AsgiWorker(const AsgiWorker&) = delete;
+  AsgiWorker& operator=(const AsgiWorker&) = delete;
+  ~AsgiWorker();
+
+  /// Serves until the worker is told to quit. false with an error set: it could not.
+  bool run();
+
+  // What asgi.py calls:
+  /// Hands what is in the mailbox to `begin` as (scope, body, exchange), a bounded number of requests at a time. false:
+  /// there will be no more.
+  bool read_mailbox(PyObject* begin);
+  /// A list of (sequence, kind, value); None when the edge has closed the channel.
+  Ref read_notices(std::size_t channel);
+  FrameQueue& queue(std::size_t channel) { return queues_[channel]; }
+  std::size_t channels() const { return queues_.size(); }
+  Worker& worker() { return worker_; }
+
+ private:
+  void handle(RequestMessage& message, PyObject* begin);
+  Ref open_exchange(const RequestMessage& message, Ref& scope);
+
+  Worker& worker_;
+  const ThreadChannels& channels_;
+  Mailbox mailbox_;
+  std::deque<FrameQueue> queues_;  // one for each loop of the edge; their addresses stay
+  LogLines log_;
+  Interruptible interruptible_;
+  Scopes scopes_;
+  Ref exchange_type_;
+  Ref call_type_;
+};
+
+}  // namespace edge::gateway
