@@ -95,6 +95,7 @@ Ref AsgiWorker::read_notices(std::size_t channel) {
     if (notice.kind < wire::kTaken || notice.kind > wire::kCancel) {
       abandon("a worker was sent a notice that makes no sense\n");
     }
+    if (notice.kind == wire::kCancel) std::atomic_ref(worker_.slot(0).heard).fetch_add(1, std::memory_order_release);
     const Ref entry =
         Ref::owned(Py_BuildValue("(KII)", static_cast<unsigned long long>(notice.sequence), notice.kind, notice.value));
     if (!list || !entry || PyList_Append(list.get(), entry.get()) != 0) return {};
