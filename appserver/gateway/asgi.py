@@ -51,13 +51,13 @@ def wake(waiting):
 class Request:
     """One request: what its app calls as receive and send."""
 
-    __slots__ = ("server", "exchange", "body", "left", "task", "receivers", "senders")
+    __slots__ = ("server", "exchange", "body", "offset", "task", "receivers", "senders")
 
     def __init__(self, server, body, exchange):
         self.server = server
         self.exchange = exchange
-        self.body = body  # bytes, or a file; None once it was received
-        self.left = None  # bytes of the file that were not
+        self.body = body  # bytes, or a file; None once all of it was received
+        self.offset = 0  # how much of the file was
         self.task = None  # until it has ended
         self.receivers = self.senders = ()  # futures of those who wait
 
@@ -75,15 +75,13 @@ class Request:
         return {"type": "http.disconnect"}
 
     def next_piece(self):
-        if self.left is None:
-            self.left = os.fstat(self.body.fileno()).st_size
-        piece = self.body.read(min(PIECE, self.left))
-        if not piece and self.left:
-            raise OSError("the file that holds the request's body is too short")
-        self.left -= len(piece)
-        if not self.left:
+        file = self.body.fileno()
+        piece = os.pread(file, PIECE, self.offset)
+        self.offset += len(piece)
+        more_body = self.offset < os.fstat(file).st_size
+        if not more_body:
             self.close_body()
-        return {"type": "http.request", "body": piece, "more_body": self.left > 0}
+        return {"type": "http.request", "body": piece, "more_body": more_body}
 
     def close_body(self):
         body, self.body = self.body, None

@@ -145,14 +145,20 @@ class WorkerThread:
         return gathered
 
     def frame(self, sequence, loop=0):
+        named, frame = self.any_frame(loop)
+        assert named == sequence
+        return frame
+
+    def any_frame(self, loop=0):
+        """(sequence, frame): an ASGI app's answers come mixed."""
         named, payload_size, head_size, status, flags, place = FRAME.unpack(self.receive(loop, FRAME.size))
-        assert named == sequence and place == place_of(sequence) and payload_size <= MOST_FRAME and head_size <= payload_size
+        assert place == place_of(named) and payload_size <= MOST_FRAME and head_size <= payload_size
         assert bool(flags & HEAD) == bool(status) and (flags & HEAD or head_size == 0)
         files, self.files = self.files, []
         payload = self.receive(loop, payload_size)
         assert len(files) == bool(flags & FILE) and not self.files, "descriptors come with files, one by one"
         body = payload[head_size:]
-        return Frame(flags, status, payload[:head_size], read_part(*files, body) if files else body)
+        return named, Frame(flags, status, payload[:head_size], read_part(*files, body) if files else body)
 
     def answer(self, sequence, loop=0):
         answer = Answer()
@@ -211,6 +217,9 @@ class Worker:
 
     def begun(self, thread=0):
         return self._told("begun", thread)
+
+    def taken(self, thread=0):
+        return self._told("taken", thread)
 
     def running(self, thread=0):
         """The sequence of the request that the app is at, or 0."""
@@ -313,15 +322,20 @@ class App:
                 "REMOTE_ADDR": "127.0.0.1", "REMOTE_PORT": "4711", "REQUEST_SCHEME": "http", "REQUEST_ID": "r-1",
                 "HTTP_HOST": "localhost", **more}
 
-    def ask(self, path="/", method="GET", body=b"", file=None, thread=0, loop=0, worker=-1, query="", **more):
-        """One request and its whole answer."""
+    def begin(self, path="/", method="GET", body=b"", file=None, thread=0, loop=0, worker=-1, query="", **more):
+        """Sends one request: its sequence."""
         sequence = next(self.sequences)
         size = len(body) if file is None else os.fstat(file).st_size
         if body or file is not None:
             more["CONTENT_LENGTH"] = str(size)
-        channel = self.workers[worker].threads[thread]
-        channel.send(sequence, self.variables(path, method, query, **more), body, file, loop, body_size=size)
-        return channel.answer(sequence, loop)
+        variables = self.variables(path, method, query, **more)
+        self.workers[worker].threads[thread].send(sequence, variables, body, file, loop, body_size=size)
+        return sequence
+
+    def ask(self, *request, thread=0, loop=0, worker=-1, **more):
+        """One request, as begin() takes it, and its whole answer."""
+        sequence = self.begin(*request, thread=thread, loop=loop, worker=worker, **more)
+        return self.workers[worker].threads[thread].answer(sequence, loop)
 
     def log(self, holding, within=PATIENCE):
         """(request id, text) of the next log message that holds the text."""
