@@ -107,11 +107,12 @@ Result<void> EdgeLoop::build_app_sockets(const config::Snapshot& snapshot, LogFi
     if (!log) return std::unexpected(log.error());
     auto site = std::make_unique<Site>();
     site->http = snapshot.http;
+    site->http.compress.reset();  // the server in front does that, for clients that it knows
     site->access_log = *log;
     site->passes_redirects = true;
     Route route;
     route.path.path = "/";
-    route.http = snapshot.http;
+    route.http = site->http;
     route.access_log = *log;
     route.handler = pool_of(pools, app.name).handler(loop_, {});
     site->routes.push_back(std::move(route));

@@ -8,6 +8,7 @@
 #include <memory>
 #include <utility>
 
+#include "config/compression.h"
 #include "config/listen.h"
 #include "config/values.h"
 
@@ -105,6 +106,7 @@ void read_exchange_settings(const Section& section, HttpSettings& settings) {
   section.read("server_header", settings.server_header);
   const Node* server = section.given("server_header");
   if (server && server->kind == Node::Kind::scalar) check_server_header(section, *server, settings);
+  read_compression(section, settings.compress);
 }
 
 std::optional<AccessTarget> read_access(const Section& section, std::string_view key,

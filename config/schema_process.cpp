@@ -82,15 +82,25 @@ constexpr Key kExchange[] = {
         0, 1ULL << 50),
     Key{"server_header", Type::text, "edge", "Value of the `Server` header; `false`: no such header."}.or_words(
         "false"),
-    Key{"compress", Type::map, "~", "Compression of answers."}.later(),
+    Key{"compress", Type::map, "false",
+        "Compression of answers, as below. `true`: with the defaults; `false`: none, which keeps secrets safe that "
+        "stand "
+        "beside what a client may choose (BREACH)."}
+        .or_words("true, false"),
 };
 
 constexpr Key kCompress[] = {
     Key{"types", Type::texts, "[text/*, application/javascript, application/json, application/xml, image/svg+xml]",
-        "Content types to compress."},
-    Key{"min_size", Type::size, "1k", "Smaller answers stay as they are."},
-    Key{"encodings", Type::texts, "[br, gzip]", "In order of preference."},
-    Key{"level", Type::number, "5", "Effort."}.between(1, 11),
+        "Content types to compress; `text/*` is all that begin so, and `*/*` every one."},
+    Key{"min_size", Type::size, "1k",
+        "Smaller answers stay as they are. One whose length nobody knows before it ends counts as large."},
+    Key{"encodings", Type::texts, "[br, gzip]",
+        "`br`, `zstd` and `gzip`: in order of preference where the client likes several equally well."},
+    Key{"level", Type::number, "5",
+        "Effort, as gzip counts it. The others spend about the same: br works at its own level of that number, but "
+        "from 2 "
+        "to 6, and zstd two above it, but from 3 to 8."}
+        .between(1, 9),
 };
 
 constexpr Key kList[] = {
@@ -111,7 +121,15 @@ constexpr SectionSchema kSections[] = {
      "Limits and defaults of every site. A site, and a route where that makes sense, may give the same keys "
      "for itself.",
      {kConnection, kExchange}},
-    {"http.compress", "Compression of answers.", {kCompress}, false},
+    {"http.compress",
+     "Compression of what apps and `return` answer, also while it streams: each piece that an app sends can be read at "
+     "once. Static files and an app's own `socket` are left out. `compress` of a site or route takes the same keys; "
+     "what "
+     "its map leaves out has the default below. Not compressed are parts (206), what is encoded already, and what says "
+     "`Cache-Control: no-transform`. Answers of these types get `Vary: Accept-Encoding`, and compressed ones a weak "
+     "ETag. "
+     "Of answers that are still made while they are sent, 128 a loop are compressed at a time; more are sent plain.",
+     {kCompress}},
     {"lists.NAME", "A named address list.", {kList}, false},
 };
 

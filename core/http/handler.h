@@ -17,6 +17,7 @@ class Handler {
   virtual Task<Response> handle(Request& request) = 0;
 
   /// Whether its answers are files of a folder, so that an app may have one sent (core/http/internal_redirect.h).
+  /// Content codings are its own business then: the pump compresses none of them.
   virtual bool serves_files() const { return false; }
   /// The request's path under which it looks for the file of the machine at `file` (absolute, normalised); nothing when
   /// it has no file there. A view into the arena or into `file`.

@@ -1,9 +1,10 @@
-// From request to answer: route -> handler -> an app's redirect -> error page -> headers -> send -> log.
+// From request to answer: route -> handler -> an app's redirect -> error page -> compression -> headers -> send -> log.
 #include "core/http/pump.h"
 
 #include <charconv>
 
 #include "core/access_log.h"
+#include "core/filters/compression.h"
 #include "core/filters/error_page.h"
 #include "core/filters/header_rules.h"
 #include "core/http/internal_redirect.h"
@@ -19,6 +20,7 @@ bool status_has_content(int status) {
 
 /// What holds for an answer: the route's, or the site's where no route was found.
 struct Rules {
+  const HttpSettings* http;
   const std::vector<HeaderRule>* headers;
   const std::vector<ErrorPage>* error_pages;
   AccessLog* access_log;
@@ -26,10 +28,10 @@ struct Rules {
 
 Rules rules_for(const Request& request, const Router& router) {
   if (const Route* route = request.route) {
-    return {&route->headers, &route->error_pages, route->access_log};
+    return {&route->http, &route->headers, &route->error_pages, route->access_log};
   }
   const Site& site = request.site ? *request.site : router.first();
-  return {&site.headers, &site.error_pages, site.access_log};
+  return {&site.http, &site.headers, &site.error_pages, site.access_log};
 }
 
 /// The answer of the route for request.path. `by_error_page`: the request's own body is of no concern to that route.
@@ -42,8 +44,10 @@ Task<Response> answer(Request& request, bool by_error_page) {
     co_return Response::of_error(request.arena, {ErrorKind::too_large, Side::client, false, {}});
   }
   Response response = co_await request.route->handler->handle(request);
+  response.coding_settled = response.coding_settled || request.route->handler->serves_files();
   if (!response.redirect || request.site->passes_redirects) co_return response;
   Response redirected = co_await follow_redirect(request, std::move(response));
+  redirected.coding_settled = true;  // a file as well
   co_return redirected;
 }
 
@@ -143,6 +147,7 @@ void log_failure(Request& request, const Error& error) {
 
 Task<void> send_and_log(Request& request, const Router& router, ResponseWriter& writer, Response response) {
   const Rules rules = rules_for(request, router);
+  if (rules.http->compress) compress_answer(*rules.http->compress, request, response);
   apply_header_rules(*rules.headers, request, response);
   request.sent.status = response.status;
   request.sent.headers = &response.headers;

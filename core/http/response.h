@@ -54,6 +54,7 @@ struct Response {
   HeaderList headers;  // without Date, Server, Connection and Transfer-Encoding: those are the door's
   Body body;           // bytes must live as long as the request: literals, the arena, the snapshot
   std::optional<InternalRedirect> redirect;  // the body, if any, does not count then
+  bool coding_settled = false;               // the handler has seen to the content coding itself: no filter adds one
   bool close = false;                        // close the connection after this answer
   std::string_view reason;                   // empty: the status code's usual phrase
 

@@ -2,11 +2,26 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "core/duration.h"
+#include "core/http/accept_encoding.h"
 
 namespace edge {
+
+/// What core/filters/compression.h goes by.
+struct CompressSettings {
+  /// Lower case; "text/css", "text/*" or "*/*".
+  std::vector<std::string> types{"text/*", "application/javascript", "application/json", "application/xml",
+                                 "image/svg+xml"};
+  std::uint64_t min_size = 1024;                          // bytes; a smaller answer stays plain
+  std::vector<Coding> codings{Coding::br, Coding::gzip};  // in order of preference; without identity
+  int level = 5;                                          // 1 to 9, on zlib's scale
+
+  bool operator==(const CompressSettings&) const = default;
+};
 
 /// Limits that hold before the site of a request is known: those of the listener's first site.
 struct HttpSettings {
@@ -20,6 +35,7 @@ struct HttpSettings {
   std::uint32_t max_uri = 8 * 1024;               // bytes of the request target -> 414
   std::uint64_t client_max_body_size = 16 << 20;  // bytes -> 413
   std::string server_header = "edge";             // empty: no Server header
+  std::optional<CompressSettings> compress;       // nothing: off
 };
 
 }  // namespace edge

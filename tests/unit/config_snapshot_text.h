@@ -121,6 +121,11 @@ class SnapshotText {
     field("max_uri", http.max_uri, preset.max_uri);
     field("client_max_body_size", http.client_max_body_size, preset.client_max_body_size);
     field("server_header", http.server_header, preset.server_header);
+    if (!http.compress) return;
+    const CompressSettings& compress = *http.compress;
+    text_ += fmt::format(" compress={}", fmt::join(compress.types, "|"));
+    for (const Coding coding : compress.codings) text_ += fmt::format(" {}", coding_name(coding));
+    text_ += fmt::format(" {} from {}", compress.level, size_text(compress.min_size));
   }
 
   void answers(const std::vector<HeaderRule>& headers, const std::vector<ErrorPage>& pages,

@@ -1,0 +1,34 @@
+// CompressedBody: the body of an answer, coded while it is sent.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/filters/compressor.h"
+#include "core/http/response.h"
+#include "core/net/loop.h"
+
+namespace edge {
+
+/// Pieces up to this size are coded on the loop's thread, which takes less than a millisecond; larger ones on the pool.
+inline constexpr std::size_t kMostOnLoop = 32 * 1024;
+
+/// Of a length that nobody knows. What a pull of the inner source has brought can be decoded as soon as it was sent, so
+/// a stream stays one. Holds one piece of output. Made and destroyed on the loop's thread, as its compressor was taken.
+class CompressedBody final : public BodySource {
+ public:
+  CompressedBody(Loop& loop, TakenCompressor compressor, std::unique_ptr<BodySource> inner);
+
+  Task<Result<Chunk>> pull() override;
+
+ private:
+  Loop& loop_;
+  TakenCompressor compressor_;
+  std::unique_ptr<BodySource> inner_;
+  std::string_view rest_;     // of the inner source's last chunk
+  bool inner_ended_ = false;  // that chunk was the last
+  std::string coded_;
+};
+
+}  // namespace edge
