@@ -60,8 +60,8 @@ void read_encodings(const Section& section, std::vector<Coding>& to) {
     std::string problem;
     if (!coding || *coding == Coding::identity) {
       const std::string near = nearest(given.text, kEncodings);
-      const std::string meant = near.empty() ? std::string() : fmt::format("did you mean `{}`? ", near);
-      problem = fmt::format("{} is no encoding that edge has; {}Expected br, zstd or gzip", quoted(given.text), meant);
+      const std::string advice = near.empty() ? "expected" : fmt::format("did you mean `{}`? Expected", near);
+      problem = fmt::format("{} is no encoding that edge has; {} br, zstd or gzip", quoted(given.text), advice);
     } else if (std::ranges::find(to, *coding) != to.end()) {
       problem = fmt::format("{} is given twice; remove one", quoted(given.text));
     } else {
