@@ -22,6 +22,14 @@ struct PooledFeed {
 CompressedBody::CompressedBody(Loop& loop, TakenCompressor compressor, std::unique_ptr<BodySource> inner)
     : loop_(loop), compressor_(std::move(compressor)), inner_(std::move(inner)) {}
 
+bool CompressedBody::fits_in_turn(std::size_t size) {
+  if (turn_ != loop_.now()) in_turn_ = 0;
+  turn_ = loop_.now();
+  if (in_turn_ + size > kMostOnLoop) return false;
+  in_turn_ += size;
+  return true;
+}
+
 Task<Result<BodySource::Chunk>> CompressedBody::pull() {
   if (rest_.empty()) {
     const Result<Chunk> chunk = co_await inner_->pull();
@@ -35,10 +43,10 @@ Task<Result<BodySource::Chunk>> CompressedBody::pull() {
   if (rest_.empty()) feed.until = inner_ended_ ? Compressor::Until::end : Compressor::Until::here;
   coded_.clear();
   bool coded = false;
-  if (feed.bytes.size() > kMostOnLoop) {
-    coded = co_await loop_.offload(feed);
-  } else {
+  if (fits_in_turn(feed.bytes.size())) {
     coded = feed();
+  } else {
+    coded = co_await loop_.offload(feed);
   }
   if (!coded) co_return fail(ErrorKind::internal, Side::ours, "an answer could not be compressed: no memory");
   co_return Chunk{coded_, feed.until == Compressor::Until::end};

@@ -1,6 +1,8 @@
 // CompressedBody: the body of an answer, coded while it is sent.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,7 +13,8 @@
 
 namespace edge {
 
-/// Pieces up to this size are coded on the loop's thread, which takes less than a millisecond; larger ones on the pool.
+/// Bytes that one answer has coded on the loop's thread without a pause, which takes less than a millisecond; more is
+/// coded on the pool.
 inline constexpr std::size_t kMostOnLoop = 32 * 1024;
 
 /// Of a length that nobody knows. What a pull of the inner source has brought can be decoded as soon as it was sent, so
@@ -23,12 +26,17 @@ class CompressedBody final : public BodySource {
   Task<Result<Chunk>> pull() override;
 
  private:
+  /// Whether so much more may be coded in this turn of the loop.
+  bool fits_in_turn(std::size_t size);
+
   Loop& loop_;
   TakenCompressor compressor_;
   std::unique_ptr<BodySource> inner_;
   std::string_view rest_;     // of the inner source's last chunk
   bool inner_ended_ = false;  // that chunk was the last
   std::string coded_;
+  std::uint64_t turn_ = 0;   // Loop::now() when something was coded on the loop's thread
+  std::size_t in_turn_ = 0;  // bytes of that moment
 };
 
 }  // namespace edge

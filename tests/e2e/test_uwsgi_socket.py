@@ -227,6 +227,18 @@ def test_a_client_that_ends_its_sending_is_answered_and_a_slow_one_is_not_waited
         assert all_of(client).startswith(b"HTTP/1.1 408 ")
 
 
+def test_compression_is_left_to_the_server_in_front(serve, tmp_path):
+    (tmp_path / "run").mkdir()
+    site = SITE.format(socket=f"./run/{UNIX}").replace("http: {", "http: {compress: {min_size: 0, types: '*/*'}, ")
+    edge = serve(site, {"app.py": APP})
+    assert edge.get(headers=["Accept-Encoding: gzip"]).get("Vary") == "Accept-Encoding"
+    with connect_unix(edge) as client:
+        client.sendall(packet(REQUEST_METHOD="GET", REQUEST_URI="/", PATH_INFO="/", HTTP_ACCEPT_ENCODING="gzip"))
+        head, _, body = all_of(client).partition(b"\r\n\r\n")
+    assert json.loads(body)["HTTP_ACCEPT_ENCODING"] == "gzip"
+    assert b"Content-Encoding" not in head and b"Vary" not in head
+
+
 @pytest.mark.parametrize("name", [UNIX, TCP], ids=["unix", "tcp"])
 def test_who_speaks_http_is_told_what_this_port_is(serve, tmp_path, name):
     edge = start(serve, tmp_path, name)

@@ -325,6 +325,20 @@ TEST_CASE("each piece of a stream can be decoded when it has been sent") {
   }
 }
 
+TEST_CASE("many small pieces that are there at once leave the loop's thread after a while") {
+  Filtered one;
+  one.response.body = std::make_unique<Pieces>(std::vector<std::string>(20, text_of(kMostOnLoop / 8)));
+  CHECK(one.coding() == "gzip");
+  auto& source = std::get<std::unique_ptr<BodySource>>(one.response.body);
+  int on_loop = 0;
+  for (bool done = true; done; ++on_loop) {
+    Task<Result<BodySource::Chunk>> pull = source->pull();
+    done = pull.done();
+    CHECK(run(one.loop, std::move(pull)));
+  }
+  CHECK(on_loop == 9);
+}
+
 TEST_CASE("a stream of a known length is judged by it, and one that breaks off stays broken") {
   Filtered small;
   small.response.body = std::make_unique<Pieces>(std::vector<std::string>{"abc"}, 3);
