@@ -58,7 +58,7 @@ def other_pythons():
 
 
 def test_every_example_is_tested():
-    assert {p.name for p in EXAMPLES.iterdir() if p.is_dir()} == {"hello", "flask", "django", "two-apps"}
+    assert {p.name for p in EXAMPLES.iterdir() if p.is_dir()} == {"hello", "flask", "django", "two-apps", "asgi"}
 
 
 def test_hello(serve, tmp_path):
@@ -69,6 +69,22 @@ def test_hello(serve, tmp_path):
     assert "<h1>Hello, world!</h1>" in answer.text
     assert "<h1>Hello, J\u00fcrgen &lt;b&gt;!</h1>" in edge.get("/J%C3%BCrgen%20%3Cb%3E").text
     assert re.search(r'id="request">[0-9a-f]{32}<', answer.text)
+
+
+def test_asgi_board(serve, tmp_path):
+    edge = serve(None, folder=copied("asgi", tmp_path), environment=LISTEN)
+    assert "<h1>A board</h1>" in edge.get("/").text
+    readers = [edge.connect() for _ in range(3)]
+    for reader in readers:
+        reader.ask("GET", "/notes")
+        while b": welcome" not in reader.buffer:
+            assert reader.more()
+    assert edge.get("/", "POST", body=form(note="five < six")).status == 303
+    for reader in readers:
+        while b"data: five &lt; six\n\n" not in reader.buffer:
+            assert reader.more()
+        reader.close()
+    assert edge.get("/nowhere").status == 404
 
 
 @pytest.fixture
