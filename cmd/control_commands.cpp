@@ -205,8 +205,15 @@ int rollback_command(const ControlOptions& options, const std::string& app) {
 
 int reopen_command(const ControlOptions& options) {
   int status = kExitOk;
-  if (!asked(options, "POST", "/reopen", kPatience, status)) return status;
-  fmt::print("edge opens its log files again; its error log names any that it cannot open\n");
+  const std::optional<ControlAnswer> answer = asked(options, "POST", "/reopen", kPatience, status);
+  if (!answer) return status;
+  const Result<ReopenReport> report = parse_reopen_report(answer->body);
+  if (!report) return not_understood(report.error());
+  for (const std::string& error : report->errors) {
+    print_error(printable(error) + "; the file that was open stays in use");
+  }
+  if (!report->ok) return kExitFailed;
+  fmt::print("the log files are open again\n");
   return kExitOk;
 }
 

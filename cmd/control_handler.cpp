@@ -156,9 +156,6 @@ std::optional<std::string> ControlHandler::unknown_app(const Order& order) {
 }
 
 Task<Response> ControlHandler::carry_out(Request& request, const Order& order) {
-  const auto finished = [](ControlTarget::Answer<Done> done) {
-    return [done = std::move(done)]() mutable { done({}); };
-  };
   switch (order.action) {
     case Action::status:
       return ask<ServiceStatus>(request, [this](auto done) { target_.status(std::move(done)); });
@@ -169,7 +166,7 @@ Task<Response> ControlHandler::carry_out(Request& request, const Order& order) {
     case Action::rollback:
       return ask<SwapResult>(request, [this, &order](auto done) { target_.rollback(order.app, std::move(done)); });
     case Action::reopen:
-      return ask<Done>(request, [this, finished](auto done) { target_.reopen(finished(std::move(done))); });
+      return ask<ReopenReport>(request, [this](auto done) { target_.reopen(std::move(done)); });
     case Action::stop:
       return ask<Done>(request, [this](auto done) {
         done({});

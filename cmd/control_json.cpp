@@ -109,6 +109,11 @@ void fields(Is<SwapResult> auto& result, auto at) {
   at("error", result.error);
 }
 
+void fields(Is<ReopenReport> auto& report, auto at) {
+  at("ok", report.ok);
+  at("errors", report.errors);
+}
+
 template <class Value>
 concept Plain = std::is_arithmetic_v<Value> || std::is_same_v<Value, std::string>;
 
@@ -191,6 +196,9 @@ std::string json_text(const ReloadReport& report) {
 std::string json_text(const SwapResult& result) {
   return json_text(written(result));
 }
+std::string json_text(const ReopenReport& report) {
+  return json_text(written(report));
+}
 
 Result<ServiceStatus> parse_status(std::string_view text) {
   return parse<ServiceStatus>(text);
@@ -200,6 +208,9 @@ Result<ReloadReport> parse_reload_report(std::string_view text) {
 }
 Result<SwapResult> parse_swap_result(std::string_view text) {
   return parse<SwapResult>(text);
+}
+Result<ReopenReport> parse_reopen_report(std::string_view text) {
+  return parse<ReopenReport>(text);
 }
 
 std::string parse_error_text(std::string_view text) {

@@ -44,6 +44,12 @@ struct ReloadReport {
   std::vector<std::string> needs_restart{};  // settings that changed and hold only when edge itself is started anew
 };
 
+/// How the log files were opened again.
+struct ReopenReport {
+  bool ok = false;
+  std::vector<std::string> errors{};  // of files that cannot be opened; what was open stays in use
+};
+
 /// Everything is called on the main loop, and every callback runs there, once, perhaps within the call. The target
 /// outlives the ControlServer that asks it.
 class ControlTarget {
@@ -57,8 +63,8 @@ class ControlTarget {
   virtual void reload(Answer<ReloadReport> done) = 0;
   virtual void restart(const std::string& app, Answer<SwapResult> done) = 0;
   virtual void rollback(const std::string& app, Answer<SwapResult> done) = 0;
-  /// Opens the log files again.
-  virtual void reopen(std::move_only_function<void()> done) = 0;
+  /// Opens the log files again; the answer comes when nothing is written to the old ones any more.
+  virtual void reopen(Answer<ReopenReport> done) = 0;
   /// Begins to stop gracefully, and returns at once.
   virtual void stop() = 0;
 

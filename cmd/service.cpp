@@ -114,7 +114,7 @@ int Service::run() {
   const SignalWatch term(main_, SIGTERM, [this] { stop_asked("SIGTERM"); });
   const SignalWatch interrupt(main_, SIGINT, [this] { stop_asked("SIGINT"); });
   const SignalWatch reopen(main_, SIGUSR1,
-                           [this] { Service::reopen([] { log::info("SIGUSR1: log files reopened"); }); });
+                           [this] { Service::reopen([](const auto&) { log::info("SIGUSR1: log files reopened"); }); });
   const SignalWatch hang_up(main_, SIGHUP, [this] { reload_on_signal(); });
   begun_ = main_.now();
   started_at_ = main_.unix_seconds();

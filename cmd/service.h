@@ -43,11 +43,12 @@ class Service final : private ControlTarget {
   void reload(Answer<ReloadReport> done) override;
   void restart(const std::string& app, Answer<SwapResult> done) override;
   void rollback(const std::string& app, Answer<SwapResult> done) override;
-  void reopen(std::move_only_function<void()> done) override;
+  void reopen(Answer<ReopenReport> done) override;
   void stop() override { stop_asked("the command stop"); }
   AppPool& pool(const std::string& name);
   void reload_on_signal();
   void watch_files();
+  void answer_reopened();
 
   // service.cpp
   Result<void> build();
@@ -84,6 +85,8 @@ class Service final : private ControlTarget {
     std::unique_ptr<PathWatch> watch;
   };
   std::map<std::string, Watched> watched_;  // reload_on, by app
+  std::vector<Answer<ReopenReport>> reopening_;
+  Alarm look_reopened_{[this] { answer_reopened(); }};
   Alarm stop_deadline_{[this] { cut("shutdown_timeout has passed with requests under way"); }};
   std::uint64_t begun_ = 0;      // Loop::now()
   std::int64_t started_at_ = 0;  // seconds since the epoch

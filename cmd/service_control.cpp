@@ -11,6 +11,7 @@ namespace edge {
 namespace {
 
 constexpr Milliseconds kLookForChanges{1'000};
+constexpr Milliseconds kLookReopened{2};
 
 }  // namespace
 
@@ -78,18 +79,26 @@ void Service::rollback(const std::string& app, Answer<SwapResult> done) {
 }
 
 /// What was logged before the signal goes to the old files, from every loop.
-void Service::reopen(std::move_only_function<void()> done) {
+void Service::reopen(Answer<ReopenReport> done) {
   const auto left = std::make_shared<std::size_t>(loops_.size());
-  const auto then = std::make_shared<std::move_only_function<void()>>(std::move(done));
+  const auto then = std::make_shared<Answer<ReopenReport>>(std::move(done));
   for (const auto& loop : loops_) {
     loop->flush_logs([this, left, then] {
       main_.post([this, left, then] {
         if (--*left > 0) return;
         files_.reopen();
-        (*then)();
+        reopening_.push_back(std::move(*then));
+        answer_reopened();
       });
     });
   }
+}
+
+/// The files have threads of their own, which outlive this service: they are asked, and call nobody.
+void Service::answer_reopened() {
+  const std::optional<std::vector<std::string>> errors = files_.reopened();
+  if (!errors) return main_.arm(look_reopened_, kLookReopened);
+  for (auto& answer : std::exchange(reopening_, {})) answer({.ok = errors->empty(), .errors = *errors});
 }
 
 void Service::reload_on_signal() {

@@ -42,6 +42,7 @@ class LogFile::Writer {
   void stop();
   void append(std::string_view lines, Urgency urgency);
   void reopen();
+  std::optional<std::string> reopened();
   bool flush();
   const std::string& where() const { return where_; }
 
@@ -74,6 +75,7 @@ class LogFile::Writer {
   bool hurry_ = false;  // write what there is now
   bool retry_ = false;  // somebody in flush() wants to know whether it works again
   bool reopen_ = false;
+  std::optional<std::string> reopened_ = std::string();
   std::size_t old_chunks_ = 0;  // with reopen_: so many of filling_ belong to the file that is open now
   bool stopping_ = false;
 
@@ -130,9 +132,15 @@ void LogFile::Writer::reopen() {
   {
     const std::lock_guard lock(mutex_);
     reopen_ = true;
+    reopened_.reset();
     old_chunks_ = filling_.size();
   }
   wake_.notify_one();
+}
+
+std::optional<std::string> LogFile::Writer::reopened() {
+  const std::lock_guard lock(mutex_);
+  return reopened_;
 }
 
 bool LogFile::Writer::flush() {
@@ -260,6 +268,8 @@ void LogFile::Writer::open_again_if_wanted() {
   } else {
     log::error("{}; the file that was open stays in use", opened.error().context);
   }
+  const std::lock_guard lock(mutex_);
+  if (!reopen_) reopened_ = opened ? std::string() : opened.error().context;
 }
 
 /// Once writing goes on.
@@ -290,6 +300,10 @@ void LogFile::append(std::string_view lines, Urgency urgency) {
 
 void LogFile::reopen() {
   writer_->reopen();
+}
+
+std::optional<std::string> LogFile::reopened() const {
+  return writer_->reopened();
 }
 
 bool LogFile::flush() {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -29,6 +30,8 @@ class LogFile {
   /// file if that can be written, what is appended from now on to the new one. A path that cannot be opened keeps the
   /// old file and is logged as an error.
   void reopen();
+  /// From any thread: how the last reopen() has ended, nothing while it has not. An empty text: well.
+  std::optional<std::string> reopened() const;
   /// Waits until all that was appended is written; for the end of the process and for tests, never on a loop. False
   /// when it cannot be written at present: an attempt failed meanwhile, or five seconds went by.
   bool flush();

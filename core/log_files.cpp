@@ -18,4 +18,14 @@ void LogFiles::reopen() {
   for (const auto& file : files_) file->reopen();
 }
 
+std::optional<std::vector<std::string>> LogFiles::reopened() const {
+  std::vector<std::string> errors;
+  for (const auto& file : files_) {
+    std::optional<std::string> ended = file->reopened();
+    if (!ended) return std::nullopt;
+    if (!ended->empty()) errors.push_back(std::move(*ended));
+  }
+  return errors;
+}
+
 }  // namespace edge

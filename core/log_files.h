@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,8 @@ class LogFiles {
   Result<LogFile*> open(const std::string& where);
   /// Every file, as LogFile::reopen().
   void reopen();
+  /// How that has ended: what went wrong, a text for each file; nothing while it is under way.
+  std::optional<std::vector<std::string>> reopened() const;
 
  private:
   std::vector<std::unique_ptr<LogFile>> files_;

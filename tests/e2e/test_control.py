@@ -218,7 +218,7 @@ def test_resources_for_programs(serve, tmp_path):
     status, document = http_request(path, "POST", "/apps/wiki/restart")
     assert (status, document["known"]) == (404, ["blog", "shop"])
     assert http_request(path, "GET", "/reload")[0] == 405
-    assert http_request(path, "POST", "/reopen") == (200, {"ok": True})
+    assert http_request(path, "POST", "/reopen") == (200, {"ok": True, "errors": []})
 
 
 def test_reload_tells_what_became_of_each_app(serve, tmp_path):
@@ -311,11 +311,15 @@ def test_reopen(serve, tmp_path):
     edge = serve(site)
     edge.get("/one")
     os.rename(tmp_path / "access.log", tmp_path / "access.log.1")
-    assert ask(tmp_path, "reopen")[0] == "edge opens its log files again; its error log names any that it cannot open\n"
-    edge.get("/two")
+    assert ask(tmp_path, "reopen")[0] == "the log files are open again\n"
     log = tmp_path / "access.log"
-    wait_until(lambda: log.exists() and log.read_text() == "/two\n", "the new file holds the second request")
-    assert (tmp_path / "access.log.1").read_text() == "/one\n"
+    assert log.read_text() == "" and (tmp_path / "access.log.1").read_text() == "/one\n"   # nothing comes to it any more
+    edge.get("/two")
+    wait_until(lambda: log.read_text() == "/two\n", "the new file holds the second request")
+    log.unlink()
+    log.mkdir()
+    refused = run("reopen", folder=tmp_path)
+    assert refused.returncode == 1 and "access.log" in refused.stderr and "stays in use" in refused.stderr
 
 
 def test_stop_waits_until_what_is_under_way_is_answered(serve, tmp_path, gate):

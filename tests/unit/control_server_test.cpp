@@ -40,9 +40,9 @@ struct FakeTarget final : ControlTarget {
     asked.push_back("rollback " + app);
     done(SwapResult{.ok = false, .generation = 4, .error = "nothing is kept"});
   }
-  void reopen(std::move_only_function<void()> done) override {
+  void reopen(Answer<ReopenReport> done) override {
     asked.emplace_back("reopen");
-    done();
+    done({.ok = true});
   }
   void stop() override { asked.emplace_back("stop"); }
 

@@ -302,9 +302,21 @@ TEST_CASE("LogFiles shares a path, and reopens every file") {
   std::filesystem::remove(folder / "a.log");
   std::filesystem::remove(folder / "b.log");
   files.reopen();
+  const auto reopened = [&files] {
+    while (!files.reopened()) std::this_thread::yield();
+    return *files.reopened();
+  };
+  CHECK(reopened().empty());
+  CHECK(file_content(folder / "a.log").empty());
   for (LogFile* file : {*first, *other}) {
     file->append("again\n");
     CHECK(file->flush());
     CHECK(file_content(file->where()) == "again\n");
   }
+  std::filesystem::remove(folder / "b.log");
+  std::filesystem::create_directory(folder / "b.log");
+  files.reopen();
+  const std::vector<std::string> errors = reopened();
+  REQUIRE(errors.size() == 1);
+  CHECK(errors[0].find("b.log") != std::string::npos);
 }
