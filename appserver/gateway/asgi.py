@@ -6,6 +6,7 @@ import os
 TAKEN, LEFT, CANCEL = 1, 2, 3  # wire::NoticeKind
 REQUEST_TIMEOUT = 1  # wire::InterruptReason
 DONE, KEPT, REFUSED = 0, 1, 2  # what Exchange.send says
+EMPTY, MORE, CLOSED = 0, 1, 2  # what edge.read_mailbox says
 PIECE = 64 * 1024  # bytes of a body from a file
 PATIENCE = 1  # seconds that a lifespan which has said that it is through may take to return
 
@@ -256,9 +257,20 @@ class Server:
         await self.lifespan.stop()
 
     def read_mailbox(self):
-        if not self.edge.read_mailbox(self.begin):
+        outcome = self.edge.read_mailbox(self.begin)
+        if outcome == CLOSED:
             self.loop.remove_reader(self.edge.mailbox)
             self.quitting.set_result(None)
+        return outcome
+
+    def find(self, sequence):
+        """The request that a notice is about, which may still be in the mailbox; None: it was answered meanwhile."""
+        request = self.requests.get(sequence)
+        if request is None and not self.quitting.done():
+            while self.read_mailbox() == MORE:
+                pass
+            request = self.requests.get(sequence)
+        return request
 
     def begin(self, scope, body, exchange):
         request = Request(self, body, exchange)
@@ -282,8 +294,8 @@ class Server:
             self.loop.remove_reader(self.edge.channels[index])
             return
         for sequence, kind, value in notices:
-            request = self.requests.get(sequence)
-            if request is None:  # answered meanwhile
+            request = self.find(sequence)
+            if request is None:
                 continue
             if kind == TAKEN:
                 request.exchange.take(value)

@@ -29,7 +29,7 @@ bool channel_of(PyObject* index, std::size_t& channel) {
 }
 
 PyObject* read_mailbox(PyObject*, PyObject* begin) {
-  return is_served() ? PyBool_FromLong(current->read_mailbox(begin) ? 1 : 0) : nullptr;
+  return is_served() ? PyLong_FromLong(static_cast<long>(current->read_mailbox(begin))) : nullptr;
 }
 
 PyObject* read_notices(PyObject*, PyObject* index) {
@@ -74,7 +74,7 @@ PyObject* write_log(PyObject*, PyObject* text) {
 
 PyMethodDef functions[] = {
     {"read_mailbox", read_mailbox, METH_O,
-     "Calls begin(scope, body, exchange) for requests; False: there are no more."},
+     "Calls begin(scope, body, exchange) for requests: 0 there are none left, 1 there may be more, 2 none will come."},
     {"read_notices", read_notices, METH_O, "A list of (sequence, kind, value); None: the channel was closed."},
     {"flush", flush, METH_O, "Sends what waits on a channel; True when nothing waits any more."},
     {"call_when_waiting", call_when_waiting, METH_VARARGS, "Calls back each time that frames begin to wait."},

@@ -50,16 +50,16 @@ bool AsgiWorker::run() {
   return static_cast<bool>(Ref::owned(PyObject_CallFunctionObjArgs(serve.get(), edge.get(), worker_.app(), nullptr)));
 }
 
-bool AsgiWorker::read_mailbox(PyObject* begin) {
+AsgiWorker::Mail AsgiWorker::read_mailbox(PyObject* begin) {
   if (PyErr_CheckSignals() != 0) log_exception(log_, "a signal handler of the app raised");
   for (int i = 0; i < kMostAtOnce; ++i) {
     RequestMessage message;
     const Mailbox::Received received = mailbox_.receive(message);
-    if (received == Mailbox::Received::nothing) return true;
-    if (received != Mailbox::Received::request) return false;
+    if (received == Mailbox::Received::nothing) return Mail::empty;
+    if (received != Mailbox::Received::request) return Mail::closed;
     handle(message, begin);
   }
-  return true;
+  return Mail::more;
 }
 
 void AsgiWorker::handle(RequestMessage& message, PyObject* begin) {

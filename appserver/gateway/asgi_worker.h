@@ -30,9 +30,10 @@ class AsgiWorker {
   bool run();
 
   // What asgi.py calls:
-  /// Hands what is in the mailbox to `begin` as (scope, body, exchange), a bounded number of requests at a time. false:
+  enum class Mail : std::uint8_t { empty, more, closed };
+  /// Hands what is in the mailbox to `begin` as (scope, body, exchange), a bounded number of requests at a time. closed:
   /// there will be no more.
-  bool read_mailbox(PyObject* begin);
+  Mail read_mailbox(PyObject* begin);
   /// A list of (sequence, kind, value); None when the edge has closed the channel.
   Ref read_notices(std::size_t channel);
   FrameQueue& queue(std::size_t channel) { return queues_[channel]; }

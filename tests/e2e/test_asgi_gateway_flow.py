@@ -282,13 +282,25 @@ def test_a_client_that_leaves_while_its_app_waits_in_send(serve_app):
     assert not logs_of(app)                     # what send() raised came out of the app, and is nobody's failure
 
 
-def test_a_client_that_leaves_before_its_app_is_called(serve_app):
-    app = serve_app(MANY)
+def test_notices_that_overtake_their_requests(serve_app, gate):
+    """Requests and notices come on different channels: what is heard of first is the kernel's choice."""
+    app = serve_app(MANY.replace('if path == "/wait":', """if path == "/block":
+            open(os.environ["ARRIVED"], "w").close()
+            open(os.environ["GO_ON"]).close()
+        if path == "/wait":"""), environment=gate.environment)
     thread = app.workers[0].threads[0]
-    sequence = next(app.sequences)
-    thread.notice(sequence, LEFT)               # which nobody knows yet
-    thread.send(sequence, app.variables(query="early"))
-    assert thread.answer(sequence).body == b"early"
+    blocks = app.begin("/block")
+    gate.wait_arrived()
+    waiting = [app.begin("/stuck") for _ in range(10)]      # as many as a mailbox holds
+    for sequence in waiting:
+        thread.notice(sequence, CANCEL, CLIENT_DISCONNECTED)
+    gate.open()
+    left = {blocks, *waiting}
+    while left:
+        sequence, frame = thread.any_frame()
+        assert frame.flags == (HEAD | LAST if sequence == blocks else LAST | FAILED)
+        left.remove(sequence)
+    assert not logs_of(app)
 
 
 @pytest.mark.parametrize("preparation", ["", "raise ValueError('other')"])
@@ -350,6 +362,9 @@ def test_a_task_that_keeps_its_cancellation_from_happening(serve_app):
     assert not logs_of(app)
 
 
+KINDS = [("/large", "200000"), ("/small", "s"), ("/receive", ""), ("/stuck", "")]
+
+
 def test_requests_under_a_storm_of_notices(serve_app):
     """Whatever notices come at whatever time: each answer has one end, and the worker goes on."""
     app = serve_app(MANY)
@@ -357,7 +372,7 @@ def test_requests_under_a_storm_of_notices(serve_app):
     chance = random.Random(1)
     for _ in range(20):
         paths = {app.begin(path, query=query): path for path, query in
-                 chance.choices([("/large", "200000"), ("/small", "s"), ("/receive", ""), ("/stuck", "")], k=20)}
+                 chance.choices(KINDS, k=20)}
         for _ in range(60):
             sequence = chance.choice([*paths, 10**9])
             thread.notice(sequence, *chance.choice([(TAKEN, 70000), (TAKEN, 2**32 - 1), (LEFT,), (CANCEL, 2)]))
