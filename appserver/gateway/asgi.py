@@ -247,7 +247,8 @@ class Server:
             self.edge.call_when_waiting(index, lambda at=index: self.wait_for_room(at))
             self.loop.add_reader(channel, self.read_notices, index)
         self.loop.add_reader(self.edge.mailbox, self.read_mailbox)
-        self.edge.ready()
+        # Once this task stands still: from then on signals come, and what their handlers raise must not meet it.
+        self.loop.call_soon(self.edge.ready)
         await self.quitting
         if self.requests:
             self.idle = self.loop.create_future()
@@ -316,13 +317,7 @@ class Server:
 
 
 def run_until_done(edge, loop, task):
-    """Whatever signal handlers and other tasks of the app raise: the edge decides when a worker ends."""
-    while not task.done():
-        try:
-            loop.run_until_complete(task)
-        except BaseException as error:
-            if not task.done():
-                edge.log("a signal handler or a task of the application raised\n" + traceback_of(error))
+    edge.keep_running(loop.run_until_complete, task)
     return task.result()
 
 

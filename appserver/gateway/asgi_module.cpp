@@ -53,6 +53,30 @@ PyObject* call_when_waiting(PyObject*, PyObject* arguments) {
   Py_RETURN_NONE;
 }
 
+/// Here and not in Python, where a handler of the app could raise between two of our own lines. The edge decides when a
+/// worker ends.
+PyObject* keep_running(PyObject*, PyObject* arguments) {
+  PyObject* run = nullptr;
+  PyObject* task = nullptr;
+  if (PyArg_ParseTuple(arguments, "OO:keep_running", &run, &task) == 0) return nullptr;
+  LogLines log;
+  for (;;) {
+    const Ref result = Ref::owned(PyObject_CallFunctionObjArgs(run, task, nullptr));
+    if (result) return Ref::borrowed(Py_None).release();
+    PyObject* type = nullptr;
+    PyObject* value = nullptr;
+    PyObject* trace = nullptr;
+    PyErr_Fetch(&type, &value, &trace);
+    const Ref done = Ref::owned(PyObject_CallMethod(task, "done", nullptr));
+    if (!done) return nullptr;
+    PyErr_Restore(type, value, trace);
+    if (done.get() == Py_True) break;
+    log_exception(log, "a signal handler or a task of the app raised");
+  }
+  PyErr_Clear();  // it is the task's, which tells it again
+  Py_RETURN_NONE;
+}
+
 PyObject* ready(PyObject*, PyObject*) {
   if (!is_served()) return nullptr;
   current->worker().thread_is_ready();
@@ -78,6 +102,7 @@ PyMethodDef functions[] = {
     {"read_notices", read_notices, METH_O, "A list of (sequence, kind, value); None: the channel was closed."},
     {"flush", flush, METH_O, "Sends what waits on a channel; True when nothing waits any more."},
     {"call_when_waiting", call_when_waiting, METH_VARARGS, "Calls back each time that frames begin to wait."},
+    {"keep_running", keep_running, METH_VARARGS, "Calls run(task) until the task is done, whatever the app raises."},
     {"ready", ready, METH_NOARGS, "The worker takes requests."},
     {"fail", fail, METH_O, "The worker cannot serve: tells the edge why, and ends the process."},
     {"log", write_log, METH_O, "Text for the edge's log."},

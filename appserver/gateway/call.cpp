@@ -47,8 +47,9 @@ bool begin(CallObject& call) {
 void finish(CallObject& call) {
   call.is_over = true;
   ExchangeObject::exchange(call.exchange).end(*app_thread, cancelled_type);
-  if (!Ref::owned(PyObject_CallObject(call.ended, nullptr))) {
-    log_exception(ExchangeObject::exchange(call.exchange).log(), "a request could not be ended");
+  // It is ours and raises nothing, but a signal handler of the app may within it.
+  for (int tries = 0; tries < 3 && !Ref::owned(PyObject_CallObject(call.ended, nullptr)); ++tries) {
+    log_exception(ExchangeObject::exchange(call.exchange).log(), "a signal handler of the app raised");
   }
   drop(call.arguments);
   drop(call.app);

@@ -157,6 +157,8 @@ def test_a_promised_length(serve_app, messages, body, failed, log):
     answer = app.ask()
     assert answer.body == body and answer.failed == failed
     assert app.ask().body == body
+    app.stop()
+    app.messages.join()
     assert [text.split("\0")[1] for text in logs_of(app)] == ([log, log] if log else [])
 
 
