@@ -1,4 +1,4 @@
-// One pass over the header, then the order of RFC 9110 13.2.2.
+// One pass over the header, then the order of RFC 9110 13.2.2; If-Range is its last step.
 #include "static/conditional.h"
 
 #include <optional>
@@ -15,12 +15,20 @@ void skip_separators(std::string_view& list) {
   while (!list.empty() && (list[0] == ' ' || list[0] == '\t' || list[0] == ',')) list.remove_prefix(1);
 }
 
-/// Whether `list` (a "*", or tags with commas between) names the strong `tag`.
+bool is_weak(std::string_view tag) {
+  return tag.starts_with("W/");
+}
+
+/// Whether `list` (a "*", or tags with commas between) names `tag` (RFC 9110 8.8.3.2).
 bool names_tag(std::string_view list, std::string_view tag, Comparison comparison) {
   if (list == "*") return true;
+  if (is_weak(tag)) {
+    if (comparison == Comparison::strong) return false;
+    tag.remove_prefix(2);
+  }
   for (;;) {
     skip_separators(list);
-    const bool weak = list.starts_with("W/");
+    const bool weak = is_weak(list);
     if (weak) list.remove_prefix(2);
     const std::size_t end = list.starts_with('"') ? list.find('"', 1) : list.npos;
     if (end == list.npos) return false;
@@ -96,6 +104,19 @@ Precondition check_preconditions(const HeaderList& request, const Validators& cu
   if (none_match.present()) return none_match.matched() ? Precondition::not_modified : Precondition::holds;
   const bool unchanged = modified_since.present() && modified_since.not_before(current.last_modified);
   return unchanged ? Precondition::not_modified : Precondition::holds;
+}
+
+bool if_range_holds(const HeaderList& request, const Validators& current, std::int64_t now) {
+  const HeaderField* condition = nullptr;
+  for (const HeaderField& field : request) {
+    if (field.id != HeaderName::if_range) continue;
+    if (condition) return false;
+    condition = &field;
+  }
+  if (!condition) return true;
+  if (condition->value.starts_with('"')) return condition->value == current.entity_tag;
+  const std::optional<std::int64_t> date = parse_http_date(condition->value);
+  return date && *date == current.last_modified && current.last_modified + 1 < now;
 }
 
 }  // namespace edge

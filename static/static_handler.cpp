@@ -1,14 +1,11 @@
 // From a request to an open file and the head of its answer.
 #include "static/static_handler.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <system_error>
 #include <utility>
 
-#include "core/http/date.h"
 #include "core/log.h"
-#include "static/conditional.h"
 #include "static/directory_redirect.h"
 #include "static/entity_tag.h"
 
@@ -93,7 +90,12 @@ Task<Response> StaticHandler::handle(Request& request) {
   if (!path) co_return Response::of_status(request.arena, 404);
   if (root_.due(request.loop.now())) co_await follow_root(request.loop);
 
-  if (const HotFile* hot = hot_.find(*path, root_.descriptor())) co_return answer_hot(request, *hot);
+  if (const HotFile* hot = hot_.find(*path, root_.descriptor())) {
+    // Its place may be given to another file before a slow client has taken the answer: the request gets a copy.
+    Representation selected = select(request, hot->facts, hot->type);
+    selected.content = request.arena.copy(hot->content);
+    co_return answer_with(request, std::move(selected));
+  }
   const Wanted wanted{*path, request.path.ends_with('/'), index_};
   if (support_.cached) {
     Resolved resolved = resolve(root_.descriptor(), wanted, OpenStep::cached);
@@ -129,7 +131,9 @@ Response StaticHandler::answer(Request& request, std::string_view path, Resolved
     case Resolved::Outcome::file: {
       const std::string_view type = types_.type_of(resolved.name);
       hot_.note(path, resolved.fd.get(), resolved.facts, type, request.loop.now(), request.loop.unix_seconds());
-      return answer_file(request, resolved.facts, type, FileRange{std::move(resolved.fd), 0, resolved.facts.size});
+      Representation selected = select(request, resolved.facts, type);
+      selected.content = std::move(resolved.fd);
+      return answer_with(request, std::move(selected));
     }
     case Resolved::Outcome::directory:
       return redirect_to_directory(request);
@@ -142,29 +146,13 @@ Response StaticHandler::answer(Request& request, std::string_view path, Resolved
   return answer_failure(request, resolved.error);
 }
 
-Response StaticHandler::answer_hot(Request& request, const HotFile& file) const {
-  // Its place may be given to another file before a slow client has taken the answer: the request gets a copy.
-  return answer_file(request, file.facts, file.type, request.arena.copy(file.content));
-}
-
-Response StaticHandler::answer_file(Request& request, const FileFacts& facts, std::string_view type,
-                                    Body content) const {
-  Validators validators;
-  validators.entity_tag = format_entity_tag(facts, request.arena.allocate_chars(kMaxEntityTag));
-  // A time of change in the future would outlast the change after it (RFC 9110 8.8.2.1).
-  validators.last_modified = std::min(facts.modified, request.loop.unix_seconds());
-  const Precondition precondition = check_preconditions(request.headers, validators);
-  if (precondition == Precondition::failed) return Response::of_status(request.arena, 412);
-
-  char* const date = request.arena.allocate_chars(kHttpDateSize);
-  format_http_date(validators.last_modified, date);
-  Response response(request.arena, precondition == Precondition::holds ? 200 : 304);
-  response.headers.add(HeaderName::etag, validators.entity_tag);
-  response.headers.add(HeaderName::last_modified, {date, kHttpDateSize});
-  if (precondition == Precondition::not_modified) return response;
-  response.headers.add(HeaderName::content_type, type);
-  response.body = std::move(content);
-  return response;
+Representation StaticHandler::select(Request& request, const FileFacts& facts, std::string_view type) const {
+  Representation selected;
+  selected.size = facts.size;
+  selected.modified = facts.modified;
+  selected.type = type;
+  selected.entity_tag = format_entity_tag(facts, request.arena.allocate_chars(kMaxEntityTag));
+  return selected;
 }
 
 Response StaticHandler::answer_failure(Request& request, int error) {

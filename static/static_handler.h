@@ -1,7 +1,7 @@
 // StaticHandler: the files of a directory, for one route. GET and HEAD; the content is left to the pump as a FileRange.
 //
 //   Path                     Answer
-//   a regular file           200, or 304 or 412 by the request's preconditions
+//   a regular file           200, or 304, 412, 206 or 416 by the request's preconditions and ranges
 //   a folder, "/" at its end its first index file; 403 when it has none
 //   a folder, no "/"         301 to the same path with "/"
 //   hidden, outside, a FIFO, a device, nothing: 404; no permission: 403; out of descriptors: 503
@@ -22,6 +22,7 @@
 #include "static/document_root.h"
 #include "static/hot_files.h"
 #include "static/mime.h"
+#include "static/representation.h"
 #include "static/resolve.h"
 #include "static/route_mapping.h"
 
@@ -50,8 +51,7 @@ class StaticHandler final : public Handler {
 
   Task<void> follow_root(Loop& loop);
   Response answer(Request& request, std::string_view path, Resolved resolved);
-  Response answer_file(Request& request, const FileFacts& facts, std::string_view type, Body content) const;
-  Response answer_hot(Request& request, const HotFile& file) const;
+  Representation select(Request& request, const FileFacts& facts, std::string_view type) const;
   Response answer_failure(Request& request, int error);
 
   DocumentRoot root_;

@@ -103,8 +103,12 @@ void join(const Response& from, Response& file) {
   keep({"Cache-Control", "Expires", "Set-Cookie"}, from.headers, file.headers);
   if (file.status == 304) return;
   keep({"Content-Disposition", "Accept-Ranges"}, from.headers, file.headers);
-  // A type beside an encoding is that of the decoded content. The file is sent as it is, and its own type says so.
-  if (!from.headers.find(HeaderName::content_encoding)) keep({"Content-Type"}, from.headers, file.headers);
+  // A type beside an encoding is that of the decoded content. The file is sent as it is, and its own type says so, as
+  // that of several ranges says where each ends.
+  const bool several_ranges = file.headers.get(HeaderName::content_type).starts_with("multipart/byteranges");
+  if (!from.headers.find(HeaderName::content_encoding) && !several_ranges) {
+    keep({"Content-Type"}, from.headers, file.headers);
+  }
   if (from.status == 200 || from.status == 206 || file.status != 200) return;
   file.status = from.status;
   file.reason = from.reason;
@@ -132,7 +136,7 @@ Task<Response> follow_redirect(Request& request, Response from) {
   }
   if (file.status < 400) {
     join(from, file);
-  } else if (file.status != 412) {
+  } else if (file.status != 412 && file.status != 416) {
     log::warn("[{}] request {}: {} {}: the files' route answers {}", request.upstream.address, request.id(),
               header_of(redirect), redirect.text, file.status);
   }

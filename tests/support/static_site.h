@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,7 +31,8 @@ inline std::vector<OpenSupport> supports() {
 /// What the client would see, copied out of the request's memory.
 struct Answer {
   int status = 0;
-  std::string type, etag, last_modified, location, allow;
+  std::string type, etag, last_modified, location, allow, accept_ranges, content_range, cache_control;
+  std::optional<std::uint64_t> length;  // of a body that is made while it is sent
   std::size_t headers = 0;
   bool file = false;
   std::string content;
@@ -51,11 +53,28 @@ inline Answer answer_of(const Response& response) {
                 value(HeaderName::last_modified),
                 value(HeaderName::location),
                 value(HeaderName::allow),
+                value(HeaderName::accept_ranges),
+                value(HeaderName::content_range),
+                value(HeaderName::cache_control),
+                std::nullopt,
                 response.headers.size(),
                 std::holds_alternative<FileRange>(response.body),
                 {}};
   if (const auto* range = std::get_if<FileRange>(&response.body)) answer.content = content_of(*range);
+  if (const auto* bytes = std::get_if<std::string_view>(&response.body)) answer.content = *bytes;
   return answer;
+}
+
+/// All that a body made while it is sent has to say. An error ends it.
+inline std::string pulled(Loop& loop, BodySource& source) {
+  std::string content;
+  for (bool last = false; !last;) {
+    const Result<BodySource::Chunk> chunk = run(loop, source.pull());
+    if (!chunk) return content + "[" + chunk.error().context + "]";
+    content += chunk->bytes;
+    last = chunk->last;
+  }
+  return content;
 }
 
 class StaticSite {
@@ -74,7 +93,13 @@ class StaticSite {
   }
   Answer ask(std::string_view target, FakeRequest::Headers headers = {}, std::string_view method = "GET") {
     FakeRequest fake(loop, method, target, headers);
-    return answer_of(run(loop, handler().handle(fake.request)));
+    Response response = run(loop, handler().handle(fake.request));
+    Answer answer = answer_of(response);
+    if (const auto* source = std::get_if<std::unique_ptr<BodySource>>(&response.body)) {
+      answer.length = (*source)->length();
+      answer.content = pulled(loop, **source);
+    }
+    return answer;
   }
   int status(std::string_view target) { return ask(target).status; }
   void write(std::string_view name, std::string_view content) const {

@@ -72,6 +72,16 @@ TEST_CASE("conditional: If-Match compares strongly") {
   CHECK(check({{HeaderName::if_match, ""}}) == Precondition::failed);
 }
 
+TEST_CASE("conditional: a weak tag of the content matches weakly only") {
+  Arena arena;
+  HeaderList list(arena);
+  list.add(HeaderName::if_none_match, "\"old\", \"now\"");
+  CHECK(check_preconditions(list, {"W/\"now\"", kModified}) == Precondition::not_modified);
+  HeaderList strong(arena);
+  strong.add(HeaderName::if_match, "W/\"now\", \"now\"");
+  CHECK(check_preconditions(strong, {"W/\"now\"", kModified}) == Precondition::failed);
+}
+
 TEST_CASE("conditional: If-Modified-Since and If-Unmodified-Since") {
   CHECK(check({{HeaderName::if_modified_since, kSame}}) == Precondition::not_modified);
   CHECK(check({{HeaderName::if_modified_since, kAfter}}) == Precondition::not_modified);

@@ -44,7 +44,8 @@ TEST_CASE("static handler: a file with its type and validators") {
     CHECK(answer.type == "text/css; charset=utf-8");
     CHECK(answer.last_modified == "Sun, 06 Nov 1994 08:49:37 GMT");
     CHECK(answer.etag == "\"ae1b981bc490a05-6\"");
-    CHECK(answer.headers == 3);
+    CHECK(answer.headers == 4);
+    CHECK(answer.accept_ranges == "bytes");
     CHECK(answer.content == "body{}");
 
     const Answer head = site.ask("/static/css/a.css", {}, "HEAD");
