@@ -9,31 +9,13 @@
 
 #include "config/answers.h"
 #include "config/routes.h"
+#include "config/static_files.h"
 #include "core/nearest.h"
 
 namespace edge::config {
 namespace {
 
 constexpr std::array<std::string_view, 5> kHandlers = {"static", "redirect", "return", "app", "proxy"};
-
-StaticFiles read_static(const Section& section) {
-  StaticFiles files;
-  section.read("directory", files.directory);
-  section.read("strip_prefix", files.strip_prefix);
-  section.read("hidden_files", files.hidden_files);
-  if (section.given("index")) files.index.clear();
-  for (const ListedText& index : section.texts("index")) {
-    files.index.push_back(index.text);
-    if (!index.text.empty() && index.text.find('/') == std::string::npos) continue;
-    section.loading().problems.add(index.place, index.path, "expected the name of a file, without a /");
-  }
-  if (!section.given("directory")) {
-    section.missing("directory", "the folder of the files is missing; give a path");
-  } else if (!files.directory.empty()) {
-    check_directory(section.loading(), files.directory, section.place_of("directory"), section.path_of("directory"));
-  }
-  return files;
-}
 
 /// Whether a template may become the value of a header.
 bool check_one_line(const Section& section, std::string_view key) {
@@ -98,14 +80,6 @@ AppRef read_app(const Section& section, const std::vector<App>& apps) {
 }
 
 }  // namespace
-
-void check_directory(Loading& loading, const std::string& directory, const Place& place, const std::string& path) {
-  if (loading.machine.kind(directory) != Machine::Kind::directory) {
-    loading.problems.add(place, path, fmt::format("there is no directory {}", quoted(directory)));
-  } else if (!loading.machine.readable(directory)) {
-    loading.problems.add(place, path, fmt::format("the directory {} cannot be read", quoted(directory)));
-  }
-}
 
 void read_handler(const Section& section, const RouteContext& context, Route& route) {
   std::vector<std::string_view> given;

@@ -98,6 +98,7 @@ Route load_route(const Section& section, const Site& site, const RouteContext& c
   read_error_pages(section, route.error_pages);
   route.access = read_access(section, "access_log", site.access, context.access_base);
   section.read("internal", route.internal);
+  read_expires(section, route.expires);
   read_handler(section, context, route);
   return route;
 }

@@ -24,8 +24,6 @@ std::vector<Route> load_routes(const Section& section, const Site& site, const R
 Route inherit_route(const Site& site, const Place& place);
 /// `text` as the path of a route; a fault is reported at its column, under `path`.
 std::optional<RoutePath> parse_route_path(Loading& loading, const Node& node, const std::string& path);
-/// Looks at a directory for static files; what is wrong is reported.
-void check_directory(Loading& loading, const std::string& directory, const Place& place, const std::string& path);
 
 /// Reads the one handler of a route, given under one of the keys static, redirect, return, app.
 void read_handler(const Section& section, const RouteContext& context, Route& route);

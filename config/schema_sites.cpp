@@ -82,8 +82,13 @@ constexpr Key kRoute[] = {
         "Without "
         "it the view runs to its end; either way `environ[\"edge.disconnected\"]()` is true then."},
     Key{"internal", Type::boolean, "false",
-        "404 to clients: only error pages and `X-Accel-Redirect` of an app lead here."},
-    Key{"expires", Type::duration, "~", "Caching headers."}.later(),
+        "404 to clients: only error pages, `X-Accel-Redirect` of an app and `try` lead here."},
+    Key{"expires", Type::duration, "~",
+        "How long answers of status 200, 201, 204, 206, 301–304, 307 and 308 may be kept, unless they say so themselves: "
+        "`30d` is `Cache-Control: max-age=2592000` and an `Expires`; `max` is ten years; `epoch` is `no-cache`; "
+        "`immutable` is for names that change with their content."}
+        .between(0, 315'360'000'000)
+        .or_words("off, max, epoch, immutable"),
     Key{"basic_auth", Type::map, "~", "Name and password."}.later(),
 };
 
@@ -92,13 +97,22 @@ constexpr Key kStatic[] = {
     Key{"strip_prefix", Type::boolean, "true",
         "Take the route's path off before looking; `false`: look for the whole path in the folder."},
     Key{"index", Type::texts, "[index.html]", "Files that answer for a folder, the first that exists."},
-    Key{"try", Type::texts, "[]", "Files to try in order."}.later(),
-    Key{"list", Type::boolean, "false", "List folders."}.later(),
+    Key{"try", Type::texts, "[]",
+        "Files to look for in their order, such as `[$uri, $uri/, /index.html]`; with a `/` at its end a folder. The last "
+        "is no file but the path of the route that answers then, with the query that it names (`/index.php?$args`), or "
+        "`= 404`. May hold $variables."},
+    Key{"list", Type::boolean, "false",
+        "A folder without an index file is answered with a list of it: a page, or JSON for who accepts that rather; "
+        "`?sort=name`, `time` or `size`, `&order=asc` or `desc`. At most 10,000 entries."},
     Key{"precompressed", Type::boolean, "false", "Send `a.css.br` or `a.css.gz` in place of `a.css`."}.later(),
     Key{"hidden_files", Type::boolean, "false", "Serve names that begin with a dot."},
-    Key{"follow_symlinks", Type::choice, "inside", "Symbolic links that stay inside the folder are followed."}
-        .of("inside, always, never")
-        .later(),
+    Key{"follow_symlinks", Type::choice, "inside",
+        "`inside`: symbolic links that do not lead out of the folder are followed. `always`: all of them; who may make "
+        "links there may have any file served. `never`: none."}
+        .of("inside, always, never"),
+    Key{"types", Type::text_map, "{}",
+        "Content types by the end of file names, before those that edge knows: `{md: text/plain}`. A text that names no "
+        "charset is taken for UTF-8."},
 };
 
 constexpr Key kRedirect[] = {
@@ -145,7 +159,10 @@ std::span<const SectionSchema> site_sections() {
 std::span<const SectionSchema> route_sections() {
   static const SectionSchema sections[] = {
       {"sites[].routes[]", "A path and the one handler that answers it.", {kRoute, kAnswers, exchange_keys()}},
-      {"sites[].routes[].static", "Files.", {kStatic}},
+      {"sites[].routes[].static",
+       "Files. A request may ask for ranges of one: up to 16 that do not touch (100 as written) and no more than the file "
+       "in all, else it gets the whole.",
+       {kStatic}},
       {"sites[].routes[].redirect", "A redirect.", {kRedirect}},
       {"sites[].routes[].return", "A fixed answer.", {kReturn}},
       {"sites[].routes[].proxy", "An upstream.", {kProxy}, false},

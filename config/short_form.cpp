@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "config/static_files.h"
+
 namespace edge::config {
 namespace {
 

@@ -99,11 +99,35 @@ struct App {
   bool operator==(const App& other) const;
 };
 
+/// Which symbolic links below a directory are followed.
+enum class Links : std::uint8_t {
+  inside,  // those that do not lead out of it
+  always,  // all: whoever may make links there may have any file served
+  never,   // none
+};
+
+/// The files that `try` names, and what answers when there is none of them.
+struct TryFiles {
+  struct Candidate {
+    Template path;
+    bool folder = false;  // is to be a folder, not a file
+  };
+  std::vector<Candidate> files;  // empty: there is no `try`
+  int status = 0;                // of the answer; 0: the route of `path` answers
+  Template path;
+  Template query;
+  bool has_query = false;
+};
+
 struct StaticFiles {
   std::string directory;
   bool strip_prefix = true;
   std::vector<std::string> index{"index.html"};
+  TryFiles tried;
+  bool list = false;
   bool hidden_files = false;
+  Links links = Links::inside;
+  std::map<std::string, std::string> types;  // from an extension without its dot
 };
 
 struct Redirect {
@@ -129,7 +153,8 @@ struct Route {
   std::vector<HeaderRule> headers;  // the site's, with the route's added
   std::vector<ErrorPage> error_pages;
   std::optional<AccessTarget> access;  // nothing: off
-  bool internal = false;               // only error pages and X-Accel-Redirect lead there
+  bool internal = false;               // only error pages, X-Accel-Redirect and `try` lead there
+  Expires expires;
   std::variant<StaticFiles, Redirect, Return, AppRef> handler;
 };
 

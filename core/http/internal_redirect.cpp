@@ -2,10 +2,10 @@
 #include "core/http/internal_redirect.h"
 
 #include <algorithm>
-#include <array>
 #include <initializer_list>
 #include <utility>
 
+#include "core/http/conditions.h"
 #include "core/http/handler.h"
 #include "core/http/path.h"
 #include "core/http/router.h"
@@ -61,21 +61,10 @@ bool is_conditional(const Request& request, int status) {
   return (status == 200 || status == 206) && (request.method == Method::get || request.method == Method::head);
 }
 
-HeaderList without_conditions(const Request& request) {
-  constexpr std::array kConditions = {
-      HeaderName::if_match, HeaderName::if_none_match,       HeaderName::if_modified_since,
-      HeaderName::if_range, HeaderName::if_unmodified_since, HeaderName::range};
-  HeaderList others(request.arena);
-  for (const HeaderField& field : request.headers) {
-    if (std::ranges::find(kConditions, field.id) == kConditions.end()) others.add(field);
-  }
-  return others;
-}
-
 /// Asks the target as the client would, for an app that answered with `status`.
 Task<Response> ask(Request& request, FilePlace target, int status) {
   const HeaderList headers = request.headers;
-  if (!is_conditional(request, status)) request.headers = without_conditions(request);
+  if (!is_conditional(request, status)) request.headers = without_conditions(request.headers);
   const Route* const route = std::exchange(request.route, target.route);
   const std::string_view path = std::exchange(request.path, target.path);
   const Method method = request.method;
@@ -114,6 +103,7 @@ void join(const Response& from, Response& file) {
   file.reason = from.reason;
   file.headers.remove(HeaderName::etag);
   file.headers.remove(HeaderName::last_modified);
+  file.headers.remove(HeaderName::accept_ranges);
 }
 
 bool has_no_content(int status) {
@@ -131,6 +121,7 @@ Task<Response> follow_redirect(Request& request, Response from) {
                                                                              : target_of_file(request, redirect.text);
   if (!target) co_return refuse(request, redirect, target.error().context);
   Response file = co_await ask(request, *target, from.status);
+  file.redirect.reset();  // where the route's `try` would lead a client that asked for what is not there
   if (file.status >= 300 && file.status < 400 && file.status != 304) {
     co_return refuse(request, redirect, "that is a folder");
   }

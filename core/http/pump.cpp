@@ -1,4 +1,5 @@
-// From request to answer: route -> handler -> an app's redirect -> error page -> compression -> headers -> send -> log.
+// From request to answer: route -> handler -> fallback or redirect -> error page -> compression -> expires -> headers
+// -> send -> log.
 #include "core/http/pump.h"
 
 #include <charconv>
@@ -6,7 +7,9 @@
 #include "core/access_log.h"
 #include "core/filters/compression.h"
 #include "core/filters/error_page.h"
+#include "core/filters/expires.h"
 #include "core/filters/header_rules.h"
+#include "core/http/conditions.h"
 #include "core/http/internal_redirect.h"
 #include "core/log.h"
 
@@ -24,31 +27,64 @@ struct Rules {
   const std::vector<HeaderRule>* headers;
   const std::vector<ErrorPage>* error_pages;
   AccessLog* access_log;
+  Expires expires;
 };
 
 Rules rules_for(const Request& request, const Router& router) {
   if (const Route* route = request.route) {
-    return {&route->http, &route->headers, &route->error_pages, route->access_log};
+    return {&route->http, &route->headers, &route->error_pages, route->access_log, route->expires};
   }
   const Site& site = request.site ? *request.site : router.first();
-  return {&site.http, &site.headers, &site.error_pages, site.access_log};
+  return {&site.http, &site.headers, &site.error_pages, site.access_log, {}};
 }
 
-/// The answer of the route for request.path. `by_error_page`: the request's own body is of no concern to that route.
-Task<Response> answer(Request& request, bool by_error_page) {
-  request.route = request.site ? request.site->route_for(request.path) : nullptr;
-  if (request.route && request.route->internal && !by_error_page) request.route = nullptr;
-  if (!request.route) co_return Response::of_status(request.arena, 404);
-  const std::optional<std::uint64_t> length = request.body.length();
-  if (!by_error_page && length && *length > request.route->http.client_max_body_size) {
-    co_return Response::of_error(request.arena, {ErrorKind::too_large, Side::client, false, {}});
+/// Turns to the path that a route of files falls back to. False when that leads nowhere: a line in the log says so.
+bool fall_back(Request& request, const InternalRedirect& to, int fallbacks) {
+  constexpr int kMostFallbacks = 10;
+  const bool circle = to.text == request.path && request.site->route_for(to.text) == request.route;
+  if (circle || fallbacks == kMostFallbacks) {
+    log::error("request {}: {} {}: `try` falls back to {} {}", request.id(), request.method_name, request.target,
+               to.text, circle ? "and is not found there; add that file" : "after ten others; end it with = 404");
+    return false;
   }
-  Response response = co_await request.route->handler->handle(request);
-  response.coding_settled = response.coding_settled || request.route->handler->serves_files();
-  if (!response.redirect || request.site->passes_redirects) co_return response;
-  Response redirected = co_await follow_redirect(request, std::move(response));
-  redirected.coding_settled = true;  // a file as well
-  co_return redirected;
+  request.path = to.text;
+  request.query = to.query;
+  request.has_query = to.has_query;
+  return true;
+}
+
+/// The answer of the route for request.path, or of those that it falls back to. `by_error_page`: the request's own body
+/// is of no concern to that route.
+Task<Response> answer(Request& request, bool by_error_page) {
+  for (int fallbacks = 0;; ++fallbacks) {
+    request.route = request.site ? request.site->route_for(request.path) : nullptr;
+    if (request.route && request.route->internal && !by_error_page && fallbacks == 0) request.route = nullptr;
+    if (!request.route) co_return Response::of_status(request.arena, 404);
+    const std::optional<std::uint64_t> length = request.body.length();
+    if (!by_error_page && length && *length > request.route->http.client_max_body_size) {
+      co_return Response::of_error(request.arena, {ErrorKind::too_large, Side::client, false, {}});
+    }
+    Response response = co_await request.route->handler->handle(request);
+    response.coding_settled = response.coding_settled || request.route->handler->serves_files();
+    if (!response.redirect || request.site->passes_redirects) co_return response;
+    if (response.redirect->to != InternalRedirect::To::route) {
+      Response redirected = co_await follow_redirect(request, std::move(response));
+      redirected.coding_settled = true;  // a file as well
+      co_return redirected;
+    }
+    if (!fall_back(request, *response.redirect, fallbacks)) co_return Response::of_status(request.arena, 500);
+  }
+}
+
+/// What a client must learn from the answer itself, whatever page stands in its place.
+void keep_for_client(const HeaderList& failed, HeaderList& page) {
+  for (const std::string_view name :
+       {"Allow", "Content-Range", "Proxy-Authenticate", "Retry-After", "WWW-Authenticate"}) {
+    page.remove(name);
+    for (const HeaderField& field : failed) {
+      if (same_name(field.name, name)) page.add(field);
+    }
+  }
 }
 
 /// The page that configuration names for the answer's status, made by the route that serves its path; the answer
@@ -58,12 +94,19 @@ Task<Response> with_error_page(Request& request, const Router& router, Response 
   if (!page || !request.site) co_return failed;
   const Route* const route = request.route;
   const std::string_view path = request.path;
+  const std::string_view query = request.query;
+  const bool has_query = request.has_query;
   const Method method = request.method;
+  const HeaderList headers = request.headers;
   request.path = page->path;
+  request.headers = without_conditions(headers);
   if (method != Method::head) request.method = Method::get;
   Response response = co_await answer(request, true);
   const bool made = response.status == 200;
   request.path = path;
+  request.query = query;
+  request.has_query = has_query;
+  request.headers = headers;
   request.method = method;
   request.route = route;
   if (!made) co_return failed;
@@ -72,9 +115,7 @@ Task<Response> with_error_page(Request& request, const Router& router, Response 
   for (const HeaderName name : {HeaderName::etag, HeaderName::last_modified, HeaderName::accept_ranges}) {
     response.headers.remove(name);
   }
-  for (const HeaderName name : {HeaderName::allow, HeaderName::retry_after}) {
-    if (const HeaderField* field = failed.headers.find(name)) response.headers.add(*field);
-  }
+  keep_for_client(failed.headers, response.headers);
   co_return response;
 }
 
@@ -148,6 +189,7 @@ void log_failure(Request& request, const Error& error) {
 Task<void> send_and_log(Request& request, const Router& router, ResponseWriter& writer, Response response) {
   const Rules rules = rules_for(request, router);
   if (rules.http->compress) compress_answer(*rules.http->compress, request, response);
+  apply_expires(rules.expires, request.loop, response);
   apply_header_rules(*rules.headers, request, response);
   request.sent.status = response.status;
   request.sent.headers = &response.headers;

@@ -35,14 +35,18 @@ struct FileRange {
   std::uint64_t length = 0;
 };
 
-/// The file that an app wants sent in the place of its own body. The pump fetches it (core/http/internal_redirect.h).
+/// What is to answer in the place of this response: the file that an app wants sent (core/http/internal_redirect.h), or
+/// the route that a route of files falls back to. The pump sees to it.
 struct InternalRedirect {
   enum class To : std::uint8_t {
-    path,  // X-Accel-Redirect: the path of a route of files, escaped as in a URL
-    file,  // X-Sendfile: a path of the machine
+    path,   // X-Accel-Redirect: the path of a route of files, escaped as in a URL
+    file,   // X-Sendfile: a path of the machine
+    route,  // the last of `try`: a path of any route, decoded and normalised, with `query` in the place of the request's
   };
   To to = To::path;
-  std::string_view text;  // as the app wrote it; lives as long as the request
+  std::string_view text;  // of an app: as it wrote it; lives as long as the request, as `query` does
+  std::string_view query = {};
+  bool has_query = false;
 };
 
 using Body = std::variant<std::monostate, std::string_view, FileRange, std::unique_ptr<BodySource>>;

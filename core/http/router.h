@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/filters/expires.h"
 #include "core/http/handler.h"
 #include "core/http/pattern.h"
 #include "core/http/settings.h"
@@ -45,7 +46,8 @@ struct Route {
   std::vector<ErrorPage> error_pages;
   AccessLog* access_log = nullptr;  // null: off. Of this loop.
   std::unique_ptr<Handler> handler;
-  bool internal = false;  // only error pages and apps' redirects lead there; to a client it is no route
+  bool internal = false;  // only error pages and redirects within edge lead there; to a client it is no route
+  Expires expires;
 };
 
 struct Site {

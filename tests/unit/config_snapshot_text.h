@@ -156,6 +156,7 @@ class SnapshotText {
     http(route.http);
     answers(route.headers, route.error_pages, route.access);
     field("internal", route.internal, false);
+    expires(route.expires);
     std::visit([this](const auto& each) { handler(each); }, route.handler);
   }
 
@@ -165,6 +166,25 @@ class SnapshotText {
     field("strip_prefix", files.strip_prefix, preset.strip_prefix);
     field("index", files.index, preset.index);
     field("hidden_files", files.hidden_files, preset.hidden_files);
+    field("list", files.list, preset.list);
+    constexpr std::string_view kLinks[] = {"inside", "always", "never"};
+    field("follow_symlinks", kLinks[static_cast<int>(files.links)], kLinks[0]);
+    for (const auto& [extension, type] : files.types) text_ += fmt::format(" types.{}={}", extension, type);
+    tried(files.tried);
+  }
+  void tried(const TryFiles& tried) {
+    for (const TryFiles::Candidate& file : tried.files) {
+      text_ += fmt::format(" try={}{}", file.path.source(), file.folder ? "(folder)" : "");
+    }
+    if (tried.files.empty()) return;
+    if (tried.status != 0) text_ += fmt::format(" else={}", tried.status);
+    if (tried.status == 0) text_ += fmt::format(" else={}", tried.path.source());
+    if (tried.has_query) text_ += fmt::format(" query={}", tried.query.source());
+  }
+  void expires(const Expires& expires) {
+    constexpr std::string_view kKinds[] = {"off", "after", "max", "epoch", "immutable"};
+    field("expires", kKinds[static_cast<int>(expires.kind)], kKinds[0]);
+    if (expires.kind == Expires::Kind::after) text_ += fmt::format("({}s)", expires.seconds);
   }
   void handler(const Redirect& redirect) {
     text_ += fmt::format(" redirect {} {}", redirect.status, redirect.to.source());
