@@ -76,9 +76,8 @@ Result<std::unique_ptr<Site>> EdgeLoop::build_site(const config::Site& from, Log
     }
     const Result<AccessLog*> log = access_log(route.access, files);
     if (!log) return std::unexpected(log.error());
-    site->routes.push_back(
-        {route.path, route.http, route.headers, route.error_pages, *log, std::move(*handler), route.internal,
-         route.expires});
+    site->routes.push_back({route.path, route.http, route.headers, route.error_pages, *log, std::move(*handler),
+                            route.internal, route.expires});
   }
   return site;
 }

@@ -144,11 +144,11 @@ void read_error_pages(const Section& section, std::vector<ErrorPage>& pages) {
 void read_expires(const Section& section, Expires& expires) {
   const Node* node = section.given("expires");
   if (!node) return;
-  constexpr std::array<std::pair<std::string_view, Expires::Kind>, 4> kWords = {{{"off", Expires::Kind::off},
-                                                                                 {"max", Expires::Kind::max},
-                                                                                 {"epoch", Expires::Kind::epoch},
-                                                                                 {"immutable",
-                                                                                  Expires::Kind::immutable}}};
+  constexpr std::array<std::pair<std::string_view, Expires::Kind>, 4> kWords = {
+      {{"off", Expires::Kind::off},
+       {"max", Expires::Kind::max},
+       {"epoch", Expires::Kind::epoch},
+       {"immutable", Expires::Kind::immutable}}};
   for (const auto& [word, kind] : kWords) {
     if (node->kind == Node::Kind::scalar && node->text == word) {
       expires = {kind, 0};

@@ -84,7 +84,8 @@ constexpr Key kRoute[] = {
     Key{"internal", Type::boolean, "false",
         "404 to clients: only error pages, `X-Accel-Redirect` of an app and `try` lead here."},
     Key{"expires", Type::duration, "~",
-        "How long answers of status 200, 201, 204, 206, 301–304, 307 and 308 may be kept, unless they say so themselves: "
+        "How long answers of status 200, 201, 204, 206, 301–304, 307 and 308 may be kept, unless they say so "
+        "themselves: "
         "`30d` is `Cache-Control: max-age=2592000` and an `Expires`; `max` is ten years; `epoch` is `no-cache`; "
         "`immutable` is for names that change with their content."}
         .between(0, 315'360'000'000)
@@ -98,7 +99,8 @@ constexpr Key kStatic[] = {
         "Take the route's path off before looking; `false`: look for the whole path in the folder."},
     Key{"index", Type::texts, "[index.html]", "Files that answer for a folder, the first that exists."},
     Key{"try", Type::texts, "[]",
-        "Files to look for in their order, such as `[$uri, $uri/, /index.html]`; with a `/` at its end a folder. The last "
+        "Files to look for in their order, such as `[$uri, $uri/, /index.html]`; with a `/` at its end a folder. The "
+        "last "
         "is no file but the path of the route that answers then, with the query that it names (`/index.php?$args`), or "
         "`= 404`. May hold $variables."},
     Key{"list", Type::boolean, "false",
@@ -111,7 +113,8 @@ constexpr Key kStatic[] = {
         "links there may have any file served. `never`: none."}
         .of("inside, always, never"),
     Key{"types", Type::text_map, "{}",
-        "Content types by the end of file names, before those that edge knows: `{md: text/plain}`. A text that names no "
+        "Content types by the end of file names, before those that edge knows: `{md: text/plain}`. A text that names "
+        "no "
         "charset is taken for UTF-8."},
 };
 
@@ -160,7 +163,8 @@ std::span<const SectionSchema> route_sections() {
   static const SectionSchema sections[] = {
       {"sites[].routes[]", "A path and the one handler that answers it.", {kRoute, kAnswers, exchange_keys()}},
       {"sites[].routes[].static",
-       "Files. A request may ask for ranges of one: up to 16 that do not touch (100 as written) and no more than the file "
+       "Files. A request may ask for ranges of one: up to 16 that do not touch (100 as written) and no more than the "
+       "file "
        "in all, else it gets the whole.",
        {kStatic}},
       {"sites[].routes[].redirect", "A redirect.", {kRedirect}},

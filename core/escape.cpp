@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdint>
 
+#include "core/number_text.h"
+
 namespace edge {
 namespace {
 
@@ -24,6 +26,12 @@ constexpr ByteSet kLog = bytes_outside(0x20, 0x7e, "\"\\");
 constexpr ByteSet kJson = bytes_outside(0x20, 0x7e, "\"\\");
 constexpr ByteSet kPrintable = bytes_outside(0x20, 0x7e, "");
 constexpr ByteSet kHeaderControl = bytes_outside(0x20, 0xff, "\x7f");
+constexpr ByteSet kHtml = [] {
+  ByteSet set{};
+  for (const char c : std::string_view("&<>\"'")) set[static_cast<unsigned char>(c)] = true;
+  return set;
+}();
+constexpr ByteSet kUrlPath = bytes_outside(0x21, 0x7e, "\"#%<>?[\\]^`{|}");
 constexpr ByteSet kUrl = bytes_outside(0x21, 0x7e, "\"<>\\^`{|}");
 
 void append_hex(std::string_view before, char byte, std::string_view digits, std::string& to) {
@@ -126,6 +134,22 @@ void append_printable(std::string_view text, std::string& to) {
       return size;
     }
     append_hex("\\x", rest.front(), kUpperDigits, to);
+    return 1;
+  });
+}
+
+void append_url_path(std::string_view path, std::string& to) {
+  append_runs(path, kUrlPath, to, [&to](std::string_view rest) -> std::size_t {
+    append_hex("%", rest.front(), kUpperDigits, to);
+    return 1;
+  });
+}
+
+void append_html_escaped(std::string_view text, std::string& to) {
+  append_runs(text, kHtml, to, [&to](std::string_view rest) -> std::size_t {
+    to.append("&#");
+    append_number(static_cast<unsigned char>(rest.front()), to);
+    to.push_back(';');
     return 1;
   });
 }

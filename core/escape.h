@@ -20,6 +20,12 @@ void append_json_escaped(std::string_view text, std::string& to);
 /// and all other text stay.
 void append_printable(std::string_view text, std::string& to);
 
+/// For the path of a URL (RFC 3986 3.3): every byte that may not stand there as itself becomes %HH; "/" stays.
+void append_url_path(std::string_view path, std::string& to);
+
+/// For HTML, between tags and within quoted attributes: & < > " and '.
+void append_html_escaped(std::string_view text, std::string& to);
+
 /// For the value of a header: control bytes become %HH (a line break there would begin another header), and when
 /// `url` also every byte that a URL may not hold (RFC 3986 2).
 void append_percent_encoded(std::string_view text, bool url, std::string& to);

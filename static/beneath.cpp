@@ -19,6 +19,24 @@ namespace edge {
 namespace {
 
 constexpr std::uint64_t kBeneath = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+
+std::uint64_t resolve_flags(Links links) {
+  switch (links) {
+    case Links::inside:
+      return kBeneath;
+    case Links::never:
+      return kBeneath | RESOLVE_NO_SYMLINKS;
+    case Links::always:
+      return RESOLVE_NO_MAGICLINKS;
+  }
+  return kBeneath;
+}
+
+/// Whether a path leads out by itself, before any link is looked at.
+bool leads_out(std::string_view path) {
+  return path.starts_with('/') || path == ".." || path.starts_with("../") || path.ends_with("/..") ||
+         path.find("/../") != path.npos;
+}
 constexpr int kMostTries = 4;
 
 /// openat2 refuses flags that mean nothing to O_PATH.
@@ -65,6 +83,11 @@ int open_by_segment(int directory, std::string_view path, int flags) {
   }
 }
 
+int open_anywhere(int directory, const char* path, int flags) {
+  const int fd = openat(directory, path, flags);
+  return fd < 0 ? -errno : fd;
+}
+
 }  // namespace
 
 OpenSupport probe_open_support() {
@@ -76,15 +99,16 @@ OpenSupport probe_open_support() {
   return {cached >= 0 || cached == -EAGAIN, OpenStep::complete};
 }
 
-int open_beneath(int directory, const char* path, int flags, OpenStep step) {
+int open_beneath(int directory, const char* path, int flags, OpenStep step, Links links) {
   flags = with_safe_flags(flags);
+  if (links == Links::always && leads_out(path)) return -EXDEV;
   switch (step) {
     case OpenStep::cached:
-      return openat2(directory, path, flags, kBeneath | RESOLVE_CACHED);
+      return openat2(directory, path, flags, resolve_flags(links) | RESOLVE_CACHED);
     case OpenStep::complete:
-      return openat2_to_the_end(directory, path, flags, kBeneath);
+      return openat2_to_the_end(directory, path, flags, resolve_flags(links));
     case OpenStep::by_segment:
-      return open_by_segment(directory, path, flags);
+      return links == Links::always ? open_anywhere(directory, path, flags) : open_by_segment(directory, path, flags);
   }
   return -EINVAL;
 }

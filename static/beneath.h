@@ -3,7 +3,11 @@
 
 #include <cstdint>
 
+#include "config/snapshot.h"
+
 namespace edge {
+
+using config::Links;
 
 /// How one attempt to open is made.
 enum class OpenStep : std::uint8_t {
@@ -23,9 +27,11 @@ OpenSupport probe_open_support();
 /// open(2)'s `flags`; O_CLOEXEC, O_NONBLOCK and O_NOCTTY are added, so a FIFO does not wait for its writer. Returns
 /// the descriptor or a negated errno.
 ///
-/// Symbolic links are followed while they stay inside; one that is absolute or leads out is EXDEV, as is a path with
-/// too many "..". by_segment refuses every symbolic link (ELOOP, or ENOTDIR within the path) and "..".
-int open_beneath(int directory, const char* path, int flags, OpenStep step);
+/// Links::inside: symbolic links are followed while they stay inside; one that is absolute or leads out is EXDEV, as is
+/// a path with too many "..". Links::never, and by_segment with either: every symbolic link is refused (ELOOP, or
+/// ENOTDIR within the path). Links::always: all are followed, but those of /proc that name no path; a path with ".." or
+/// from the root is EXDEV.
+int open_beneath(int directory, const char* path, int flags, OpenStep step, Links links = Links::inside);
 
 /// Opens the directory `path` itself (O_PATH), wherever links lead. Returns the descriptor or a negated errno.
 int open_directory(const char* path, OpenStep step);

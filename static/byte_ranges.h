@@ -27,8 +27,8 @@ class ByteRanges {
 
   /// `header` is the value of Range, `size` that of the content in bytes. Another unit than bytes, a fault of syntax,
   /// more than kMostAsked ranges, more than kMostSent that do not touch, and ranges that overlap so much that their sum
-  /// exceeds `size` are not heeded, nor is any header where there is no content. Ranges that overlap or adjoin become one, in the place of the first of them; the
-  /// others keep their order (RFC 9110 15.3.7.2).
+  /// exceeds `size` are not heeded, nor is any header where there is no content. Ranges that overlap or adjoin become
+  /// one, in the place of the first of them; the others keep their order (RFC 9110 15.3.7.2).
   static ByteRanges select(std::string_view header, std::uint64_t size);
 
   Outcome outcome() const { return outcome_; }

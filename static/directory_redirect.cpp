@@ -1,49 +1,30 @@
-// Escaping a path (RFC 3986 3.3) into a Location.
+// Escaping a path into a Location.
 #include "static/directory_redirect.h"
 
-#include <algorithm>
-#include <array>
+#include <string>
 #include <string_view>
+
+#include "core/escape.h"
 
 namespace edge {
 
 namespace {
 
-constexpr std::array<bool, 256> kMayStand = [] {
-  std::array<bool, 256> table{};
-  for (char c = 'a'; c <= 'z'; ++c) table[static_cast<unsigned char>(c)] = true;
-  for (char c = 'A'; c <= 'Z'; ++c) table[static_cast<unsigned char>(c)] = true;
-  for (char c = '0'; c <= '9'; ++c) table[static_cast<unsigned char>(c)] = true;
-  for (const char c : std::string_view("-._~!$&'()*+,;=:@/")) table[static_cast<unsigned char>(c)] = true;
-  return table;
-}();
-
-char* put_escaped(char* to, std::string_view path) {
-  char previous = '\0';
+/// Without doubled slashes: at its beginning they would begin a host.
+std::string without_doubled_slashes(std::string_view path) {
+  std::string text;
   for (const char c : path) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '/' && previous == '/') continue;
-    previous = c;
-    if (kMayStand[byte]) {
-      *to++ = c;
-      continue;
-    }
-    *to++ = '%';
-    *to++ = "0123456789ABCDEF"[byte >> 4];
-    *to++ = "0123456789ABCDEF"[byte & 15];
+    if (c != '/' || !text.ends_with('/')) text.push_back(c);
   }
-  return to;
+  return text;
 }
 
 std::string_view location_of(const Request& request) {
-  char* const begin = request.arena.allocate_chars(3 * request.path.size() + 2 + request.query.size());
-  char* at = put_escaped(begin, request.path);
-  *at++ = '/';
-  if (request.has_query) {
-    *at++ = '?';
-    at = std::ranges::copy(request.query, at).out;
-  }
-  return {begin, static_cast<std::size_t>(at - begin)};
+  std::string location;
+  append_url_path(without_doubled_slashes(request.path), location);
+  location.push_back('/');
+  if (request.has_query) location.append("?").append(request.query);
+  return request.arena.copy(location);
 }
 
 }  // namespace

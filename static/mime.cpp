@@ -167,6 +167,10 @@ MimeTypes::MimeTypes(std::string_view text) : MimeTypes() {
   }
 }
 
+MimeTypes::MimeTypes(const std::map<std::string, std::string>& overrides, const MimeTypes& base) : base_(&base) {
+  for (const auto& [extension, type] : overrides) add(extension, type);
+}
+
 const MimeTypes& MimeTypes::of_system() {
   static const MimeTypes types(read_file("/etc/mime.types"));
   return types;
@@ -186,17 +190,19 @@ void MimeTypes::add(std::string_view extension, std::string_view type) {
   std::string key(extension);
   std::ranges::transform(key, key.begin(), lower);
   std::string value(type);
-  if (is_text(type)) value += "; charset=utf-8";
+  if (is_text(type) && type.find(';') == type.npos) value += "; charset=utf-8";
   types_.emplace(std::move(key), std::move(value));
 }
 
 std::string_view MimeTypes::type_of(std::string_view path) const {
+  if (base_ && types_.empty()) return base_->type_of(path);
   const std::string_view extension = extension_of(path);
   if (extension.empty() || extension.size() > kMaxExtension) return kUnknown;
   char key[kMaxExtension];
   std::ranges::transform(extension, key, lower);
   const auto found = types_.find(std::string_view(key, extension.size()));
-  return found == types_.end() ? kUnknown : std::string_view(found->second);
+  if (found != types_.end()) return found->second;
+  return base_ ? base_->type_of(path) : kUnknown;
 }
 
 }  // namespace edge

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -20,9 +21,13 @@ class MimeTypes {
   /// blocks: make it at start.
   static const MimeTypes& of_system();
 
+  /// `overrides` (from an extension to its type) before those of `base`, which outlives this.
+  MimeTypes(const std::map<std::string, std::string>& overrides, const MimeTypes& base);
+
   /// By the extension of the last segment of `path`, in any case; "application/octet-stream" when it is not known.
   /// Texts have "; charset=utf-8". The view lives as long as this object.
   std::string_view type_of(std::string_view path) const;
+  /// How many of its own.
   std::size_t size() const { return types_.size(); }
 
  private:
@@ -34,6 +39,7 @@ class MimeTypes {
   void add(std::string_view extension, std::string_view type);
 
   std::unordered_map<std::string, std::string, Hash, std::equal_to<>> types_;  // by lower-case extension
+  const MimeTypes* base_ = nullptr;
 };
 
 }  // namespace edge

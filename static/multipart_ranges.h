@@ -48,12 +48,12 @@ class MultipartRanges final : public BodySource {
   std::string boundary_;
   std::uint64_t length_ = 0;
 
-  std::size_t next_ = 0;       // of ranges_; one past their end when the last boundary was begun
-  ByteRange left_;             // of the range that is being sent
-  std::string text_;           // head of a part, or the end, of which put_ bytes are in the piece
-  std::size_t put_ = 0;        // of text_
+  std::size_t next_ = 0;  // of ranges_; one past their end when the last boundary was begun
+  ByteRange left_;        // of the range that is being sent
+  std::string text_;      // head of a part, or the end, of which put_ bytes are in the piece
+  std::size_t put_ = 0;   // of text_
   std::unique_ptr<char[]> piece_;
-  std::size_t filled_ = 0;     // of piece_
+  std::size_t filled_ = 0;  // of piece_
 };
 
 /// "bytes 0-4/10" (RFC 9110 14.4).

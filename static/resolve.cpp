@@ -57,8 +57,8 @@ FileFacts facts_of(const struct stat& status) {
           static_cast<std::uint32_t>(status.st_mtim.tv_nsec)};
 }
 
-Resolved open_file(int directory, const char* path, OpenStep step) {
-  const int fd = open_beneath(directory, path, O_RDONLY, step);
+Resolved open_file(int directory, const char* path, OpenStep step, Links links) {
+  const int fd = open_beneath(directory, path, O_RDONLY, step, links);
   if (fd < 0) return not_opened(-fd, step);
   Resolved resolved;
   resolved.fd = UniqueFd(fd);
@@ -89,7 +89,7 @@ Resolved resolve_folder(int directory, const Wanted& wanted, OpenStep step) {
   for (const std::string& name : wanted.index) {
     KernelPath path;
     if (!path.assign(wanted.path, name)) return failed(ENAMETOOLONG);
-    Resolved resolved = open_file(directory, path.c_str(), step);
+    Resolved resolved = open_file(directory, path.c_str(), step, wanted.links);
     if (is_absent(resolved)) continue;
     resolved.name = name;
     return resolved;
@@ -98,7 +98,7 @@ Resolved resolve_folder(int directory, const Wanted& wanted, OpenStep step) {
   std::string_view folder = wanted.path;
   if (folder.ends_with('/')) folder.remove_suffix(1);
   if (!path.assign(folder, {})) return failed(ENAMETOOLONG);
-  const int fd = open_beneath(directory, path.c_str(), O_PATH | O_DIRECTORY, step);
+  const int fd = open_beneath(directory, path.c_str(), O_PATH | O_DIRECTORY, step, wanted.links);
   if (fd < 0) return not_opened(-fd, step);
   ::close(fd);
   return outcome_of(Resolved::Outcome::no_index);
@@ -110,7 +110,7 @@ Resolved resolve(int directory, const Wanted& wanted, OpenStep step) {
   if (wanted.folder) return resolve_folder(directory, wanted, step);
   KernelPath path;
   if (!path.assign(wanted.path, {})) return failed(ENAMETOOLONG);
-  Resolved resolved = open_file(directory, path.c_str(), step);
+  Resolved resolved = open_file(directory, path.c_str(), step, wanted.links);
   resolved.name = wanted.path;
   return resolved;
 }

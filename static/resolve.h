@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,6 +25,7 @@ struct Wanted {
   std::string_view path;               // relative; empty: the directory itself
   bool folder = false;                 // the request's path ends in "/": an index file is wanted
   std::span<const std::string> index;  // names to try in a folder, in order
+  Links links = Links::inside;
 };
 
 struct Resolved {
@@ -42,5 +44,13 @@ struct Resolved {
 };
 
 Resolved resolve(int directory, const Wanted& wanted, OpenStep step);
+
+/// resolve() for the thread pool. Keeps the directory's descriptor open, which the loop may replace meanwhile.
+struct PooledResolve {
+  std::shared_ptr<const UniqueFd> directory;
+  Wanted wanted;
+  OpenStep step;
+  Resolved operator()() const { return resolve(directory->get(), wanted, step); }
+};
 
 }  // namespace edge

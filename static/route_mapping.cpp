@@ -27,13 +27,24 @@ RouteMapping::RouteMapping(const RoutePath& route, bool strip_prefix, bool hidde
       hidden_files_(hidden_files) {}
 
 std::optional<std::string_view> RouteMapping::relative(std::string_view path) const {
-  if (!path.starts_with('/') || !path.starts_with(stripped_)) return std::nullopt;
+  if (!path.starts_with('/') || !is_below(path)) return std::nullopt;
   if (!hidden_files_ && has_hidden_segment(path)) return std::nullopt;
   std::string_view rest = path.substr(stripped_.size());
-  const bool ends_inside_segment = !stripped_.empty() && !stripped_.ends_with('/');
-  if (ends_inside_segment && !rest.empty() && !rest.starts_with('/')) return std::nullopt;
   if (rest.starts_with('/')) rest.remove_prefix(1);
   return rest;
+}
+
+std::optional<std::string_view> RouteMapping::relative_of_named(std::string_view path) const {
+  if (!path.starts_with('/') || is_below(path)) return relative(path);
+  if (!hidden_files_ && path.find("/.") != path.npos) return std::nullopt;
+  return path.substr(1);
+}
+
+bool RouteMapping::is_below(std::string_view path) const {
+  if (!path.starts_with(stripped_)) return false;
+  const std::string_view rest = path.substr(stripped_.size());
+  const bool ends_inside_segment = !stripped_.empty() && !stripped_.ends_with('/');
+  return !ends_inside_segment || rest.empty() || rest.starts_with('/');
 }
 
 std::optional<std::string_view> RouteMapping::path_of(std::string_view below, Arena& arena) const {

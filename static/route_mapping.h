@@ -29,10 +29,15 @@ class RouteMapping {
   /// does not name itself begins with ".".
   std::optional<std::string_view> relative(std::string_view path) const;
 
+  /// The same for a path that configuration names: one that is not below the route's own is looked up below the
+  /// directory as it stands.
+  std::optional<std::string_view> relative_of_named(std::string_view path) const;
+
   /// The other way round: the path of which relative() makes `relative`. Nothing: there is none.
   std::optional<std::string_view> path_of(std::string_view relative, Arena& arena) const;
 
  private:
+  bool is_below(std::string_view path) const;
   bool has_hidden_segment(std::string_view path) const;
 
   std::string stripped_;          // prefix that is taken off; empty: none

@@ -2,12 +2,16 @@
 #include "static/static_handler.h"
 
 #include <cerrno>
+#include <memory>
+#include <string>
 #include <system_error>
 #include <utility>
 
+#include "core/http/path.h"
 #include "core/log.h"
 #include "static/directory_redirect.h"
 #include "static/entity_tag.h"
+#include "static/listing_body.h"
 
 namespace edge {
 
@@ -16,20 +20,24 @@ namespace {
 constexpr std::string_view kAllow = "GET, HEAD, OPTIONS";
 constexpr std::uint64_t kBetweenLogLines = 1'000;  // milliseconds
 
-/// resolve() for the thread pool. Keeps the directory's descriptor open, which the loop may replace meanwhile.
-struct PooledResolve {
-  std::shared_ptr<const UniqueFd> directory;
-  Wanted wanted;
-  OpenStep step;
-  Resolved operator()() const { return resolve(directory->get(), wanted, step); }
-};
-
 /// Looks a directory's path up on the thread pool.
 struct PooledLookUp {
   const std::string* path;
   OpenStep step;
   DocumentRoot::Found operator()() const { return DocumentRoot::look_up(*path, step); }
 };
+
+/// Reads a folder on the thread pool.
+struct PooledListing {
+  std::shared_ptr<const UniqueFd> directory;
+  ListingWanted wanted;
+  OpenStep step;
+  FolderListing operator()() const { return FolderListing::read(directory->get(), wanted, step); }
+};
+
+bool is_read(const Request& request) {
+  return request.method == Method::get || request.method == Method::head;
+}
 
 Response answer_other_method(Request& request) {
   const bool options = request.method == Method::options;
@@ -63,6 +71,32 @@ int status_of(int error) {
   }
 }
 
+/// Whether the next of `try` has its turn.
+bool is_missing(const config::TryFiles::Candidate& candidate, const Resolved& resolved) {
+  switch (resolved.outcome) {
+    case Resolved::Outcome::file:
+      return false;
+    case Resolved::Outcome::no_index:
+      return !candidate.folder;
+    case Resolved::Outcome::directory:
+      return true;
+    case Resolved::Outcome::failed:
+    case Resolved::Outcome::waits:
+      break;
+  }
+  return status_of(resolved.error) == 404;
+}
+
+/// A normalised path in the request's arena. Nothing: variables have made something else of it.
+std::optional<std::string_view> render_path(const Template& from, const Request& request) {
+  thread_local std::string rendered;
+  rendered.clear();
+  from.render(request, rendered);
+  if (rendered.find('\0') != std::string::npos) return std::nullopt;
+  const Result<std::string_view> path = normalize_file_path(rendered, request.arena);
+  return path ? std::optional(*path) : std::nullopt;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<StaticHandler>> StaticHandler::open(const config::StaticFiles& files, const RoutePath& route) {
@@ -81,29 +115,99 @@ StaticHandler::StaticHandler(DocumentRoot root, const config::StaticFiles& files
     : root_(std::move(root)),
       mapping_(route, files.strip_prefix, files.hidden_files),
       index_(files.index),
-      types_(machine.types),
+      tried_(files.tried),
+      list_(files.list),
+      hidden_files_(files.hidden_files),
+      links_(files.links),
+      types_(files.types, machine.types),
       support_(machine.support) {}
 
 Task<Response> StaticHandler::handle(Request& request) {
-  if (request.method != Method::get && request.method != Method::head) co_return answer_other_method(request);
+  if (!tried_.files.empty()) {
+    Response response = co_await handle_try(request);
+    co_return response;
+  }
+  if (!is_read(request)) co_return answer_other_method(request);
   const std::optional<std::string_view> path = mapping_.relative(request.path);
   if (!path) co_return Response::of_status(request.arena, 404);
   if (root_.due(request.loop.now())) co_await follow_root(request.loop);
 
-  if (const HotFile* hot = hot_.find(*path, root_.descriptor())) {
-    // Its place may be given to another file before a slow client has taken the answer: the request gets a copy.
-    Representation selected = select(request, hot->facts, hot->type);
-    selected.content = request.arena.copy(hot->content);
-    co_return answer_with(request, std::move(selected));
+  if (const HotFile* hot = hot_.find(*path, root_.descriptor())) co_return answer_hot(request, *hot);
+  const Wanted looked_for = wanted(*path, request.path.ends_with('/'));
+  Resolved resolved = resolve_now(looked_for);
+  if (resolved.outcome == Resolved::Outcome::waits) {
+    PooledResolve work = resolve_later(looked_for);
+    resolved = co_await request.loop.offload(work);
   }
-  const Wanted wanted{*path, request.path.ends_with('/'), index_};
-  if (support_.cached) {
-    Resolved resolved = resolve(root_.descriptor(), wanted, OpenStep::cached);
-    if (resolved.outcome != Resolved::Outcome::waits) co_return answer(request, *path, std::move(resolved));
+  if (list_ && resolved.outcome == Resolved::Outcome::no_index) {
+    Response listing = co_await list(request, *path);
+    co_return listing;
   }
-  PooledResolve work{root_.share(), wanted, support_.blocking};
-  Resolved resolved = co_await request.loop.offload(work);
   co_return answer(request, *path, std::move(resolved));
+}
+
+Task<Response> StaticHandler::handle_try(Request& request) {
+  if (root_.due(request.loop.now())) co_await follow_root(request.loop);
+  for (const config::TryFiles::Candidate& candidate : tried_.files) {
+    const std::optional<std::string_view> path = path_of(request, candidate);
+    if (!path) continue;
+    if (const HotFile* hot = candidate.folder ? nullptr : hot_.find(*path, root_.descriptor())) {
+      co_return is_read(request) ? answer_hot(request, *hot) : answer_other_method(request);
+    }
+    const Wanted looked_for = wanted(*path, candidate.folder);
+    Resolved resolved = resolve_now(looked_for);
+    if (resolved.outcome == Resolved::Outcome::waits) {
+      PooledResolve work = resolve_later(looked_for);
+      resolved = co_await request.loop.offload(work);
+    }
+    if (is_missing(candidate, resolved)) continue;
+    if (!is_read(request)) co_return answer_other_method(request);
+    if (list_ && resolved.outcome == Resolved::Outcome::no_index) {
+      Response listing = co_await list(request, *path);
+      co_return listing;
+    }
+    co_return answer(request, *path, std::move(resolved));
+  }
+  co_return fall_back(request);
+}
+
+/// Below the directory. Nothing: no file can be there, whatever the variables hold.
+std::optional<std::string_view> StaticHandler::path_of(const Request& request,
+                                                       const config::TryFiles::Candidate& candidate) const {
+  const std::optional<std::string_view> path = render_path(candidate.path, request);
+  return path ? mapping_.relative_of_named(*path) : std::nullopt;
+}
+
+Response StaticHandler::fall_back(const Request& request) const {
+  if (tried_.status != 0) return Response::of_status(request.arena, tried_.status);
+  Response response = Response::of_status(request.arena, 404);
+  const std::optional<std::string_view> path = render_path(tried_.path, request);
+  if (!path) return response;
+  std::string query;
+  tried_.query.render(request, query);
+  response.redirect = InternalRedirect{InternalRedirect::To::route, *path, request.arena.copy(query), tried_.has_query};
+  return response;
+}
+
+Resolved StaticHandler::resolve_now(const Wanted& looked_for) const {
+  if (support_.cached) return resolve(root_.descriptor(), looked_for, OpenStep::cached);
+  Resolved resolved;
+  resolved.outcome = Resolved::Outcome::waits;
+  return resolved;
+}
+
+Task<Response> StaticHandler::list(Request& request, std::string_view path) {
+  const ListingOrder order = ListingOrder::of_query(request.query);
+  PooledListing work{root_.share(), {path, hidden_files_, links_, order}, support_.blocking};
+  FolderListing listing = co_await request.loop.offload(work);
+  if (listing.error != 0) co_return answer_failure(request, listing.error);
+  const ListingFormat format = listing_format(request.headers.get(HeaderName::accept));
+  Response response(request.arena);
+  response.headers.add(HeaderName::content_type, ListingBody::content_type(format));
+  response.headers.add(HeaderName::cache_control, "no-cache");
+  response.headers.add(HeaderName::vary, "Accept");
+  response.body = std::make_unique<ListingBody>(std::move(listing), format, order, request.path);
+  co_return response;
 }
 
 std::optional<std::string_view> StaticHandler::path_of_file(std::string_view file, Arena& arena) const {
@@ -144,6 +248,13 @@ Response StaticHandler::answer(Request& request, std::string_view path, Resolved
       break;
   }
   return answer_failure(request, resolved.error);
+}
+
+Response StaticHandler::answer_hot(Request& request, const HotFile& file) const {
+  // Its place may be given to another file before a slow client has taken the answer: the request gets a copy.
+  Representation selected = select(request, file.facts, file.type);
+  selected.content = request.arena.copy(file.content);
+  return answer_with(request, std::move(selected));
 }
 
 Representation StaticHandler::select(Request& request, const FileFacts& facts, std::string_view type) const {

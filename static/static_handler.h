@@ -2,9 +2,13 @@
 //
 //   Path                     Answer
 //   a regular file           200, or 304, 412, 206 or 416 by the request's preconditions and ranges
-//   a folder, "/" at its end its first index file; 403 when it has none
+//   a folder, "/" at its end its first index file; when it has none its listing, or without `list` 403
 //   a folder, no "/"         301 to the same path with "/"
 //   hidden, outside, a FIFO, a device, nothing: 404; no permission: 403; out of descriptors: 503
+//
+// With `try` the first of its files that is there answers, under the path that it has in the list; a folder that is
+// listed with "/" at its end answers as above. When none is there the last of the list does: a status, or the route of
+// a path, which gets requests of any method. As in nginx.
 //
 // A hit whose path the kernel has in memory never leaves the loop's thread and costs openat2 and fstat; anything else
 // is opened on the thread pool. Paths and links cannot lead out of the directory (see static/beneath.h).
@@ -50,14 +54,26 @@ class StaticHandler final : public Handler {
   StaticHandler(DocumentRoot root, const config::StaticFiles& files, const RoutePath& route, const Machine& machine);
 
   Task<void> follow_root(Loop& loop);
+  Task<Response> handle_try(Request& request);
+  std::optional<std::string_view> path_of(const Request& request, const config::TryFiles::Candidate& candidate) const;
+  Response fall_back(const Request& request) const;
+  Wanted wanted(std::string_view path, bool folder) const { return {path, folder, index_, links_}; }
+  Resolved resolve_now(const Wanted& wanted) const;
+  PooledResolve resolve_later(const Wanted& wanted) const { return {root_.share(), wanted, support_.blocking}; }
+  Task<Response> list(Request& request, std::string_view path);
   Response answer(Request& request, std::string_view path, Resolved resolved);
+  Response answer_hot(Request& request, const HotFile& file) const;
   Representation select(Request& request, const FileFacts& facts, std::string_view type) const;
   Response answer_failure(Request& request, int error);
 
   DocumentRoot root_;
   RouteMapping mapping_;
   std::vector<std::string> index_;
-  const MimeTypes& types_;
+  config::TryFiles tried_;
+  bool list_;
+  bool hidden_files_;
+  Links links_;
+  MimeTypes types_;
   OpenSupport support_;
   HotFiles hot_;
   std::uint64_t quiet_until_ = 0;  // of Loop::now(): failures are logged once a second, so that a flood fills no disk

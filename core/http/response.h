@@ -41,7 +41,8 @@ struct InternalRedirect {
   enum class To : std::uint8_t {
     path,   // X-Accel-Redirect: the path of a route of files, escaped as in a URL
     file,   // X-Sendfile: a path of the machine
-    route,  // the last of `try`: a path of any route, decoded and normalised, with `query` in the place of the request's
+    route,  // the last of `try`: a path of any route, decoded and normalised, with `query` in the place of the
+            // request's
   };
   To to = To::path;
   std::string_view text;  // of an app: as it wrote it; lives as long as the request, as `query` does

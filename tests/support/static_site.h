@@ -32,6 +32,7 @@ inline std::vector<OpenSupport> supports() {
 struct Answer {
   int status = 0;
   std::string type, etag, last_modified, location, allow, accept_ranges, content_range, cache_control;
+  std::optional<std::string> fallback;  // path and query of the route that is to answer
   std::optional<std::uint64_t> length;  // of a body that is made while it is sent
   std::size_t headers = 0;
   bool file = false;
@@ -57,11 +58,16 @@ inline Answer answer_of(const Response& response) {
                 value(HeaderName::content_range),
                 value(HeaderName::cache_control),
                 std::nullopt,
+                std::nullopt,
                 response.headers.size(),
                 std::holds_alternative<FileRange>(response.body),
                 {}};
   if (const auto* range = std::get_if<FileRange>(&response.body)) answer.content = content_of(*range);
   if (const auto* bytes = std::get_if<std::string_view>(&response.body)) answer.content = *bytes;
+  if (const auto& redirect = response.redirect) {
+    answer.fallback = std::string(redirect->text);
+    if (redirect->has_query) answer.fallback->append("?").append(redirect->query);
+  }
   return answer;
 }
 

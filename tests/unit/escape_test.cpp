@@ -80,3 +80,12 @@ TEST_CASE("a header value holds no line break, and a URL only what a URL may hol
   CHECK(in_header("/a b?x=%20&y=1#z", true) == ">/a%20b?x=%20&y=1#z");
   CHECK(in_header("\r\n\\\"<>^`{|}\xc3\xa9", true) == ">%0D%0A%5C%22%3C%3E%5E%60%7B%7C%7D%C3%A9");
 }
+
+TEST_CASE("escape: HTML and the path of a URL") {
+  std::string html;
+  edge::append_html_escaped("<a href=\"x\" title='y'>&amp;\xc3\xa4", html);
+  CHECK(html == "&#60;a href=&#34;x&#34; title=&#39;y&#39;&#62;&#38;amp;\xc3\xa4");
+  std::string path;
+  edge::append_url_path("/a b/%?#[]\\\"<>^`{|}\x7f\n\xff-._~!$&'()*+,;=:@", path);
+  CHECK(path == "/a%20b/%25%3F%23%5B%5D%5C%22%3C%3E%5E%60%7B%7C%7D%7F%0A%FF-._~!$&'()*+,;=:@");
+}

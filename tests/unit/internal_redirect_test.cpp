@@ -233,6 +233,24 @@ TEST_CASE("conditions are those of the file") {
   CHECK(Redirected(files, kPath, "/files/some.txt", "HEAD").header("ETag") == tag);
 }
 
+TEST_CASE("ranges are those of the file, whose parts only its own answer can tell apart") {
+  FilesSite files;
+  CapturedLog log;
+  Redirected one(files, kPath, "/files/some.txt", "GET", {{"Range", "bytes=1-2"}});
+  one.from.headers.add("Content-Type", "application/pdf");
+  CHECK(one.status() == 206);
+  CHECK(one.body() == "om");
+  CHECK(one.header("Content-Type") == "application/pdf");
+  CHECK(one.header("Content-Range") == "bytes 1-2/4");
+  Redirected several(files, kPath, "/files/some.txt", "GET", {{"Range", "bytes=0-0,2-2"}});
+  several.from.headers.add("Content-Type", "application/pdf");
+  CHECK(several.status() == 206);
+  CHECK(several.header("Content-Type").starts_with("multipart/byteranges; boundary="));
+  CHECK(Redirected(files, kPath, "/files/some.txt", "GET", {{"Range", "bytes=9-"}}).status() == 416);
+  edge::log::warn("ended");
+  CHECK_FALSE(log.contains("answers 416"));
+}
+
 TEST_CASE("no condition turns a refusal of the app, or an answer to a POST, into something else") {
   FilesSite files;
   const std::string tag(Redirected(files, kPath, "/files/some.txt").header("ETag"));

@@ -22,8 +22,8 @@ std::string select(std::string_view header, std::uint64_t size = 10) {
   if (selected.outcome() == ByteRanges::Outcome::unsatisfiable) return "none";
   std::string text;
   for (const ByteRange& range : selected.ranges()) {
-    text += (text.empty() ? "" : " ") + std::to_string(range.first) + "-" +
-            std::to_string(range.first + range.length - 1);
+    text +=
+        (text.empty() ? "" : " ") + std::to_string(range.first) + "-" + std::to_string(range.first + range.length - 1);
   }
   return text;
 }
@@ -116,10 +116,10 @@ TEST_CASE("byte ranges: what overlaps or adjoins is one, in the place of the fir
 }
 
 TEST_CASE("byte ranges: what is no range of bytes is not heeded") {
-  for (const std::string_view header :
-       {"", "bytes", "bytes=", "bytes=,", "bytes =0-1", "lines=0-1", "bytes:0-1", "bytes=a-b", "bytes=1", "bytes=-",
-        "bytes=--1", "bytes=1-0", "bytes=0-1-2", "bytes=0 - 1", "bytes=0-1;2-3", "bytes=+0-1", "bytes=0x0-1",
-        "bytes=0-1,x", "bytes=5-4,0-1", "none"}) {
+  for (const std::string_view header : {"",           "bytes",       "bytes=",      "bytes=,",       "bytes =0-1",
+                                        "lines=0-1",  "bytes:0-1",   "bytes=a-b",   "bytes=1",       "bytes=-",
+                                        "bytes=--1",  "bytes=1-0",   "bytes=0-1-2", "bytes=0 - 1",   "bytes=0-1;2-3",
+                                        "bytes=+0-1", "bytes=0x0-1", "bytes=0-1,x", "bytes=5-4,0-1", "none"}) {
     CAPTURE(header);
     CHECK(select(header) == "whole");
   }

@@ -64,3 +64,15 @@ TEST_CASE("mime: the machine's table holds at least what is built in") {
   CHECK(&MimeTypes::of_system() == &MimeTypes::of_system());
   CHECK(MimeTypes::of_system().type_of("a.css") == "text/css; charset=utf-8");
 }
+
+TEST_CASE("mime: overrides come before the types of their base, in any case") {
+  const MimeTypes base;
+  const MimeTypes types({{"css", "text/x-own"}, {"HTML", "text/html; charset=latin1"}, {"new", "a/b"}}, base);
+  CHECK(types.type_of("a.css") == "text/x-own; charset=utf-8");
+  CHECK(types.type_of("a.CSS") == "text/x-own; charset=utf-8");
+  CHECK(types.type_of("a.html") == "text/html; charset=latin1");
+  CHECK(types.type_of("a.new") == "a/b");
+  CHECK(types.type_of("a.png") == "image/png");
+  CHECK(types.type_of("a.unknown") == "application/octet-stream");
+  CHECK(MimeTypes({}, base).type_of("a.png") == "image/png");
+}

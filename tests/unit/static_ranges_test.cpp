@@ -119,16 +119,17 @@ TEST_CASE("ranges: preconditions come first, If-Range last") {
   CHECK(status("If-Range", plain.etag, "bytes=99-") == 416);
   CHECK(status("If-Range", plain.last_modified) == 206);
   CHECK(status("If-Range", "Sun Nov  6 08:49:37 1994") == 206);
-  for (const std::string_view other : {"\"other\"", "*", "", "x", "Sun, 06 Nov 1994 08:49:38 GMT",
-                                       "Sun, 06 Nov 1994 08:49:36 GMT"}) {
+  for (const std::string_view other :
+       {"\"other\"", "*", "", "x", "Sun, 06 Nov 1994 08:49:38 GMT", "Sun, 06 Nov 1994 08:49:36 GMT"}) {
     CAPTURE(other);
     CHECK(status("If-Range", other) == 200);
     CHECK(status("If-Range", other, "bytes=99-") == 200);
   }
   CHECK(status("If-Range", "W/" + plain.etag) == 200);
   CHECK(status("If-Range", plain.etag + ", \"b\"") == 200);
-  CHECK(site.ask("/static/a.css", {{"Range", "bytes=0-1"}, {"If-Range", plain.etag}, {"If-Range", plain.etag}}).status ==
-        200);
+  CHECK(
+      site.ask("/static/a.css", {{"Range", "bytes=0-1"}, {"If-Range", plain.etag}, {"If-Range", plain.etag}}).status ==
+      200);
 }
 
 TEST_CASE("ranges: a date is strong when its second has passed, and a weak tag never is") {
@@ -157,8 +158,9 @@ TEST_CASE("ranges: a multipart body is read in pieces, wherever they fall") {
   CHECK(content.size() == parts.length());
   std::string expected;
   for (const ByteRange& range : ranges) {
-    expected += (expected.empty() ? "--" : "\r\n--") + boundary + "\r\nContent-Type: a/b\r\nContent-Range: " +
-                content_range(range, kSize) + "\r\n\r\n" + all.substr(range.first, range.length);
+    expected += (expected.empty() ? "--" : "\r\n--") + boundary +
+                "\r\nContent-Type: a/b\r\nContent-Range: " + content_range(range, kSize) + "\r\n\r\n" +
+                all.substr(range.first, range.length);
   }
   CHECK((content == expected + "\r\n--" + boundary + "--\r\n"));
 }

@@ -1,0 +1,122 @@
+// `try`: which of its files answers, and what is left to another route.
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+#include "support/static_site.h"
+
+using namespace edge;
+using namespace edge::test;
+
+namespace {
+
+/// A site with some files whose `try` is `files`, then `path` and `query`, or a status.
+class TrySite : public StaticSite {
+ public:
+  TrySite(std::initializer_list<std::string_view> names, std::string_view last, std::string_view query = {},
+          std::string prefix = "/", OpenSupport support = supports().back())
+      : StaticSite(support, std::move(prefix)) {
+    for (const std::string_view name : names) {
+      files.tried.files.push_back({Template::compile(name).value(), name.ends_with('/')});
+    }
+    if (last.starts_with('='))
+      files.tried.status = std::stoi(std::string(last.substr(1)));
+    else
+      files.tried.path = Template::compile(last).value();
+    files.tried.query = Template::compile(query).value();
+    files.tried.has_query = !query.empty();
+    write("index.html", "home");
+    write("a.css", "a");
+    write("docs/index.html", "docs");
+    write("bare/x.txt", "x");
+    write(".hidden", "hidden");
+    write("page.html", "page");
+  }
+  std::string content(std::string_view target) { return ask(target).content; }
+  std::string fallback(std::string_view target) { return ask(target).fallback.value_or("none"); }
+};
+
+}  // namespace
+
+TEST_CASE("try: the first file that is there answers, in every way of opening") {
+  for (const OpenSupport& support : supports()) {
+    TrySite site({"$uri", "$uri.html", "$uri/"}, "/index.html", {}, "/", support);
+    CHECK(site.content("/a.css") == "a");
+    CHECK(site.content("/a.css?v=1") == "a");
+    CHECK(site.ask("/a.css").type == "text/css; charset=utf-8");
+    CHECK(site.content("/page") == "page");
+    CHECK(site.content("/docs") == "docs");
+    CHECK(site.content("/docs/") == "docs");
+    CHECK(site.content("/") == "home");
+    CHECK(site.status("/bare/") == 403);
+    CHECK(site.status("/bare") == 403);
+    CHECK(site.fallback("/nothing") == "/index.html");
+    CHECK(site.fallback("/nothing/") == "/index.html");
+    CHECK(site.fallback("/a.css/") == "/index.html");
+    CHECK(site.ask("/nothing").status == 404);
+    CHECK(site.ask("/a.css", {{"If-None-Match", site.ask("/a.css").etag}}).status == 304);
+    CHECK(site.ask("/a.css", {{"Range", "bytes=0-0"}}).status == 206);
+  }
+}
+
+TEST_CASE("try: a name without a slash is no folder, one with a slash no file") {
+  TrySite site({"$uri"}, "/x");
+  CHECK(site.fallback("/docs") == "/x");
+  CHECK(site.fallback("/docs/") == "/x");
+  CHECK(site.fallback("/") == "/x");
+  TrySite folders({"$uri/"}, "/x");
+  CHECK(folders.fallback("/a.css") == "/x");
+  CHECK(folders.content("/docs") == "docs");
+}
+
+TEST_CASE("try: the last is a status, or a path with the query that it names") {
+  TrySite status({"$uri"}, "=418");
+  CHECK(status.status("/nothing") == 418);
+  CHECK(status.fallback("/nothing") == "none");
+  TrySite query({"$uri"}, "/front", "u=$uri&$args");
+  CHECK(query.fallback("/no/thing?a=b%20c") == "/front?u=/no/thing&a=b%20c");
+  TrySite without({"$uri"}, "/front");
+  CHECK(without.fallback("/nothing?a=b") == "/front");
+  TrySite mark({"$uri"}, "$uri");
+  CHECK(mark.fallback("/a%3Fb%25") == "/a?b%");
+}
+
+TEST_CASE("try: below a prefix that is stripped, and beside it") {
+  TrySite site({"$uri", "/app$arg_file", "/a.css"}, "=404", {}, "/app/");
+  CHECK(site.content("/app/page.html") == "page");
+  CHECK(site.content("/app/nothing?file=/docs/index.html") == "docs");
+  CHECK(site.content("/app/nothing") == "a");
+}
+
+TEST_CASE("try: whatever variables hold, nothing outside or hidden is found") {
+  TrySite site({"/x/$arg_f", "$arg_f", "/$arg_f", "/$arg_f/"}, "=404");
+  site.directory.write("secret", "secret");
+  std::filesystem::create_symlink("../secret", site.directory / "root/out");
+  CHECK(site.content("/?f=a.css") == "a");
+  CHECK(site.content("/?f=x/../a.css") == "a");
+  for (const std::string_view target :
+       {"/?f=../secret", "/?f=/../secret", "/?f=a/../../secret", "/?f=.hidden", "/?f=docs/.hidden", "/?f=out", "/?f=..",
+        "/?f=/etc/passwd", "/?f=//etc/passwd", "/?f=\\..\\secret"}) {
+    CAPTURE(target);
+    CHECK(site.status(target) == 404);
+  }
+  FakeRequest nul(site.loop, "GET", "/?f=x", {{"Authorization", "Basic YS5jc3MAeDpw"}});  // "a.css", NUL, "x:p"
+  TrySite users({"/$remote_user"}, "/$remote_user");
+  const Response response = run(users.loop, users.handler().handle(nul.request));
+  CHECK(response.status == 404);
+  CHECK_FALSE(response.redirect);
+}
+
+TEST_CASE("try: other methods are refused for a file that is there, and go on to the route otherwise") {
+  TrySite site({"$uri"}, "/front");
+  for (int asked = 0; asked < 4; ++asked) {  // from the third on it is in memory
+    CHECK(site.content("/a.css") == "a");
+    CHECK(site.ask("/a.css", {}, "POST").status == 405);
+    CHECK(site.ask("/a.css", {}, "OPTIONS").allow == "GET, HEAD, OPTIONS");
+    CHECK(site.ask("/nothing", {}, "POST").fallback == "/front");
+    CHECK(site.ask("/nothing", {}, "HEAD").fallback == "/front");
+  }
+}
