@@ -19,9 +19,9 @@ std::string without_doubled_slashes(std::string_view path) {
   return text;
 }
 
-std::string_view location_of(const Request& request) {
+std::string_view location_of(const Request& request, std::string_view path) {
   std::string location;
-  append_url_path(without_doubled_slashes(request.path), location);
+  append_url_path(without_doubled_slashes(path), location);
   location.push_back('/');
   if (request.has_query) location.append("?").append(request.query);
   return request.arena.copy(location);
@@ -29,9 +29,9 @@ std::string_view location_of(const Request& request) {
 
 }  // namespace
 
-Response redirect_to_directory(const Request& request) {
+Response redirect_to_directory(const Request& request, std::string_view path) {
   Response response = Response::of_status(request.arena, 301);
-  response.headers.add(HeaderName::location, location_of(request));
+  response.headers.add(HeaderName::location, location_of(request, path));
   return response;
 }
 

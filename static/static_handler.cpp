@@ -149,7 +149,8 @@ Task<Response> StaticHandler::handle(Request& request) {
 Task<Response> StaticHandler::handle_try(Request& request) {
   if (root_.due(request.loop.now())) co_await follow_root(request.loop);
   for (const config::TryFiles::Candidate& candidate : tried_.files) {
-    const std::optional<std::string_view> path = path_of(request, candidate);
+    const std::optional<std::string_view> named = render_path(candidate.path, request);
+    const std::optional<std::string_view> path = named ? mapping_.relative_of_named(*named) : std::nullopt;
     if (!path) continue;
     if (const HotFile* hot = candidate.folder ? nullptr : hot_.find(*path, root_.descriptor())) {
       co_return is_read(request) ? answer_hot(request, *hot) : answer_other_method(request);
@@ -162,6 +163,9 @@ Task<Response> StaticHandler::handle_try(Request& request) {
     }
     if (is_missing(candidate, resolved)) continue;
     if (!is_read(request)) co_return answer_other_method(request);
+    if (candidate.folder && request.path != *named) {
+      co_return redirect_to_directory(request, named->substr(0, named->size() - 1));
+    }
     if (list_ && resolved.outcome == Resolved::Outcome::no_index) {
       Response listing = co_await list(request, *path);
       co_return listing;
@@ -169,13 +173,6 @@ Task<Response> StaticHandler::handle_try(Request& request) {
     co_return answer(request, *path, std::move(resolved));
   }
   co_return fall_back(request);
-}
-
-/// Below the directory. Nothing: no file can be there, whatever the variables hold.
-std::optional<std::string_view> StaticHandler::path_of(const Request& request,
-                                                       const config::TryFiles::Candidate& candidate) const {
-  const std::optional<std::string_view> path = render_path(candidate.path, request);
-  return path ? mapping_.relative_of_named(*path) : std::nullopt;
 }
 
 Response StaticHandler::fall_back(const Request& request) const {
@@ -240,7 +237,7 @@ Response StaticHandler::answer(Request& request, std::string_view path, Resolved
       return answer_with(request, std::move(selected));
     }
     case Resolved::Outcome::directory:
-      return redirect_to_directory(request);
+      return redirect_to_directory(request, request.path);
     case Resolved::Outcome::no_index:
       return Response::of_status(request.arena, 403);
     case Resolved::Outcome::failed:

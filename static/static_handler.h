@@ -6,9 +6,9 @@
 //   a folder, no "/"         301 to the same path with "/"
 //   hidden, outside, a FIFO, a device, nothing: 404; no permission: 403; out of descriptors: 503
 //
-// With `try` the first of its files that is there answers, under the path that it has in the list; a folder that is
-// listed with "/" at its end answers as above. When none is there the last of the list does: a status, or the route of
-// a path, which gets requests of any method. As in nginx.
+// With `try` the first of its files that is there answers; a folder, which has "/" at its end there, answers as above
+// to a request for its own path, and others are redirected to that. When none is there the last of the list answers: a
+// status, or the route of a path, which gets requests of any method. As in nginx.
 //
 // A hit whose path the kernel has in memory never leaves the loop's thread and costs openat2 and fstat; anything else
 // is opened on the thread pool. Paths and links cannot lead out of the directory (see static/beneath.h).
@@ -55,7 +55,6 @@ class StaticHandler final : public Handler {
 
   Task<void> follow_root(Loop& loop);
   Task<Response> handle_try(Request& request);
-  std::optional<std::string_view> path_of(const Request& request, const config::TryFiles::Candidate& candidate) const;
   Response fall_back(const Request& request) const;
   Wanted wanted(std::string_view path, bool folder) const { return {path, folder, index_, links_}; }
   Resolved resolve_now(const Wanted& wanted) const;

@@ -48,11 +48,12 @@ TEST_CASE("try: the first file that is there answers, in every way of opening") 
     CHECK(site.content("/a.css?v=1") == "a");
     CHECK(site.ask("/a.css").type == "text/css; charset=utf-8");
     CHECK(site.content("/page") == "page");
-    CHECK(site.content("/docs") == "docs");
+    CHECK(site.ask("/docs?a").status == 301);
+    CHECK(site.ask("/docs?a").location == "/docs/?a");
     CHECK(site.content("/docs/") == "docs");
     CHECK(site.content("/") == "home");
     CHECK(site.status("/bare/") == 403);
-    CHECK(site.status("/bare") == 403);
+    CHECK(site.ask("/bare").location == "/bare/");
     CHECK(site.fallback("/nothing") == "/index.html");
     CHECK(site.fallback("/nothing/") == "/index.html");
     CHECK(site.fallback("/a.css/") == "/index.html");
@@ -69,7 +70,10 @@ TEST_CASE("try: a name without a slash is no folder, one with a slash no file") 
   CHECK(site.fallback("/") == "/x");
   TrySite folders({"$uri/"}, "/x");
   CHECK(folders.fallback("/a.css") == "/x");
-  CHECK(folders.content("/docs") == "docs");
+  CHECK(folders.content("/docs/") == "docs");
+  TrySite fixed({"/docs/"}, "/x");
+  CHECK(fixed.ask("/nothing").location == "/docs/");
+  CHECK(fixed.content("/docs/") == "docs");
 }
 
 TEST_CASE("try: the last is a status, or a path with the query that it names") {
