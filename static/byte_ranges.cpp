@@ -17,12 +17,6 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
 /// What is too large for 64 bits lies beyond the end of every file, as the largest number does.
 std::optional<std::uint64_t> parse_position(std::string_view digits) {
   if (digits.empty() || !std::ranges::all_of(digits, is_digit)) return std::nullopt;

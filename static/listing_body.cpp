@@ -22,7 +22,8 @@ constexpr std::string_view kStyle = R"(:root{color-scheme:light dark}
 body{font:1rem/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1rem}
 h1{font-size:1.2rem;overflow-wrap:anywhere}table{width:100%;border-collapse:collapse}
 th,td{text-align:left;padding:.3rem .5rem;border-bottom:1px solid #8884}td:first-child{overflow-wrap:anywhere}
-th:last-child,td:last-child{text-align:right;white-space:nowrap}td{font-variant-numeric:tabular-nums}
+th:last-child,td:last-child{text-align:right;white-space:nowrap}
+td:nth-child(2){white-space:nowrap;font-variant-numeric:tabular-nums}
 a{text-decoration:none}a:hover{text-decoration:underline}tr:hover td{background:#8881}
 @media(max-width:40rem){th:nth-child(2),td:nth-child(2){font-size:.8rem}th,td{padding:.3rem .2rem}})";
 
@@ -57,12 +58,6 @@ std::string url_of(const FolderEntry& entry) {
   append_url_path(entry.name, url);
   if (entry.folder) url.push_back('/');
   return url;
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
 }
 
 /// Takes the part before `separator` off the front.

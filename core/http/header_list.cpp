@@ -146,6 +146,12 @@ bool same_name(std::string_view a, std::string_view b) {
   return true;
 }
 
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
 const HeaderField* HeaderList::find(std::string_view name) const {
   const HeaderName id = header_name(name);
   if (id != HeaderName::other) return find(id);

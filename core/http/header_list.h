@@ -69,6 +69,8 @@ HeaderName header_name(std::string_view name);
 std::string_view header_spelling(HeaderName name);
 /// ASCII case-insensitive equality.
 bool same_name(std::string_view a, std::string_view b);
+/// Without the spaces and tabs around it (RFC 9110 5.6.3).
+std::string_view trimmed(std::string_view text);
 
 struct HeaderField {
   std::string_view name;   // as it was spelled

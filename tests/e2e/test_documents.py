@@ -8,8 +8,8 @@ from source_tree import ROOT
 
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md",
              *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "deploy" / "examples").glob("*/README.md"))]
-AROUND = {"hello.py": "def application(environ, start_response): ...\n", "static/.keep": "", "ui/.keep": "", "pub/.keep": "",
-          "shop/wsgi.py": "", "venv/pyvenv.cfg": "home = /usr/bin\n"}
+AROUND = {"hello.py": "def application(environ, start_response): ...\n", "static/.keep": "", "ui/.keep": "",
+          "pub/.keep": "", "shop/wsgi.py": "", "venv/pyvenv.cfg": "home = /usr/bin\n"}
 
 
 def blocks(document, language):

@@ -107,7 +107,8 @@ def test_an_app_answers_what_is_no_file(edge):
     answer = ask(edge, "app", "/no/thing?q=1")
     assert answer.text == "GET|/front/x|u=/no/thing&q=1|/no/thing?q=1|"
     assert answer.get("X-Route") == "app"
-    assert ask(edge, "app", "/no/thing", method="POST", body=b"body").text == "POST|/front/x|u=/no/thing&|/no/thing|body"
+    posted = ask(edge, "app", "/no/thing", method="POST", body=b"body")
+    assert posted.text == "POST|/front/x|u=/no/thing&|/no/thing|body"
     assert ask(edge, "app", "/no/thing", method="POST", body=b"x" * 11).status == 413
     assert ask(edge, "app", "/a.txt").get("X-Route") == "files"
     assert ask(edge, "app", "/front/x").status == 404

@@ -104,3 +104,10 @@ TEST_CASE("a list grows past its first block") {
   REQUIRE(list.size() == 100);
   for (const std::string& name : names) CHECK(list.find(name)->value == name);
 }
+
+TEST_CASE("trimmed: blanks around a value, and none within") {
+  CHECK(edge::trimmed(" \t a b\t ") == "a b");
+  CHECK(edge::trimmed("a") == "a");
+  CHECK(edge::trimmed(" \t") == "");
+  CHECK(edge::trimmed("\n a ") == "\n a");
+}
