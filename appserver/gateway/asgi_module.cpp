@@ -3,7 +3,9 @@
 
 #include "appserver/gateway/process.h"
 
-extern "C" const char edge_asgi_source[];
+extern "C" {
+extern const char edge_asgi_source[];
+}
 
 namespace edge::gateway {
 namespace {
