@@ -4,7 +4,7 @@
 #include "appserver/gateway/process.h"
 
 extern "C" {
-extern const char edge_asgi_source[];
+extern const char edge_asgi_begin[];
 }
 
 namespace edge::gateway {
@@ -124,7 +124,7 @@ Ref descriptors_of(const std::vector<Descriptor>& channels) {
 
 bool prepare_asgi() {
   if (source_module != nullptr) return true;
-  const Ref code = Ref::owned(Py_CompileString(edge_asgi_source, "<edge asgi.py>", Py_file_input));
+  const Ref code = Ref::owned(Py_CompileString(edge_asgi_begin, "<edge asgi.py>", Py_file_input));
   source_module = code ? PyImport_ExecCodeModule("edge_gateway_asgi", code.get()) : nullptr;
   return source_module != nullptr;
 }

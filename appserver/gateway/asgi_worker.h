@@ -31,8 +31,8 @@ class AsgiWorker {
 
   // What asgi.py calls:
   enum class Mail : std::uint8_t { empty, more, closed };
-  /// Hands what is in the mailbox to `begin` as (scope, body, exchange), a bounded number of requests at a time. closed:
-  /// there will be no more.
+  /// Hands what is in the mailbox to `begin` as (scope, body, exchange), a bounded number of requests at a time.
+  /// closed: there will be no more.
   Mail read_mailbox(PyObject* begin);
   /// A list of (sequence, kind, value); None when the edge has closed the channel.
   Ref read_notices(std::size_t channel);
