@@ -78,6 +78,7 @@ void AppCall::send(Slot& slot, std::string_view packet) {
       lane_.watch_slots();
       return;
     case Mailbox::Sent::full:
+      if (channel_->is_asgi()) lane_.watch_stuffed_slots();
       leave_channel();
       wait_in_queue();  // before put_back(), which may find another slot at once
       if (!lane_.queue().put_back(*this)) {

@@ -1,6 +1,7 @@
 // One loop's channels to the workers of one app.
 #include "appserver/app_lane.h"
 
+#include <algorithm>
 #include <cassert>
 
 #include "core/uwsgi/vars.h"
@@ -105,11 +106,12 @@ void AppLane::watch_slots() {
 
 void AppLane::on_deadline() {
   const Event event(*this);
-  bool again = false;
+  std::optional<Milliseconds> again;
   for (AnswerChannel* channel = channels_.front(); channel; channel = channels_.after(*channel)) {
-    if (queue_.take_back_if_slow(channel->slot(), loop_.index())) again = true;
+    const std::optional<Milliseconds> after = queue_.take_back_if_slow(channel->slot(), loop_.index());
+    if (after) again = std::min(*after, again.value_or(*after));
   }
-  if (again) watch_slots();
+  if (again && !armed()) loop_.arm(*this, *again);
 }
 
 }  // namespace edge

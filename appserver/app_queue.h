@@ -32,6 +32,8 @@ class AppQueue {
   static constexpr std::chrono::microseconds kLongService{20'000};
   /// A slot of an ASGI app that left requests unread for kLongService loses them, and gets new ones after this.
   static constexpr std::chrono::microseconds kBlockedLoop{200'000};
+  /// A mailbox holds few messages (net.unix.max_dgram_qlen); an event loop that is at work empties it in so long.
+  static constexpr Milliseconds kStuffed{1};
 
   /// `loops` in the order of their indices; they and the queue must outlive every ticket.
   AppQueue(std::vector<Loop*> loops, Limits limits);
@@ -80,8 +82,8 @@ class AppQueue {
   void take_back(Slot& slot, int caller);
   /// The same, if the present request runs long, or the worker has not begun it although it has nothing else to do;
   /// of an ASGI app, if its event loop does not get to it.
-  /// True while the slot should be asked again later.
-  bool take_back_if_slow(Slot& slot, int caller);
+  /// After how long the slot should be looked at again; nothing: no more until something is sent to it.
+  std::optional<Milliseconds> take_back_if_slow(Slot& slot, int caller);
   /// Requests answered by that slot.
   std::uint64_t answered(const Slot& slot);
   /// Requests that the worker is at; those that were handed ahead do not count.
@@ -116,7 +118,7 @@ class AppQueue {
   void to_front(TicketList& tickets, int caller);
   static bool has_begun(const Slot& slot);
   void take_unread(Slot& slot, int caller);
-  bool take_back_if_blocked(Slot& slot, int caller);
+  std::optional<Milliseconds> take_back_if_blocked(Slot& slot, int caller);
   void grant_waiting(int caller);
   void refuse(Ticket& ticket, int caller);
   void tell(Ticket& ticket, int caller);

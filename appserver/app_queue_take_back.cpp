@@ -10,6 +10,8 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::steady_clock;
 
+constexpr Milliseconds kWatch = std::chrono::duration_cast<Milliseconds>(AppQueue::kLongService);
+
 }  // namespace
 
 void AppQueue::take_back(Slot& slot, int caller) {
@@ -22,8 +24,8 @@ void AppQueue::take_back(Slot& slot, int caller) {
   deliver(caller);
 }
 
-bool AppQueue::take_back_if_slow(Slot& slot, int caller) {
-  bool again = true;
+std::optional<Milliseconds> AppQueue::take_back_if_slow(Slot& slot, int caller) {
+  std::optional<Milliseconds> again = kWatch;
   {
     const std::lock_guard lock(mutex_);
     if (slot.away_ && std::atomic_ref(slot.shared_.running).load(std::memory_order_acquire) == 0) {
@@ -34,16 +36,16 @@ bool AppQueue::take_back_if_slow(Slot& slot, int caller) {
     if (slot.open_ && slot.worker.is_asgi()) {
       again = take_back_if_blocked(slot, caller);
     } else if (!slot.open_ || slot.away_ || slot.load_ == 0) {
-      again = slot.open_ && slot.away_;
+      if (!slot.open_ || !slot.away_) again.reset();
     } else if (slot.load_ == 1 && has_begun(slot)) {
-      again = false;
+      again.reset();
     } else {
       const microseconds limit = std::max(kLongService, microseconds(8 * slot.average_));
       if (steady_clock::now() - slot.busy_since_ >= limit) {
         slot.slow_ = true;
         take_unread(slot, caller);
         grant_waiting(caller);
-        again = slot.away_;
+        if (!slot.away_) again.reset();
       }
     }
   }
@@ -51,8 +53,8 @@ bool AppQueue::take_back_if_slow(Slot& slot, int caller) {
   return again;
 }
 
-/// True while it should be looked at again. An event loop that reads again gets requests again.
-bool AppQueue::take_back_if_blocked(Slot& slot, int caller) {
+/// An event loop that reads again gets requests again.
+std::optional<Milliseconds> AppQueue::take_back_if_blocked(Slot& slot, int caller) {
   const std::uint64_t taken = std::atomic_ref(slot.shared_.taken).load(std::memory_order_relaxed);
   const auto now = steady_clock::now();
   const bool all_read = taken >= slot.sent_.load(std::memory_order_relaxed);
@@ -71,7 +73,9 @@ bool AppQueue::take_back_if_blocked(Slot& slot, int caller) {
     list_slot(slot);
     grant_waiting(caller);
   }
-  return slot.load_ > 0 || slot.slow_ || slot.away_;
+  if (slot.stuffed_) return kStuffed;
+  if (slot.load_ > 0 || slot.slow_ || slot.away_) return kWatch;
+  return std::nullopt;
 }
 
 /// The worker's word, for the one request of the slot; it is not believed for more than its own good.
