@@ -29,9 +29,10 @@ struct MakeHandler {
   Loop& loop;
   const RoutePath& path;
   const Pools& pools;
+  HotFiles& hot_files;
 
   using Made = Result<std::unique_ptr<Handler>>;
-  Made operator()(const config::StaticFiles& files) const { return StaticHandler::open(files, path); }
+  Made operator()(const config::StaticFiles& files) const { return StaticHandler::open(files, path, hot_files); }
   Made operator()(const config::Redirect& redirect) const {
     return std::make_unique<RedirectHandler>(redirect.to, redirect.status);
   }
@@ -68,7 +69,7 @@ Result<std::unique_ptr<Site>> EdgeLoop::build_site(const config::Site& from, Log
   if (!site_log) return std::unexpected(site_log.error());
   site->access_log = *site_log;
   for (const config::Route& route : from.routes) {
-    auto handler = std::visit(MakeHandler{loop_, route.path, pools}, route.handler);
+    auto handler = std::visit(MakeHandler{loop_, route.path, pools, *hot_files_}, route.handler);
     if (!handler) {
       Error error = handler.error();
       error.context = route.place.text() + ": " + error.context;
@@ -84,6 +85,7 @@ Result<std::unique_ptr<Site>> EdgeLoop::build_site(const config::Site& from, Log
 
 Result<void> EdgeLoop::build(const config::Snapshot& snapshot, LogFiles& files, const Pools& pools) {
   using Sites = std::vector<std::unique_ptr<Site>>;
+  hot_files_ = std::make_unique<HotFiles>(snapshot.process.hot_files);
   std::vector<std::pair<config::Listen, Sites>> addresses;
   for (const config::Site& site : snapshot.sites) {
     for (const config::Listen& listen : site.listen) {

@@ -19,6 +19,7 @@
 namespace edge {
 
 class AppPool;
+class HotFiles;
 
 /// Everything is made on the main thread before start(), and destroyed there after join().
 class EdgeLoop {
@@ -71,6 +72,7 @@ class EdgeLoop {
   };
 
   Loop loop_;
+  std::unique_ptr<HotFiles> hot_files_;
   std::vector<SharedLog> access_logs_;
   std::vector<AddressRouter> routers_;
   std::vector<AppSocket> app_sockets_;

@@ -69,6 +69,7 @@ Process load_process(const Section& edge) {
   process.control_place = edge.place_of("control");
   check_socket_path(edge.loading(), process.control, process.control_place, edge.path_of("control"));
   edge.read("max_connections", process.max_connections);
+  edge.read("hot_files", process.hot_files);
   edge.read("shutdown_timeout", process.shutdown_timeout);
   return process;
 }

@@ -43,6 +43,10 @@ constexpr Key kEdge[] = {
     Key{"runtime_dir", Type::path, "~", "Private folder for spooled bodies and sockets; without it one is made."},
     Key{"max_connections", Type::number, "20000", "Above it new connections wait in the kernel's backlog."}.between(
         1, 10'000'000),
+    Key{"hot_files", Type::size, "32M",
+        "Memory of each loop for files that were asked for lately, and for what was compressed of them. A file that "
+        "changes is served anew within a second; `0`: none is kept."}
+        .between(0, 1ULL << 40),
     Key{"shutdown_timeout", Type::duration, "30s", "How long a graceful stop may take."}.between(1, kMostTime),
     Key{"trusted_proxies", Type::texts, "[]", "Networks whose `X-Forwarded-*` headers are believed."}.later(),
 };
@@ -123,8 +127,10 @@ constexpr SectionSchema kSections[] = {
      {kConnection, kExchange}},
     {"http.compress",
      "Compression of what apps and `return` answer, also while it streams: each piece that an app sends can be read at "
-     "once. Static files and an app's own `socket` are left out. `compress` of a site or route takes the same keys; "
-     "what "
+     "once. Static files of up to 4 MiB are compressed once for each version and kept in `edge.hot_files`; who asks "
+     "for a "
+     "part of one gets it plain. Left out are an app's own `socket` and what it sends through `wsgi.file_wrapper`. "
+     "`compress` of a site or route takes the same keys; what "
      "its map leaves out has the default below. Not compressed are parts (206), what is encoded already, and what says "
      "`Cache-Control: no-transform`. Answers of these types get `Vary: Accept-Encoding`, and compressed ones a weak "
      "ETag. "

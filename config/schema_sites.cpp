@@ -106,7 +106,9 @@ constexpr Key kStatic[] = {
     Key{"list", Type::boolean, "false",
         "A folder without an index file is answered with a list of it: a page, or JSON for who accepts that rather; "
         "`?sort=name`, `time` or `size`, `&order=asc` or `desc`. At most 10,000 entries."},
-    Key{"precompressed", Type::boolean, "false", "Send `a.css.br` or `a.css.gz` in place of `a.css`."}.later(),
+    Key{"precompressed", Type::boolean, "false",
+        "To clients that understand them send `a.css.br`, `a.css.zst` or `a.css.gz` in place of `a.css`, where such a "
+        "file is there and not older than `a.css`."},
     Key{"hidden_files", Type::boolean, "false", "Serve names that begin with a dot."},
     Key{"follow_symlinks", Type::choice, "inside",
         "`inside`: symbolic links that do not lead out of the folder are followed. `always`: all of them; who may make "

@@ -37,6 +37,7 @@ struct Process {
   std::string control;      // the control socket; empty: at its default place
   Place control_place;      // where it is named
   std::uint64_t max_connections = 20'000;
+  std::uint64_t hot_files = 32 << 20;  // bytes of each loop
   Milliseconds shutdown_timeout{30'000};
 };
 
@@ -125,6 +126,7 @@ struct StaticFiles {
   std::vector<std::string> index{"index.html"};
   TryFiles tried;
   bool list = false;
+  bool precompressed = false;
   bool hidden_files = false;
   Links links = Links::inside;
   std::map<std::string, std::string> types;  // from an extension without its dot

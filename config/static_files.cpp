@@ -129,6 +129,7 @@ StaticFiles read_static(const Section& section) {
   StaticFiles files;
   section.read("directory", files.directory);
   section.read("strip_prefix", files.strip_prefix);
+  section.read("precompressed", files.precompressed);
   section.read("hidden_files", files.hidden_files);
   section.read("list", files.list);
   read_links(section, files.links);

@@ -1,51 +1,115 @@
-// Small files in memory, looked at before each use.
+// Looking again now and then, and dropping what was not asked for since the last round.
 #include "static/hot_files.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
+
+#include <utility>
 
 namespace edge {
 
 namespace {
 
-bool is_unchanged(const HotFile& file, const struct stat& status) {
-  return status.st_ino == file.inode && static_cast<std::uint64_t>(status.st_size) == file.facts.size &&
-         status.st_mtim.tv_sec == file.facts.modified &&
-         static_cast<std::uint32_t>(status.st_mtim.tv_nsec) == file.facts.modified_ns;
+constexpr std::uint64_t kEntryOverhead = 256;  // bytes: list, table, and what the allocator adds
+constexpr std::uint64_t kLargestShare = 4;     // no file takes more than this part of the memory
+
+bool is_same(const FileFacts& facts, const struct stat& status) {
+  return status.st_ino == facts.inode && static_cast<std::uint64_t>(status.st_size) == facts.size &&
+         status.st_mtim.tv_sec == facts.modified &&
+         static_cast<std::uint32_t>(status.st_mtim.tv_nsec) == facts.modified_ns;
 }
 
 }  // namespace
 
-const HotFile* HotFiles::find(std::string_view path, int directory) const {
-  const HotFile& file = (*places_)[place_of(path)];
-  if (!file.filled || file.path != path) return nullptr;
+bool HotFiles::is_unchanged(const Entry& entry, int directory) {
   struct stat status;
-  if (fstatat(directory, file.path.c_str(), &status, 0) != 0 || !is_unchanged(file, status)) return nullptr;
-  return &file;
+  const FileFacts& facts = entry.version->facts();
+  return fstatat(directory, entry.path.c_str(), &status, 0) == 0 && is_same(facts, status);
 }
 
-void HotFiles::note(std::string_view path, int fd, const FileFacts& facts, std::string_view type, std::uint64_t now,
+/// A file that is open can be written to; what is in memory stays what it is.
+bool HotFiles::is_untouched(const FileVersion& version) {
+  const auto* const file = std::get_if<SharedFd>(&version.plain().content);
+  struct stat status;
+  return !file || (fstat(file->get(), &status) == 0 && is_same(version.facts(), status));
+}
+
+std::shared_ptr<FileVersion> HotFiles::find(const Place& place, std::uint64_t now) {
+  const auto found = by_place_.find(Key{place.owner, place.path});
+  if (found == by_place_.end()) return nullptr;
+  Entry& entry = *found->second;
+  if (!is_untouched(*entry.version)) {
+    remove(found->second);
+    return nullptr;
+  }
+  if (now - entry.looked_at >= valid_) {
+    if (!is_unchanged(entry, place.directory)) {
+      remove(found->second);
+      return nullptr;
+    }
+    entry.looked_at = now;
+    entry.version->forget_neighbours();
+    count(entry);
+  }
+  entry.used = true;
+  return entry.version;
+}
+
+void HotFiles::keep(const Place& place, const std::shared_ptr<FileVersion>& version, std::uint64_t now,
                     std::int64_t unix_now) {
-  if (path.empty() || path.ends_with('/') || facts.size > kLargest || facts.modified > unix_now - kSettled) return;
-  HotFile& file = (*places_)[place_of(path)];
-  if (file.path == path && now - file.noted < kWithin) return fill(file, fd, facts, type);
-  file.path = path;
-  file.noted = now;
-  file.filled = false;
+  const FileFacts& facts = version->facts();
+  const bool was_cold = facts.size <= FileVersion::kMostInMemory && version->plain().is_open_file();
+  const bool is_large = version->memory() > most_memory_ / kLargestShare;
+  if (was_cold || is_large || facts.modified > unix_now - kSettled) return;
+  if (const auto before = by_place_.find(Key{place.owner, place.path}); before != by_place_.end()) {
+    remove(before->second);
+  }
+  entries_.push_front({.owner = place.owner, .path = std::string(place.path), .version = version, .looked_at = now});
+  Entry& kept = entries_.front();
+  by_place_.emplace(Key{kept.owner, kept.path}, entries_.begin());
+  count(kept);
+  make_room();
 }
 
-void HotFiles::fill(HotFile& file, int fd, const FileFacts& facts, std::string_view type) {
-  struct stat status;
-  file.content.resize(facts.size);
-  const iovec into{file.content.data(), file.content.size()};
-  const ssize_t got = facts.size == 0 ? 0 : preadv2(fd, &into, 1, 0, RWF_NOWAIT);
-  file.filled = got == static_cast<ssize_t>(facts.size) && fstat(fd, &status) == 0;
-  if (!file.filled) return;
-  file.facts = facts;
-  file.inode = status.st_ino;
-  file.type = type;
-  file.filled = is_unchanged(file, status);
+void HotFiles::recount(const Place& place) {
+  const auto found = by_place_.find(Key{place.owner, place.path});
+  if (found == by_place_.end()) return;
+  count(*found->second);
+  make_room();
+}
+
+void HotFiles::drop_open_files() {
+  for (auto entry = entries_.begin(); entry != entries_.end();) {
+    const auto next = std::next(entry);
+    if (entry->descriptors > 0) remove(entry);
+    entry = next;
+  }
+}
+
+void HotFiles::count(Entry& entry) {
+  memory_ -= std::exchange(entry.memory, kEntryOverhead + entry.path.capacity() + entry.version->memory());
+  memory_ += entry.memory;
+  descriptors_ -= std::exchange(entry.descriptors, entry.version->descriptors());
+  descriptors_ += entry.descriptors;
+}
+
+void HotFiles::remove(Entries::iterator entry) {
+  memory_ -= entry->memory;
+  descriptors_ -= entry->descriptors;
+  by_place_.erase(Key{entry->owner, entry->path});
+  entries_.erase(entry);
+}
+
+/// Each entry that was asked for since the last round gets another one.
+void HotFiles::make_room() {
+  while (!entries_.empty() && (memory_ > most_memory_ || descriptors_ > kMostOpen)) {
+    const auto last = std::prev(entries_.end());
+    if (std::exchange(last->used, false)) {
+      entries_.splice(entries_.begin(), entries_, last);
+    } else {
+      remove(last);
+    }
+  }
 }
 
 }  // namespace edge

@@ -1,49 +1,91 @@
-// HotFiles: small files that were asked for twice within a second, kept whole, so that a hit costs one look at the
-// file instead of opening, reading and closing it. A changed, replaced or removed file is never served from here.
-// One a handler and loop; bounded: kPlaces files of kLargest bytes.
+// HotFiles: the files that a loop has served lately, so that a hit neither opens, reads nor closes anything, and mostly
+// makes no call of the kernel at all. Bounded by memory and by open files; what was asked for least lately goes first.
+//
+// An entry is believed for `valid` after it was looked at. Then it is looked at again: one fstatat, and a file that was
+// changed, replaced or removed is gone from here. So nothing is served that is older than that.
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
-#include "static/resolve.h"
+#include "core/duration.h"
+#include "static/file_version.h"
 
 namespace edge {
 
-struct HotFile {
-  std::string path;  // relative to the directory
-  FileFacts facts;
-  std::uint64_t inode = 0;
-  std::string_view type;  // Content-Type; of the MimeTypes, which outlive this
-  std::string content;
-  std::uint64_t noted = 0;  // Loop::now() when it was asked for first
-  bool filled = false;
-};
-
+/// One for each loop, shared by its handlers. Outlives them.
 class HotFiles {
  public:
-  static constexpr std::size_t kPlaces = 256;
-  static constexpr std::uint64_t kLargest = 8 * 1024;  // bytes
-  static constexpr std::uint64_t kWithin = 1'000;      // milliseconds between two requests that make a file hot
-  static constexpr std::int64_t kSettled = 2;          // seconds: what changed later may change again unseen, for
-                                                       // file systems count time in ticks
+  static constexpr Milliseconds kValid{1'000};
+  static constexpr std::uint64_t kMostOpen = 512;  // files
+  static constexpr std::int64_t kSettled = 2;      // seconds: what changed later may change again unseen, for file
+                                                   // systems count time in ticks
 
-  /// The file, if it is kept and `path` beneath `directory` is still that very file, unchanged; else null. Valid until
-  /// the next call of note(). One system call, on what was open a moment ago.
-  const HotFile* find(std::string_view path, int directory) const;
-  /// `path` was found beneath the directory and opened as `fd`. Reads it when it is hot, from the page cache only.
-  /// `now` is Loop::now(), `unix_now` seconds since the epoch.
-  void note(std::string_view path, int fd, const FileFacts& facts, std::string_view type, std::uint64_t now,
-            std::int64_t unix_now);
+  /// `memory`: bytes in all; 0 keeps nothing.
+  explicit HotFiles(std::uint64_t memory, Milliseconds valid = kValid)
+      : most_memory_(memory), valid_(static_cast<std::uint64_t>(valid.count())) {}
+  HotFiles(const HotFiles&) = delete;
+  HotFiles& operator=(const HotFiles&) = delete;
+
+  /// A name for the files of one directory; a new one each time.
+  std::uint32_t new_owner() { return ++last_owner_; }
+
+  /// Where a file is: the path below a directory that is open.
+  struct Place {
+    std::uint32_t owner = 0;
+    int directory = -1;
+    std::string_view path;  // a file's; a folder's has its index file's name at the end
+  };
+  /// The version that is there, or null. `now` is Loop::now().
+  std::shared_ptr<FileVersion> find(const Place& place, std::uint64_t now);
+  /// Keeps what was just found there, unless it changed a moment ago or takes too much. `unix_now` is in seconds since
+  /// the epoch.
+  void keep(const Place& place, const std::shared_ptr<FileVersion>& version, std::uint64_t now, std::int64_t unix_now);
+  /// The version that may be kept under that place has got another form.
+  void recount(const Place& place);
+  /// No descriptors are left: closes all that nobody uses at present.
+  void drop_open_files();
+
+  std::size_t size() const { return entries_.size(); }
+  std::uint64_t memory() const { return memory_; }
 
  private:
-  static std::size_t place_of(std::string_view path) { return std::hash<std::string_view>()(path) % kPlaces; }
-  static void fill(HotFile& file, int fd, const FileFacts& facts, std::string_view type);
+  struct Key {
+    std::uint32_t owner;
+    std::string_view path;  // in the entry
+    bool operator==(const Key&) const = default;
+  };
+  struct KeyHash {
+    std::size_t operator()(const Key& key) const { return std::hash<std::string_view>()(key.path) + key.owner; }
+  };
+  struct Entry {
+    std::uint32_t owner;
+    std::string path;
+    std::shared_ptr<FileVersion> version;
+    std::uint64_t looked_at = 0;  // Loop::now()
+    std::uint64_t memory = 0;
+    std::uint64_t descriptors = 0;
+    bool used = false;  // since it was passed over last
+  };
+  using Entries = std::list<Entry>;
 
-  std::unique_ptr<std::array<HotFile, kPlaces>> places_ = std::make_unique<std::array<HotFile, kPlaces>>();
+  static bool is_unchanged(const Entry& entry, int directory);
+  static bool is_untouched(const FileVersion& version);
+  void count(Entry& entry);
+  void remove(Entries::iterator entry);
+  void make_room();
+
+  std::uint64_t most_memory_;
+  std::uint64_t valid_;
+  std::uint32_t last_owner_ = 0;
+  std::uint64_t memory_ = 0;
+  std::uint64_t descriptors_ = 0;
+  Entries entries_;  // the next to be passed over or dropped at the end
+  std::unordered_map<Key, Entries::iterator, KeyHash> by_place_;
 };
 
 }  // namespace edge

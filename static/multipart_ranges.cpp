@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 #include <sys/random.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +10,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+
+#include "core/page_cache.h"
 
 namespace edge {
 
@@ -86,9 +87,8 @@ Task<Result<void>> MultipartRanges::put_content() {
   if (const auto* bytes = std::get_if<std::string_view>(&content_)) {
     std::memcpy(to, bytes->data() + left_.first, most);
   } else {
-    const int fd = std::get<UniqueFd>(content_).get();
-    const iovec into{to, most};
-    got = preadv2(fd, &into, 1, static_cast<off_t>(left_.first), RWF_NOWAIT);
+    const int fd = std::get<SharedFd>(content_).get();
+    got = read_from_memory(fd, to, most, left_.first);
     if (got < 0) {  // not in memory, or a file system that cannot tell
       PooledRead work{fd, to, most, left_.first};
       got = co_await loop_.offload(work);

@@ -19,7 +19,7 @@ class MultipartRanges final : public BodySource {
   static constexpr std::size_t kPiece = 64 * 1024;  // bytes that are held at a time
 
   /// A file that is open for reading, or bytes that live as long as the request.
-  using Content = std::variant<std::string_view, UniqueFd>;
+  using Content = std::variant<std::string_view, SharedFd>;
 
   /// `type` is the content's own and lives as long as the request, as `loop` does. The boundary is random, so that no
   /// content holds it but by a chance of 2^-128, and need not be searched for it.

@@ -3,12 +3,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
 
-#include "core/http/date.h"
 #include "static/byte_ranges.h"
 #include "static/conditional.h"
 #include "static/multipart_ranges.h"
@@ -41,7 +39,7 @@ Body body_of(Representation& from, const ByteRange& range) {
   if (const auto* bytes = std::get_if<std::string_view>(&from.content)) {
     return bytes->substr(static_cast<std::size_t>(range.first), static_cast<std::size_t>(range.length));
   }
-  return FileRange{std::move(std::get<UniqueFd>(from.content)), range.first, range.length};
+  return FileRange{std::move(std::get<SharedFd>(from.content)), range.first, range.length};
 }
 
 void fill_content(Request& request, Representation& from, const ByteRanges& ranges, Response& response) {
@@ -64,8 +62,7 @@ void fill_content(Request& request, Representation& from, const ByteRanges& rang
 Response answer_with(Request& request, Representation representation) {
   Validators validators;
   validators.entity_tag = representation.entity_tag;
-  // A time of change in the future would outlast the change after it (RFC 9110 8.8.2.1).
-  validators.last_modified = std::min(representation.modified, request.loop.unix_seconds());
+  validators.last_modified = representation.modified;
   const Precondition precondition = check_preconditions(request.headers, validators);
   if (precondition == Precondition::failed) return Response::of_status(request.arena, 412);
 
@@ -73,12 +70,10 @@ Response answer_with(Request& request, Representation representation) {
   if (precondition == Precondition::holds) ranges = ranges_of(request, validators, representation.size);
   if (ranges.outcome() == ByteRanges::Outcome::unsatisfiable) return unsatisfiable(request, representation.size);
 
-  char* const date = request.arena.allocate_chars(kHttpDateSize);
-  format_http_date(validators.last_modified, date);
   const bool some = ranges.outcome() == ByteRanges::Outcome::some;
   Response response(request.arena, precondition == Precondition::not_modified ? 304 : some ? 206 : 200);
   response.headers.add(HeaderName::etag, validators.entity_tag);
-  response.headers.add(HeaderName::last_modified, {date, kHttpDateSize});
+  response.headers.add(HeaderName::last_modified, representation.last_modified);
   if (precondition == Precondition::not_modified) return response;
   response.headers.add(HeaderName::accept_ranges, "bytes");
   if (!representation.encoding.empty()) response.headers.add(HeaderName::content_encoding, representation.encoding);

@@ -54,7 +54,7 @@ Resolved not_opened(int error, OpenStep step) {
 
 FileFacts facts_of(const struct stat& status) {
   return {static_cast<std::uint64_t>(status.st_size), status.st_mtim.tv_sec,
-          static_cast<std::uint32_t>(status.st_mtim.tv_nsec)};
+          static_cast<std::uint32_t>(status.st_mtim.tv_nsec), status.st_ino};
 }
 
 Resolved open_file(int directory, const char* path, OpenStep step, Links links) {

@@ -13,11 +13,12 @@
 
 namespace edge {
 
-/// What an answer's head needs to know of a file.
+/// What tells one version of a file from another.
 struct FileFacts {
   std::uint64_t size = 0;         // bytes
   std::int64_t modified = 0;      // seconds since the epoch
   std::uint32_t modified_ns = 0;  // nanoseconds within that second
+  std::uint64_t inode = 0;
 };
 
 /// What is looked for. The views must live until resolve() has returned and its result is used.

@@ -7,10 +7,10 @@
 #include <system_error>
 #include <utility>
 
+#include "core/filters/compression.h"
 #include "core/http/path.h"
 #include "core/log.h"
 #include "static/directory_redirect.h"
-#include "static/entity_tag.h"
 #include "static/listing_body.h"
 
 namespace edge {
@@ -97,20 +97,30 @@ std::optional<std::string_view> render_path(const Template& from, const Request&
   return path ? std::optional(*path) : std::nullopt;
 }
 
+/// Of a folder's index file, below the directory.
+std::string_view index_path(Arena& arena, std::string_view folder, std::string_view name) {
+  if (folder.empty()) return name;
+  char* const path = arena.allocate_chars(folder.size() + name.size());
+  folder.copy(path, folder.size());
+  name.copy(path + folder.size(), name.size());
+  return {path, folder.size() + name.size()};
+}
+
 }  // namespace
 
-Result<std::unique_ptr<StaticHandler>> StaticHandler::open(const config::StaticFiles& files, const RoutePath& route) {
-  return open(files, route, Machine());
+Result<std::unique_ptr<StaticHandler>> StaticHandler::open(const config::StaticFiles& files, const RoutePath& route,
+                                                           HotFiles& hot) {
+  return open(files, route, hot, Machine());
 }
 
 Result<std::unique_ptr<StaticHandler>> StaticHandler::open(const config::StaticFiles& files, const RoutePath& route,
-                                                           const Machine& machine) {
+                                                           HotFiles& hot, const Machine& machine) {
   Result<DocumentRoot> root = DocumentRoot::open(files.directory, machine.recheck);
   if (!root) return std::unexpected(std::move(root.error()));
-  return std::unique_ptr<StaticHandler>(new StaticHandler(std::move(*root), files, route, machine));
+  return std::unique_ptr<StaticHandler>(new StaticHandler(std::move(*root), files, route, hot, machine));
 }
 
-StaticHandler::StaticHandler(DocumentRoot root, const config::StaticFiles& files, const RoutePath& route,
+StaticHandler::StaticHandler(DocumentRoot root, const config::StaticFiles& files, const RoutePath& route, HotFiles& hot,
                              const Machine& machine)
     : root_(std::move(root)),
       mapping_(route, files.strip_prefix, files.hidden_files),
@@ -120,7 +130,10 @@ StaticHandler::StaticHandler(DocumentRoot root, const config::StaticFiles& files
       hidden_files_(files.hidden_files),
       links_(files.links),
       types_(files.types, machine.types),
-      support_(machine.support) {}
+      support_(machine.support),
+      encodings_(files.precompressed, files.links, machine.support),
+      hot_(hot),
+      owner_(hot.new_owner()) {}
 
 Task<Response> StaticHandler::handle(Request& request) {
   if (!tried_.files.empty()) {
@@ -132,18 +145,15 @@ Task<Response> StaticHandler::handle(Request& request) {
   if (!path) co_return Response::of_status(request.arena, 404);
   if (root_.due(request.loop.now())) co_await follow_root(request.loop);
 
-  if (const HotFile* hot = hot_.find(*path, root_.descriptor())) co_return answer_hot(request, *hot);
-  const Wanted looked_for = wanted(*path, request.path.ends_with('/'));
-  Resolved resolved = resolve_now(looked_for);
-  if (resolved.outcome == Resolved::Outcome::waits) {
-    PooledResolve work = resolve_later(looked_for);
-    resolved = co_await request.loop.offload(work);
+  const bool folder = request.path.ends_with('/');
+  if (std::shared_ptr<FileVersion> hot = find_hot(request, *path, folder)) {
+    if (std::optional<Response> ready = answer_at_once(request, hot)) co_return std::move(*ready);
+    Response response = co_await answer_file(request, *path, std::move(hot));
+    co_return response;
   }
-  if (list_ && resolved.outcome == Resolved::Outcome::no_index) {
-    Response listing = co_await list(request, *path);
-    co_return listing;
-  }
-  co_return answer(request, *path, std::move(resolved));
+  Resolved resolved = co_await resolve_anyhow(request, wanted(*path, folder));
+  Response response = co_await answer(request, *path, std::move(resolved));
+  co_return response;
 }
 
 Task<Response> StaticHandler::handle_try(Request& request) {
@@ -152,25 +162,18 @@ Task<Response> StaticHandler::handle_try(Request& request) {
     const std::optional<std::string_view> named = render_path(candidate.path, request);
     const std::optional<std::string_view> path = named ? mapping_.relative_of_named(*named) : std::nullopt;
     if (!path) continue;
-    if (const HotFile* hot = candidate.folder ? nullptr : hot_.find(*path, root_.descriptor())) {
-      co_return is_read(request) ? answer_hot(request, *hot) : answer_other_method(request);
+    const bool elsewhere = candidate.folder && request.path != *named;
+    if (std::shared_ptr<FileVersion> hot = elsewhere ? nullptr : find_hot(request, *path, candidate.folder)) {
+      if (!is_read(request)) co_return answer_other_method(request);
+      Response response = co_await answer_file(request, *path, std::move(hot));
+      co_return response;
     }
-    const Wanted looked_for = wanted(*path, candidate.folder);
-    Resolved resolved = resolve_now(looked_for);
-    if (resolved.outcome == Resolved::Outcome::waits) {
-      PooledResolve work = resolve_later(looked_for);
-      resolved = co_await request.loop.offload(work);
-    }
+    Resolved resolved = co_await resolve_anyhow(request, wanted(*path, candidate.folder));
     if (is_missing(candidate, resolved)) continue;
     if (!is_read(request)) co_return answer_other_method(request);
-    if (candidate.folder && request.path != *named) {
-      co_return redirect_to_directory(request, named->substr(0, named->size() - 1));
-    }
-    if (list_ && resolved.outcome == Resolved::Outcome::no_index) {
-      Response listing = co_await list(request, *path);
-      co_return listing;
-    }
-    co_return answer(request, *path, std::move(resolved));
+    if (elsewhere) co_return redirect_to_directory(request, named->substr(0, named->size() - 1));
+    Response response = co_await answer(request, *path, std::move(resolved));
+    co_return response;
   }
   co_return fall_back(request);
 }
@@ -191,6 +194,26 @@ Resolved StaticHandler::resolve_now(const Wanted& looked_for) const {
   Resolved resolved;
   resolved.outcome = Resolved::Outcome::waits;
   return resolved;
+}
+
+/// A file server that is out of descriptors gives up those that it merely keeps.
+Task<Resolved> StaticHandler::resolve_anyhow(Request& request, Wanted looked_for) const {
+  Resolved resolved = resolve_now(looked_for);
+  if (resolved.outcome == Resolved::Outcome::failed && (resolved.error == EMFILE || resolved.error == ENFILE)) {
+    hot_.drop_open_files();
+    resolved.outcome = Resolved::Outcome::waits;
+  }
+  if (resolved.outcome != Resolved::Outcome::waits) co_return resolved;
+  PooledResolve work{root_.share(), looked_for, support_.blocking};
+  Resolved settled = co_await request.loop.offload(work);
+  co_return settled;
+}
+
+/// A folder's index file is kept only if it is the first that is looked for: no other can come before it.
+std::shared_ptr<FileVersion> StaticHandler::find_hot(const Request& request, std::string_view path, bool folder) const {
+  if (!folder) return path.empty() ? nullptr : hot_.find(hot_place(path), request.loop.now());
+  if (index_.empty()) return nullptr;
+  return hot_.find(hot_place(index_path(request.arena, path, index_.front())), request.loop.now());
 }
 
 Task<Response> StaticHandler::list(Request& request, std::string_view path) {
@@ -218,49 +241,76 @@ Task<void> StaticHandler::follow_root(Loop& loop) {
   if (support_.cached) {
     DocumentRoot::Found found = DocumentRoot::look_up(root_.path(), OpenStep::cached);
     if (found.error != EAGAIN) {
-      root_.follow(std::move(found));
+      follow(std::move(found));
       co_return;
     }
   }
   PooledLookUp work{&root_.path(), support_.blocking};
   DocumentRoot::Found found = co_await loop.offload(work);
-  root_.follow(std::move(found));
+  follow(std::move(found));
 }
 
-Response StaticHandler::answer(Request& request, std::string_view path, Resolved resolved) {
+/// Of another directory nothing is known yet.
+void StaticHandler::follow(DocumentRoot::Found found) {
+  const int before = root_.descriptor();
+  root_.follow(std::move(found));
+  if (root_.descriptor() != before) owner_ = hot_.new_owner();
+}
+
+Task<Response> StaticHandler::answer(Request& request, std::string_view path, Resolved resolved) {
   switch (resolved.outcome) {
     case Resolved::Outcome::file: {
-      const std::string_view type = types_.type_of(resolved.name);
-      hot_.note(path, resolved.fd.get(), resolved.facts, type, request.loop.now(), request.loop.unix_seconds());
-      Representation selected = select(request, resolved.facts, type);
-      selected.content = std::move(resolved.fd);
-      return answer_with(request, std::move(selected));
+      const bool is_index = resolved.name.data() != path.data();
+      const bool may_be_kept = !is_index || resolved.name.data() == index_.front().data();
+      const std::string_view file = is_index ? index_path(request.arena, path, resolved.name) : path;
+      const std::string_view type = types_.type_of(file);
+      std::shared_ptr<FileVersion> version = FileVersion::of(std::move(resolved), type, request.loop.unix_seconds());
+      if (may_be_kept) hot_.keep(hot_place(file), version, request.loop.now(), request.loop.unix_seconds());
+      Response response = co_await answer_file(request, file, std::move(version));
+      co_return response;
     }
     case Resolved::Outcome::directory:
-      return redirect_to_directory(request, request.path);
-    case Resolved::Outcome::no_index:
-      return Response::of_status(request.arena, 403);
+      co_return redirect_to_directory(request, request.path);
+    case Resolved::Outcome::no_index: {
+      if (!list_) co_return Response::of_status(request.arena, 403);
+      Response listing = co_await list(request, path);
+      co_return listing;
+    }
     case Resolved::Outcome::failed:
     case Resolved::Outcome::waits:
       break;
   }
-  return answer_failure(request, resolved.error);
+  co_return answer_failure(request, resolved.error);
 }
 
-Response StaticHandler::answer_hot(Request& request, const HotFile& file) const {
-  // Its place may be given to another file before a slow client has taken the answer: the request gets a copy.
-  Representation selected = select(request, file.facts, file.type);
-  selected.content = request.arena.copy(file.content);
-  return answer_with(request, std::move(selected));
+/// Nothing: the encoding that is wanted is not known yet.
+std::optional<Response> StaticHandler::answer_at_once(Request& request,
+                                                      const std::shared_ptr<FileVersion>& version) const {
+  if (!encodings_.vary(request, *version)) return answer_version(request, version, Coding::identity);
+  const Coding coding = encodings_.choose(request, *version);
+  if (coding != Coding::identity && version->coded(coding) != FileVersion::Coded::here) return std::nullopt;
+  return answer_version(request, version, coding);
 }
 
-Representation StaticHandler::select(Request& request, const FileFacts& facts, std::string_view type) const {
-  Representation selected;
-  selected.size = facts.size;
-  selected.modified = facts.modified;
-  selected.type = type;
-  selected.entity_tag = format_entity_tag(facts, request.arena.allocate_chars(kMaxEntityTag));
-  return selected;
+/// `path` is the file's own, below the directory.
+Task<Response> StaticHandler::answer_file(Request& request, std::string_view path,
+                                          std::shared_ptr<FileVersion> version) {
+  const std::uint32_t owner = owner_;
+  while (true) {
+    if (std::optional<Response> ready = answer_at_once(request, version)) co_return std::move(*ready);
+    const Coding coding = encodings_.choose(request, *version);
+    Encodings::Place place{root_.share(), path};
+    co_await encodings_.prepare(request, std::move(place), version, coding);
+    hot_.recount({owner, -1, path});
+  }
+}
+
+Response StaticHandler::answer_version(Request& request, const std::shared_ptr<FileVersion>& version,
+                                       Coding coding) const {
+  Response response = answer_with(request, version->representation(coding));
+  if (encodings_.vary(request, *version)) vary_by_encoding(response.headers);
+  response.keep = version;
+  return response;
 }
 
 Response StaticHandler::answer_failure(Request& request, int error) {

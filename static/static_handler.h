@@ -10,8 +10,10 @@
 // to a request for its own path, and others are redirected to that. When none is there the last of the list answers: a
 // status, or the route of a path, which gets requests of any method. As in nginx.
 //
-// A hit whose path the kernel has in memory never leaves the loop's thread and costs openat2 and fstat; anything else
-// is opened on the thread pool. Paths and links cannot lead out of the directory (see static/beneath.h).
+// A file that was served lately is served from memory (static/hot_files.h), as its compressed forms are
+// (static/encodings.h). Another one whose path the kernel has in memory never leaves the loop's thread and costs
+// openat2 and fstat; anything else is opened on the thread pool. Paths and links cannot lead out of the directory (see
+// static/beneath.h).
 #pragma once
 
 #include <memory>
@@ -24,9 +26,9 @@
 #include "core/result.h"
 #include "static/beneath.h"
 #include "static/document_root.h"
+#include "static/encodings.h"
 #include "static/hot_files.h"
 #include "static/mime.h"
-#include "static/representation.h"
 #include "static/resolve.h"
 #include "static/route_mapping.h"
 
@@ -41,28 +43,35 @@ class StaticHandler final : public Handler {
     Milliseconds recheck = DocumentRoot::kRecheck;
   };
 
-  /// Blocks; for start-up. Fails when the directory cannot be opened; the error names it and the reason.
-  static Result<std::unique_ptr<StaticHandler>> open(const config::StaticFiles& files, const RoutePath& route);
+  /// Blocks; for start-up. Fails when the directory cannot be opened; the error names it and the reason. `hot` is of
+  /// the loop that the handler is used on, and outlives it.
   static Result<std::unique_ptr<StaticHandler>> open(const config::StaticFiles& files, const RoutePath& route,
-                                                     const Machine& machine);
+                                                     HotFiles& hot);
+  static Result<std::unique_ptr<StaticHandler>> open(const config::StaticFiles& files, const RoutePath& route,
+                                                     HotFiles& hot, const Machine& machine);
 
   Task<Response> handle(Request& request) override;
   bool serves_files() const override { return true; }
   std::optional<std::string_view> path_of_file(std::string_view file, Arena& arena) const override;
 
  private:
-  StaticHandler(DocumentRoot root, const config::StaticFiles& files, const RoutePath& route, const Machine& machine);
+  StaticHandler(DocumentRoot root, const config::StaticFiles& files, const RoutePath& route, HotFiles& hot,
+                const Machine& machine);
 
   Task<void> follow_root(Loop& loop);
+  void follow(DocumentRoot::Found found);
+  std::shared_ptr<FileVersion> find_hot(const Request& request, std::string_view path, bool folder) const;
+  HotFiles::Place hot_place(std::string_view path) const { return {owner_, root_.descriptor(), path}; }
   Task<Response> handle_try(Request& request);
   Response fall_back(const Request& request) const;
   Wanted wanted(std::string_view path, bool folder) const { return {path, folder, index_, links_}; }
   Resolved resolve_now(const Wanted& wanted) const;
-  PooledResolve resolve_later(const Wanted& wanted) const { return {root_.share(), wanted, support_.blocking}; }
+  Task<Resolved> resolve_anyhow(Request& request, Wanted wanted) const;
   Task<Response> list(Request& request, std::string_view path);
-  Response answer(Request& request, std::string_view path, Resolved resolved);
-  Response answer_hot(Request& request, const HotFile& file) const;
-  Representation select(Request& request, const FileFacts& facts, std::string_view type) const;
+  Task<Response> answer(Request& request, std::string_view path, Resolved resolved);
+  Task<Response> answer_file(Request& request, std::string_view path, std::shared_ptr<FileVersion> version);
+  std::optional<Response> answer_at_once(Request& request, const std::shared_ptr<FileVersion>& version) const;
+  Response answer_version(Request& request, const std::shared_ptr<FileVersion>& version, Coding coding) const;
   Response answer_failure(Request& request, int error);
 
   DocumentRoot root_;
@@ -74,7 +83,9 @@ class StaticHandler final : public Handler {
   Links links_;
   MimeTypes types_;
   OpenSupport support_;
-  HotFiles hot_;
+  Encodings encodings_;
+  HotFiles& hot_;
+  std::uint32_t owner_;            // of what hot_ has of this directory
   std::uint64_t quiet_until_ = 0;  // of Loop::now(): failures are logged once a second, so that a flood fills no disk
 };
 

@@ -9,8 +9,8 @@
 
 #include "core/http/header_list.h"
 #include "core/result.h"
+#include "core/shared_fd.h"
 #include "core/task.h"
-#include "core/unique_fd.h"
 
 namespace edge {
 
@@ -30,7 +30,7 @@ class BodySource {
 };
 
 struct FileRange {
-  UniqueFd fd;
+  SharedFd fd;
   std::uint64_t offset = 0;
   std::uint64_t length = 0;
 };
@@ -57,7 +57,8 @@ struct Response {
 
   int status;
   HeaderList headers;  // without Date, Server, Connection and Transfer-Encoding: those are the door's
-  Body body;           // bytes must live as long as the request: literals, the arena, the snapshot
+  Body body;           // bytes must live as long as the request: literals, the arena, the snapshot, or `keep`
+  std::shared_ptr<const void> keep;  // what headers and bytes of this answer lie in, when it is its own
   std::optional<InternalRedirect> redirect;  // the body, if any, does not count then
   bool coding_settled = false;               // the handler has seen to the content coding itself: no filter adds one
   bool close = false;                        // close the connection after this answer

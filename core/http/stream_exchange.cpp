@@ -3,11 +3,12 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+
+#include "core/page_cache.h"
 
 namespace edge {
 
@@ -130,8 +131,7 @@ Task<Result<void>> StreamExchange::send_all(std::string_view content) {
 bool StreamExchange::try_write_file(int fd, std::uint64_t offset, std::uint64_t length) {
   if (length == 0) return true;
   if (length > kMaxFileInOutput || connection_->queue_room() < length) return false;
-  const iovec into{connection_->queue_reserve(), static_cast<std::size_t>(length)};
-  const ssize_t got = preadv2(fd, &into, 1, static_cast<off_t>(offset), RWF_NOWAIT);
+  const ssize_t got = read_from_memory(fd, connection_->queue_reserve(), static_cast<std::size_t>(length), offset);
   if (got != static_cast<ssize_t>(length)) return false;  // cold, or cut short: write_file() finds out which
   connection_->queue_commit(static_cast<std::size_t>(length));
   bytes_written_ += length;
@@ -146,9 +146,7 @@ Task<Result<void>> StreamExchange::write_file(int fd, std::uint64_t offset, std:
   while (length > 0) {
     const std::uint64_t step = std::min<std::uint64_t>(length, kSendFileStep);
     char probe;
-    const iovec into{&probe, 1};
-    const auto last = static_cast<off_t>(offset + step - 1);
-    if (preadv2(fd, &into, 1, last, RWF_NOWAIT) < 0) {  // not in the page cache: a disk must not stop the loop
+    if (read_from_memory(fd, &probe, 1, offset + step - 1) < 0) {  // not in the page cache: a disk must not stop the loop
       const auto warm = [fd, offset, step] {
         return readahead(fd, static_cast<off64_t>(offset), step) == 0 && [&] {
           char byte;

@@ -10,12 +10,12 @@ namespace {
 
 struct Closing {
   uv_work_t request{};
-  UniqueFd fd;
+  SharedFd fd;
 };
 
 }  // namespace
 
-void close_elsewhere(Loop& loop, UniqueFd fd) {
+void close_elsewhere(Loop& loop, SharedFd fd) {
   if (!fd) return;
   auto* const closing = new Closing;
   closing->fd = std::move(fd);

@@ -236,12 +236,20 @@ def test_routes_switch_it_off_or_set_their_own(edge):
     assert answer.get("Content-Encoding") == "gzip" and content(answer) == PAGE[:100]
 
 
-def test_files_are_left_alone(edge):
-    for path in ["/files/page.html", "/files/small.html", "/files/small.html", "/file",
+def test_files_are_compressed_once_for_each_version(edge):
+    for path in ["/files/page.html", "/files/small.html", "/files/small.html",
                  "/?field=X-Accel-Redirect:/files/small.html"]:
         answer = get(edge, path)
-        assert answer.status == 200 and PAGE.startswith(answer.body) and len(answer.body) >= 4000
-        assert answer.get("Content-Encoding") is None
+        assert answer.status == 200 and PAGE.startswith(content(answer)) and len(content(answer)) >= 4000
+        assert answer.get("Content-Encoding") == "gzip" and answer.get("Vary") == "Accept-Encoding"
+        assert answer.get("ETag").endswith('-gzip"') and int(answer.get("Content-Length")) == len(answer.body)
+        plain = get(edge, path, "identity")
+        assert PAGE.startswith(plain.body) and plain.get("ETag") == answer.get("ETag").replace("-gzip", "")
+
+
+def test_a_file_that_an_app_opened_itself_is_left_alone(edge):
+    answer = get(edge, "/file")
+    assert PAGE.startswith(answer.body) and answer.get("Content-Encoding") is None
 
 
 @pytest.mark.parametrize("coding", list(DECODE))

@@ -94,7 +94,7 @@ class StaticSite {
   void recheck_every(Milliseconds interval) { machine_.recheck = interval; }
 
   StaticHandler& handler() {
-    if (!handler_) handler_ = StaticHandler::open(files, route, machine_).value();
+    if (!handler_) handler_ = StaticHandler::open(files, route, hot, machine_).value();
     return *handler_;
   }
   Answer ask(std::string_view target, FakeRequest::Headers headers = {}, std::string_view method = "GET") {
@@ -116,6 +116,7 @@ class StaticSite {
   Loop loop;
   config::StaticFiles files;
   RoutePath route;
+  HotFiles hot{32 << 20, Milliseconds(0)};
 
  private:
   StaticHandler::Machine machine_;

@@ -54,6 +54,7 @@ class SnapshotText {
     field("runtime_dir", process.runtime_dir, preset.runtime_dir);
     field("control", process.control, preset.control);
     field("max_connections", process.max_connections, preset.max_connections);
+    field("hot_files", process.hot_files, preset.hot_files);
     field("shutdown_timeout", process.shutdown_timeout, preset.shutdown_timeout);
   }
 
@@ -165,6 +166,7 @@ class SnapshotText {
     text_ += " static " + files.directory;
     field("strip_prefix", files.strip_prefix, preset.strip_prefix);
     field("index", files.index, preset.index);
+    field("precompressed", files.precompressed, preset.precompressed);
     field("hidden_files", files.hidden_files, preset.hidden_files);
     field("list", files.list, preset.list);
     constexpr std::string_view kLinks[] = {"inside", "always", "never"};

@@ -37,12 +37,13 @@ struct FilesSite {
     route.path.path = path;
     config::StaticFiles files;
     files.directory = (folder.path() / "root").string();
-    route.handler = StaticHandler::open(files, route.path).value();
+    route.handler = StaticHandler::open(files, route.path, hot).value();
     site.routes.push_back(std::move(route));
   }
 
   TemporaryDirectory folder;
   Loop loop;
+  HotFiles hot{0};
   Site site;
 };
 

@@ -169,7 +169,8 @@ TEST_CASE("static handler: a missing directory is an error at load") {
   const TemporaryDirectory directory;
   edge::config::StaticFiles files;
   files.directory = (directory / "missing").string();
-  const auto handler = StaticHandler::open(files, RoutePath{});
+  edge::HotFiles hot(0);
+  const auto handler = StaticHandler::open(files, RoutePath{}, hot);
   REQUIRE_FALSE(handler);
   CHECK(handler.error().context.find(files.directory) != std::string::npos);
 }

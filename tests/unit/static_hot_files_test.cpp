@@ -1,4 +1,4 @@
-// Small files kept for a second: what is kept, for how long, and what is not.
+// Files kept in memory or open: for how long they are believed, what is not kept, and what goes when room is wanted.
 #include "static/hot_files.h"
 
 #include <doctest/doctest.h>
@@ -8,7 +8,7 @@
 #include <fstream>
 #include <string>
 
-#include "core/unique_fd.h"
+#include "static/resolve.h"
 #include "support/temporary_directory.h"
 
 using namespace edge;
@@ -16,113 +16,175 @@ using namespace edge;
 namespace {
 
 constexpr std::int64_t kLater = 10'000'000'000;  // seconds since the epoch: every file here has settled long ago
-
-/// A file opened anew, as a request would.
-struct Opened {
-  Opened(const std::filesystem::path& path, const std::string& content) {
-    std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
-    fd = UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    struct stat status{};
-    REQUIRE(::fstat(fd.get(), &status) == 0);
-    facts = {static_cast<std::uint64_t>(status.st_size), status.st_mtim.tv_sec,
-             static_cast<std::uint32_t>(status.st_mtim.tv_nsec)};
-  }
-  UniqueFd fd;
-  FileFacts facts;
-};
+constexpr std::uint64_t kMegabyte = 1 << 20;
 
 struct Place {
+  explicit Place(std::uint64_t memory = 32 * kMegabyte) : hot(memory), owner(hot.new_owner()) {}
+
+  void write(const std::string& path, const std::string& content) const {
+    std::ofstream(folder / path, std::ios::binary | std::ios::trunc) << content;
+  }
+  std::shared_ptr<FileVersion> version(const std::string& path) const {
+    Resolved resolved = resolve(directory.get(), {path, false, {}, Links::inside}, OpenStep::by_segment);
+    REQUIRE(resolved.outcome == Resolved::Outcome::file);
+    return FileVersion::of(std::move(resolved), "text/plain", kLater);
+  }
+  void keep(const std::string& path, std::uint64_t now = 0) {
+    hot.keep({owner, directory.get(), path}, version(path), now, kLater);
+  }
+  std::shared_ptr<FileVersion> find(const std::string& path, std::uint64_t now = 0) {
+    return hot.find({owner, directory.get(), path}, now);
+  }
+  std::string content(const std::string& path, std::uint64_t now = 0) {
+    const std::shared_ptr<FileVersion> found = find(path, now);
+    const auto* const bytes = found ? std::get_if<std::string>(&found->plain().content) : nullptr;
+    return bytes ? *bytes : "nothing";
+  }
+
   test::TemporaryDirectory folder;
   UniqueFd directory{::open((folder / "").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
   HotFiles hot;
-
-  void note(const char* path, const Opened& file, std::uint64_t now) {
-    hot.note(path, file.fd.get(), file.facts, "text/plain", now, kLater);
-  }
-  const HotFile* find(const char* path) { return hot.find(path, directory.get()); }
-  bool keeps(const char* path, const Opened& file) {
-    note(path, file, 1);
-    note(path, file, 1);
-    return find(path) != nullptr;
-  }
+  std::uint32_t owner;
 };
+
+void age(const std::filesystem::path& path) {
+  const timespec times[2] = {{1, 0}, {1, 0}};
+  REQUIRE(::utimensat(AT_FDCWD, path.c_str(), times, 0) == 0);
+}
 
 }  // namespace
 
-TEST_CASE("hot files: kept from the second request within a second on") {
+TEST_CASE("hot files: what is kept is believed for a second, and then looked at again") {
   Place place;
-  const Opened file(place.folder / "a", "first");
-  place.note("a", file, 5'000);
-  CHECK(place.find("a") == nullptr);
-  place.note("a", file, 6'000);
-  CHECK(place.find("a") == nullptr);
-  place.note("a", file, 6'999);
-  const HotFile* kept = place.find("a");
-  REQUIRE(kept);
-  CHECK(kept->content == "first");
-  CHECK(kept->type == "text/plain");
+  place.write("a", "old");
+  place.keep("a", 5'000);
+  CHECK(place.content("a", 5'000) == "old");
   CHECK(place.find("b") == nullptr);
+  place.write("a", "newer");
+  CHECK(place.content("a", 5'999) == "old");
+  CHECK(place.find("a", 6'000) == nullptr);
+  place.keep("a", 6'000);
+  CHECK(place.content("a", 7'500) == "newer");
+  CHECK(place.content("a", 8'499) == "newer");
+  std::filesystem::remove(place.folder / "a");
+  CHECK(place.find("a", 8'500) == nullptr);
+  CHECK(place.hot.size() == 0);
+  CHECK(place.hot.memory() == 0);
 }
 
-TEST_CASE("hot files: what has changed, was replaced or is gone is not served") {
+TEST_CASE("hot files: another time, or another file of the same size and time, is another version") {
   Place place;
-  REQUIRE(place.keeps("a", Opened(place.folder / "a", "old")));
-  const Opened longer(place.folder / "a", "longer");
-  CHECK(place.find("a") == nullptr);
-  REQUIRE(place.keeps("a", longer));
-  CHECK(place.find("a")->content == "longer");
-  const timespec times[2] = {{1, 0}, {1, 0}};
-  REQUIRE(::utimensat(AT_FDCWD, (place.folder / "a").c_str(), times, 0) == 0);
-  CHECK(place.find("a") == nullptr);
-  REQUIRE(place.keeps("b", Opened(place.folder / "b", "gone")));
-  std::filesystem::remove(place.folder / "b");
-  CHECK(place.find("b") == nullptr);
-}
-
-TEST_CASE("hot files: a file of the same size and time that takes the name is another file") {
-  Place place;
-  const timespec times[2] = {{1, 0}, {1, 0}};
-  const auto aged = [&](const char* name, const char* content) {
-    {
-      const Opened made(place.folder / name, content);
-    }
-    REQUIRE(::utimensat(AT_FDCWD, (place.folder / name).c_str(), times, 0) == 0);
-  };
-  aged("a", "one");
-  Opened one(place.folder / "other", "");
-  one.fd = UniqueFd(::open((place.folder / "a").c_str(), O_RDONLY | O_CLOEXEC));
-  one.facts = {3, 1, 0};
-  REQUIRE(place.keeps("a", one));
-  aged("b", "two");
+  for (const char* name : {"a", "b"}) {
+    place.write(name, name);
+    age(place.folder / name);
+  }
+  place.keep("a");
   std::filesystem::rename(place.folder / "b", place.folder / "a");
+  CHECK(place.content("a", 999) == "a");
+  CHECK(place.find("a", 1'000) == nullptr);
+  place.write("c", "c");
+  place.keep("c");
+  age(place.folder / "c");
+  CHECK(place.find("c", 1'000) == nullptr);
+}
+
+TEST_CASE("hot files: directories do not mix, and a new owner has nothing") {
+  Place place;
+  place.write("a", "a");
+  place.keep("a");
+  place.owner = place.hot.new_owner();
   CHECK(place.find("a") == nullptr);
 }
 
 TEST_CASE("hot files: what has changed just now may change again within the same tick") {
   Place place;
-  const Opened file(place.folder / "a", "x");
-  for (int i = 0; i < 3; ++i) place.hot.note("a", file.fd.get(), file.facts, "", 1, file.facts.modified + 1);
+  place.write("a", "x");
+  const std::shared_ptr<FileVersion> version = place.version("a");
+  const std::int64_t changed = version->facts().modified;
+  place.hot.keep({place.owner, place.directory.get(), "a"}, version, 0, changed + 1);
   CHECK(place.find("a") == nullptr);
+  place.hot.keep({place.owner, place.directory.get(), "a"}, version, 0, changed + 2);
+  CHECK(place.find("a") == version);
 }
 
-TEST_CASE("hot files: what is large, shorter than it was, or an index is not kept; what is empty is") {
+TEST_CASE("hot files: a large file is kept open, and not believed for a moment once it is written to") {
   Place place;
-  CHECK(!place.keeps("large", Opened(place.folder / "large", std::string(HotFiles::kLargest + 1, 'x'))));
-  Opened cut(place.folder / "cut", "short");
-  cut.facts.size = 50;
-  CHECK(!place.keeps("cut", cut));
-  CHECK(!place.keeps("", cut));
-  CHECK(place.keeps("empty", Opened(place.folder / "empty", "")));
-  CHECK(place.keeps("most", Opened(place.folder / "most", std::string(HotFiles::kLargest, 'x'))));
+  place.write("large", std::string(FileVersion::kMostInMemory + 1, 'x'));
+  place.keep("large");
+  const std::shared_ptr<FileVersion> found = place.find("large");
+  REQUIRE(found);
+  CHECK(found->plain().is_open_file());
+  CHECK(found->descriptors() == 1);
+  place.write("large", "cut short");
+  CHECK(place.find("large") == nullptr);
 }
 
-TEST_CASE("hot files: files that share a place push each other out") {
+TEST_CASE("hot files: open files are bounded, and given up when descriptors run out") {
   Place place;
-  std::size_t kept = 0;
-  for (int i = 0; i < 600; ++i) {
+  place.write("small", "x");
+  place.keep("small");
+  const std::string content(FileVersion::kMostInMemory + 1, 'x');
+  for (std::uint64_t i = 0; i <= HotFiles::kMostOpen; ++i) {
     const std::string name = std::to_string(i);
-    CHECK(place.keeps(name.c_str(), Opened(place.folder / name, "x")));
+    place.write(name, content);
+    place.keep(name);
+    if (i % 50 == 0) CHECK(place.find("small"));
   }
-  for (int i = 0; i < 600; ++i) kept += place.find(std::to_string(i).c_str()) != nullptr;
-  CHECK(kept <= HotFiles::kPlaces);
+  std::uint64_t kept = 0;
+  for (std::uint64_t i = 0; i <= HotFiles::kMostOpen; ++i) kept += place.find(std::to_string(i)) ? 1 : 0;
+  CHECK(kept == HotFiles::kMostOpen);
+  CHECK(place.find("small"));
+  place.hot.drop_open_files();
+  CHECK(place.find("0") == nullptr);
+  CHECK(place.find("small"));
+  CHECK(place.hot.size() == 1);
+}
+
+TEST_CASE("hot files: memory is bounded; what was asked for since goes last") {
+  Place place(kMegabyte);
+  const std::string content(20'000, 'x');
+  for (int i = 0; i < 200; ++i) {
+    const std::string name = std::to_string(i);
+    place.write(name, content);
+    place.keep(name);
+    CHECK(place.hot.memory() <= kMegabyte);
+    CHECK(place.find("0"));
+  }
+  CHECK(place.hot.size() > 30);
+  CHECK(place.find("1") == nullptr);
+  CHECK(place.find("199"));
+}
+
+TEST_CASE("hot files: no memory keeps nothing, and no file takes more than its share") {
+  Place none(0);
+  none.write("a", "x");
+  none.keep("a");
+  CHECK(none.find("a") == nullptr);
+  Place little(100'000);
+  little.write("share", std::string(20'000, 'x'));
+  little.write("more", std::string(30'000, 'x'));
+  little.keep("share");
+  little.keep("more");
+  CHECK(little.find("share"));
+  CHECK(little.find("more") == nullptr);
+}
+
+TEST_CASE("hot files: other forms of a file count, and those found beside it are looked for again") {
+  Place place(kMegabyte);
+  place.write("a", std::string(1000, 'x'));
+  place.keep("a");
+  const std::uint64_t plain = place.hot.memory();
+  const std::shared_ptr<FileVersion> version = place.find("a");
+  version->add(Coding::gzip, std::string(5000, 'z'));
+  version->has_no(Coding::br, true);
+  place.hot.recount({place.owner, -1, "a"});
+  CHECK(place.hot.memory() >= plain + 4900);
+  CHECK(version->form(Coding::gzip).entity_tag != version->plain().entity_tag);
+  CHECK(place.find("a", 1'000) == version);
+  CHECK(version->coded(Coding::br) == FileVersion::Coded::unknown);
+  CHECK(version->coded(Coding::gzip) == FileVersion::Coded::here);
+  version->add(Coding::gzip, std::string(2 * kMegabyte, 'z'));
+  place.hot.recount({place.owner, -1, "a"});
+  CHECK(place.hot.memory() == 0);
+  CHECK(version->form(Coding::gzip).size == 2 * kMegabyte);  // whoever is answered with it has it still
 }

@@ -1,0 +1,92 @@
+// FileVersion: a file as it was when it was looked at: its facts, its content in memory or open, and those of its
+// encodings that were asked for. One loop's; the answers that are under way share it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "core/http/accept_encoding.h"
+#include "core/http/request.h"
+#include "core/shared_fd.h"
+#include "static/representation.h"
+#include "static/resolve.h"
+
+namespace edge {
+
+/// The content in one content coding.
+struct FileForm {
+  std::variant<std::string, SharedFd> content;
+  std::uint64_t size = 0;  // bytes
+  std::string entity_tag;
+
+  /// Bytes of memory that the content takes.
+  std::uint64_t memory() const {
+    const auto* const bytes = std::get_if<std::string>(&content);
+    return bytes ? bytes->capacity() : 0;
+  }
+  bool is_open_file() const { return std::holds_alternative<SharedFd>(content); }
+};
+
+class FileVersion {
+ public:
+  /// Files up to this size are read into memory, larger ones are kept open.
+  static constexpr std::uint64_t kMostInMemory = 64 * 1024;  // bytes
+
+  /// Takes what was resolved, with its content if that is small and in the page cache; never blocks. `type` outlives
+  /// the version. `now` is in seconds since the epoch.
+  static std::shared_ptr<FileVersion> of(Resolved resolved, std::string_view type, std::int64_t now);
+
+  const FileFacts& facts() const { return facts_; }
+  std::string_view type() const { return type_; }
+  const FileForm& plain() const { return plain_; }
+  std::string_view last_modified() const { return last_modified_; }
+
+  /// What is known of an encoding.
+  enum class Coded : std::uint8_t {
+    unknown,
+    being_made,
+    none,  // there is none, or it gains nothing
+    here,
+  };
+  Coded coded(Coding coding) const { return forms_[index(coding)].state; }
+  const FileForm& form(Coding coding) const { return coding == Coding::identity ? plain_ : forms_[index(coding)].form; }
+  void is_being_made(Coding coding) { forms_[index(coding)].state = Coded::being_made; }
+  /// `neighbour`: that may change when a file appears beside this one.
+  void has_no(Coding coding, bool neighbour) { forms_[index(coding)] = {Coded::none, {}, neighbour}; }
+  void add(Coding coding, std::string bytes) {
+    const std::uint64_t size = bytes.size();
+    add(coding, std::move(bytes), size);
+  }
+  /// The file beside this one that holds it.
+  void add_neighbour(Coding coding, Resolved resolved);
+  /// What was found beside the file must be looked for again.
+  void forget_neighbours();
+
+  /// Bytes of memory, and open files.
+  std::uint64_t memory() const;
+  std::uint64_t descriptors() const;
+
+  Representation representation(Coding coding) const;
+
+ private:
+  struct CodedForm {
+    Coded state = Coded::unknown;
+    FileForm form{};
+    bool neighbour = false;  // a file beside this one, or the lack of it
+  };
+  void add(Coding coding, std::variant<std::string, SharedFd> content, std::uint64_t size);
+  static std::size_t index(Coding coding) { return static_cast<std::size_t>(coding); }
+
+  FileFacts facts_;
+  std::int64_t modified_ = 0;  // seconds since the epoch, not in the future
+  std::string_view type_;
+  std::string last_modified_;
+  FileForm plain_;
+  std::array<CodedForm, kCodings> forms_;
+};
+
+}  // namespace edge

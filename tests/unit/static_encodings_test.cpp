@@ -1,0 +1,191 @@
+// Compressed forms of files: neighbours, what is compressed once for a version, tags, Vary, and when a file stays
+// plain.
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include <string>
+
+#include "support/static_site.h"
+
+using namespace edge;
+using namespace edge::test;
+
+namespace {
+
+constexpr std::string_view kStyle = "/static/a.css";
+
+/// A site whose only file is a.css, of 4000 bytes that compress well.
+struct CodedSite {
+  explicit CodedSite(OpenSupport support = probe_open_support()) : site(support) { write("a.css", plain); }
+
+  void write(std::string_view name, std::string_view content, time_t modified = 1'000'000) const {
+    site.write(name, content);
+    const timespec times[2] = {{modified, 0}, {modified, 0}};
+    const std::filesystem::path path = site.directory / "root" / name;
+    REQUIRE(::utimensat(AT_FDCWD, path.c_str(), times, 0) == 0);
+  }
+  struct Coded {
+    int status = 0;
+    std::string encoding, vary, tag, content, range;
+  };
+  Coded ask(std::string_view accept, const FakeRequest::Headers& more = {}, std::string_view target = kStyle) {
+    FakeRequest fake(site.loop, "GET", target, more);
+    if (!accept.empty()) fake.request.headers.add(HeaderName::accept_encoding, accept);
+    Route route;
+    route.http.compress = compress;
+    fake.request.route = &route;
+    const Response response = run(site.loop, site.handler().handle(fake.request));
+    const auto value = [&](HeaderName name) { return std::string(response.headers.get(name)); };
+    return {response.status,         value(HeaderName::content_encoding), value(HeaderName::vary),
+            value(HeaderName::etag), answer_of(response).content,         value(HeaderName::content_range)};
+  }
+
+  std::string plain = std::string(4000, 'x');
+  StaticSite site;
+  std::optional<CompressSettings> compress;
+};
+
+}  // namespace
+
+TEST_CASE("encodings: without a setting a file is plain, and Vary is silent") {
+  CodedSite site;
+  site.write("a.css.gz", "neighbour");
+  const CodedSite::Coded coded = site.ask("gzip, br");
+  CHECK(coded.encoding.empty());
+  CHECK(coded.vary.empty());
+  CHECK(coded.content == site.plain);
+}
+
+TEST_CASE("encodings: a file beside it is sent to those who understand it, each under its own tag") {
+  for (const OpenSupport& support : supports()) {
+    CodedSite site(support);
+    site.site.files.precompressed = true;
+    site.write("a.css.gz", "as gzip");
+    site.write("a.css.br", "as br", 2'000'000);
+    const CodedSite::Coded br = site.ask("gzip, br");
+    const CodedSite::Coded gzip = site.ask("gzip;q=1.0, br;q=0.5");
+    const CodedSite::Coded plain = site.ask("zstd");
+    CHECK(br.encoding == "br");
+    CHECK(br.content == "as br");
+    CHECK(gzip.encoding == "gzip");
+    CHECK(gzip.content == "as gzip");
+    CHECK(plain.encoding.empty());
+    CHECK(plain.content == site.plain);
+    for (const auto& answer : {br, gzip, plain}) CHECK(answer.vary == "Accept-Encoding");
+    CHECK(br.tag != gzip.tag);
+    CHECK(br.tag != plain.tag);
+    CHECK(site.ask("").content == site.plain);
+    CHECK(site.ask("br", {{"If-None-Match", br.tag}}).status == 304);
+    CHECK(site.ask("br", {{"If-None-Match", plain.tag}}).status == 200);
+  }
+}
+
+TEST_CASE("encodings: a neighbour that is older, empty, a folder or gone is none; a new one is seen") {
+  CodedSite site;
+  site.site.files.precompressed = true;
+  site.write("a.css.gz", "stale", 999'999);
+  site.write("a.css.br", "");
+  std::filesystem::create_directory(site.site.directory / "root" / "a.css.zst");
+  CHECK(site.ask("gzip, br, zstd").content == site.plain);
+  site.write("a.css.gz", "fresh");
+  CHECK(site.ask("gzip, br, zstd").content == "fresh");
+  std::filesystem::remove(site.site.directory / "root" / "a.css.gz");
+  CHECK(site.ask("gzip, br, zstd").content == site.plain);
+}
+
+TEST_CASE("encodings: a file is compressed once for each version, small on the loop and large on the pool") {
+  for (const std::size_t size : {std::size_t{4000}, Encodings::kMostOnLoop + 1, FileVersion::kMostInMemory + 1}) {
+    CodedSite site;
+    site.plain = std::string(size, 'y');
+    site.write("a.css", site.plain);
+    site.compress.emplace();
+    const CodedSite::Coded first = site.ask("gzip");
+    CHECK(first.encoding == "gzip");
+    CHECK(first.content.size() < size / 10);
+    CHECK(first.vary == "Accept-Encoding");
+    CHECK(site.site.hot.size() == 1);
+    const std::uint64_t memory = site.site.hot.memory();
+    CHECK(site.ask("gzip").content == first.content);
+    CHECK(site.site.hot.memory() == memory);
+    CHECK(site.ask("br").encoding == "br");
+    CHECK(site.ask("").content == site.plain);
+    site.write("a.css", std::string(size, 'z'), 2'000'000);
+    const CodedSite::Coded second = site.ask("gzip");
+    CHECK(second.content != first.content);
+    CHECK(second.tag != first.tag);
+  }
+}
+
+TEST_CASE("encodings: a neighbour goes before the compressor, and makes up for a coding that is not compressed to") {
+  CodedSite site;
+  site.site.files.precompressed = true;
+  site.compress.emplace();
+  site.compress->codings = {Coding::gzip};
+  site.write("a.css.gz", "as gzip");
+  site.write("a.css.zst", "as zstd");
+  CHECK(site.ask("gzip").content == "as gzip");
+  CHECK(site.ask("zstd").content == "as zstd");
+  CHECK(site.ask("br").content == site.plain);
+}
+
+TEST_CASE("encodings: what gains nothing, is small, of another type or too large stays plain") {
+  CodedSite site;
+  site.compress.emplace();
+  site.write("a.png", site.plain);
+  const CodedSite::Coded picture = site.ask("gzip", {}, "/static/a.png");
+  CHECK(picture.encoding.empty());
+  CHECK(picture.vary.empty());
+  site.write("small.css", "x");
+  CHECK(site.ask("gzip", {}, "/static/small.css").encoding.empty());
+  std::string noise;
+  std::uint32_t state = 1;
+  for (int i = 0; i < 5000; ++i) noise += static_cast<char>((state = state * 1'664'525 + 1'013'904'223) >> 24);
+  site.write("noise.css", noise);
+  const CodedSite::Coded random = site.ask("gzip", {}, "/static/noise.css");
+  CHECK(random.encoding.empty());
+  CHECK(random.content == noise);
+  CHECK(random.vary == "Accept-Encoding");
+  site.write("large.css", std::string(Encodings::kMostCompressed + 1, 'x'));
+  CHECK(site.ask("gzip", {}, "/static/large.css").encoding.empty());
+}
+
+TEST_CASE("encodings: ranges are of the plain file, and a tag of another form does not join them") {
+  CodedSite site;
+  site.site.files.precompressed = true;
+  site.compress.emplace();
+  site.write("a.css.gz", "as gzip");
+  const CodedSite::Coded gzip = site.ask("gzip");
+  const CodedSite::Coded part = site.ask("gzip", {{"Range", "bytes=0-9"}});
+  CHECK(part.status == 206);
+  CHECK(part.encoding.empty());
+  CHECK(part.range == "bytes 0-9/4000");
+  CHECK(part.vary == "Accept-Encoding");
+  CHECK(site.ask("gzip", {{"Range", "bytes=0-9"}, {"If-Range", gzip.tag}}).status == 200);
+  CHECK(site.ask("gzip", {{"Range", "bytes=0-9"}, {"If-Range", part.tag}}).status == 206);
+}
+
+TEST_CASE("encodings: nothing is kept without memory, and all works as before") {
+  CodedSite site;
+  site.compress.emplace();
+  HotFiles none(0);
+  const auto handler = StaticHandler::open(site.site.files, site.site.route, none).value();
+  for (int i = 0; i < 2; ++i) {
+    FakeRequest fake(site.site.loop, "GET", kStyle, {{"Accept-Encoding", "gzip"}});
+    Route route;
+    route.http.compress = site.compress;
+    fake.request.route = &route;
+    const Response response = run(site.site.loop, handler->handle(fake.request));
+    CHECK(response.headers.get(HeaderName::content_encoding) == "gzip");
+  }
+  CHECK(none.size() == 0);
+}
+
+TEST_CASE("encodings: a folder's index file is compressed as any other") {
+  CodedSite site;
+  site.compress.emplace();
+  std::filesystem::create_directory(site.site.directory / "root" / "docs");
+  site.write("docs/index.html", site.plain);
+  CHECK(site.ask("gzip", {}, "/static/docs/").encoding == "gzip");
+  CHECK(site.ask("gzip", {}, "/static/docs/index.html").encoding == "gzip");
+  CHECK(site.site.hot.size() == 1);
+}
