@@ -15,10 +15,10 @@ namespace edge {
 namespace {
 
 constexpr Milliseconds kFateKnown{500};
-constexpr std::size_t kMostRunningTold = 16;  // of one ASGI worker and loop
-constexpr std::size_t kMostNotices = 4;       // unread ones for each request that the worker may have …
-constexpr std::size_t kFewNotices = 1024;     // … and these on top
-constexpr int kMostReadsOfTheDead = 64;       // more than any socket buffer holds: a stranger has the other end
+constexpr std::size_t kMostRunningTold = 16;    // of one ASGI worker and loop
+constexpr std::size_t kMostNotices = 4;         // unread ones for each request that the worker may have …
+constexpr std::size_t kFewNotices = 64 * 1024;  // … and these on top: of requests that it never got to
+constexpr int kMostReadsOfTheDead = 64;         // more than any socket buffer holds: a stranger has the other end
 
 }  // namespace
 
@@ -148,14 +148,25 @@ AppCall* AnswerChannel::find(const AnswerFrames::Piece& piece) const {
 }
 
 void AnswerChannel::notify(const AppCall& call, wire::NoticeKind kind, std::uint32_t value) {
-  if (closing()) return;
-  const wire::Notice notice{.sequence = call.sequence(), .kind = kind, .value = value};
+  tell({.sequence = call.sequence(), .kind = kind, .value = value});
+}
+
+void AnswerChannel::tell(const wire::Notice& notice) {
+  if (closing() || deaf_.armed()) return;
   notices_.append(reinterpret_cast<const char*>(&notice), sizeof notice);
   if (!wants_write()) on_writable();
   if (notices_.size() <= (kMostNotices * worker_->places() + kFewNotices) * sizeof notice) return;
   log::error("[{}] {} does not read what it is told; it is killed", lane_.app().name, name());
   notices_.clear();
-  kill_worker();
+  lane_.loop().arm(deaf_, Milliseconds(1));
+}
+
+void AnswerChannel::event_loop_is_stuck() {
+  log::error("[{}] {}: its event loop has been blocked for request_timeout ({} ms)", lane_.app().name, name(),
+             lane_.app().request_timeout.count());
+  if (!lane_.deals_with_timeouts()) return kill_worker();
+  lane_.request_timed_out(
+      {.worker = worker_, .thread = 0, .sequence = worker_->running(0), .id = "(none)", .cancels = worker_->cancels()});
 }
 
 void AnswerChannel::on_writable() {
@@ -177,6 +188,7 @@ bool AnswerChannel::deliver_file(AppCall& call, const wire::FilePart& part) {
 void AnswerChannel::worker_gone(std::string_view how) {
   const AppLane::Event event(lane_);
   fate_.disarm();
+  deaf_.disarm();
   for (int i = 0; i < kMostReadsOfTheDead && !closing(); ++i) {
     if (read_once() != Read::some) break;
   }

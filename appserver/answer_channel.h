@@ -40,6 +40,10 @@ class AnswerChannel final : public Socket {
   /// Tells an ASGI app what has become of the call's answer.
   void notify(const AppCall& call, wire::NoticeKind kind, std::uint32_t value = 0);
   bool is_asgi() const { return worker_->is_asgi(); }
+  /// Of an ASGI app's event loop: the queue has counted the cancel that this sends.
+  void ask_whether_it_hears() { tell({.sequence = 0, .kind = wire::kCancel, .value = 0}); }
+  /// It reads nothing, for request_timeout: it is dealt with as a request that ran so long.
+  void event_loop_is_stuck();
 
   /// Reads again, after the client has taken what was too much.
   void resume_reading() { want_read(true); }
@@ -65,6 +69,7 @@ class AnswerChannel final : public Socket {
   void on_closed() override;
   Read read_once();
   std::string name() const;
+  void tell(const wire::Notice& notice);
   bool take_descriptor(const msghdr& message);
   bool parse(std::string_view input, const BlockRef& block);
   bool deliver(const AnswerFrames::Piece& piece, const BlockRef& block);
@@ -89,6 +94,7 @@ class AnswerChannel final : public Socket {
   std::vector<std::uint32_t> free_places_;
   std::string notices_;  // that the socket did not take yet
   ListLink<AnswerChannel> in_lane_;
+  Alarm deaf_{[this] { kill_worker(); }};  // not within notify(), whose caller holds a call that this may take back
   Alarm fate_{[this] { worker_gone(name() + " died"); }};  // of a worker that broke off: until it is known how
 };
 

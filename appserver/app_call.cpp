@@ -1,6 +1,7 @@
 // A call's way through the queue: asking, sending, waiting, failing, leaving. Its answer is in app_call_answer.cpp.
 #include "appserver/app_call.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cerrno>
 #include <cstring>
@@ -58,7 +59,12 @@ std::string_view AppCall::encode() {
 }
 
 void AppCall::wait_in_queue() {
-  lane_.loop().arm(*this, lane_.app().queue_timeout);
+  lane_.loop().arm(*this, std::max(queue_time_left(), Milliseconds(1)));
+}
+
+/// Counted from the beginning, also of a request that workers were sent and did not read.
+Milliseconds AppCall::queue_time_left() const {
+  return lane_.app().queue_timeout - Milliseconds(lane_.loop().now() - begun_at_);
 }
 
 void AppCall::send(Slot& slot, std::string_view packet) {
@@ -69,12 +75,17 @@ void AppCall::send(Slot& slot, std::string_view packet) {
   header.body_size = body_->length().value_or(0);
   channel_ = slot.channels[loop];
   header.place = channel_->expect(*this);
-  switch (slot.mailbox.send(header, packet, body_->bytes(), body_->file())) {
+  const auto try_once = [&] { return slot.mailbox.send(header, packet, body_->bytes(), body_->file()); };
+  Mailbox::Sent sent = try_once();
+  if (sent == Mailbox::Sent::full) sent = try_once();  // it may have been emptied meanwhile: put_back() must not fail
+  switch (sent) {
     case Mailbox::Sent::sent:
       slot.count_sent();
       sent_at_ = lane_.loop().now();
       request_->upstream.queue_time = sent_at_ - begun_at_;
       watch_answer();
+      // Who has not read it by the end of queue_timeout does not keep it from its end.
+      if (queue_time_left() < lane_.app().request_timeout) wait_in_queue();
       lane_.watch_slots();
       return;
     case Mailbox::Sent::full:
@@ -102,6 +113,10 @@ void AppCall::on_granted(Slot& slot) {
   if (abandoned()) {
     lane_.queue().lose(*this);
     return retire_soon();
+  }
+  if (queue_time_left() <= Milliseconds(0)) {
+    lane_.queue().lose(*this);  // no worker that it was sent to has read it
+    return fail_in_queue();
   }
   send(slot, encode());
 }
@@ -133,19 +148,28 @@ void AppCall::on_deadline() {
     if (retires_) return retire();
     if (armed()) return;  // it has another one already
     if (lane_.queue().is_held(*this)) {
-      expire();
-    } else {
-      leave_channel();
-      if (!abandoned()) return wait_in_queue();
+      const std::uint64_t now = lane_.loop().now();
+      if (now < answer_due_) return lane_.loop().arm(*this, Milliseconds(answer_due_ - now));
+      return expire();
+    }
+    leave_channel();
+    if (abandoned()) {
       lane_.queue().withdraw(*this, AppQueue::Why::left);
       return retire();
     }
+    if (queue_time_left() > Milliseconds(0)) return wait_in_queue();
+    lane_.queue().withdraw(*this, AppQueue::Why::timed_out);
+    fail_in_queue();
   } else {
     lane_.queue().withdraw(*this, AppQueue::Why::timed_out);
-    fail({ErrorKind::unavailable, Side::app, false,
-          fmt::format("no worker of app {} was free within queue_timeout ({} ms)", lane_.app().name,
-                      lane_.app().queue_timeout.count())});
+    fail_in_queue();
   }
+}
+
+void AppCall::fail_in_queue() {
+  fail({ErrorKind::unavailable, Side::app, false,
+        fmt::format("no worker of app {} was free within queue_timeout ({} ms)", lane_.app().name,
+                    lane_.app().queue_timeout.count())});
 }
 
 /// The first time the client is answered, and the worker has a chance; the second time it has had it, unless it has
@@ -222,6 +246,7 @@ void AppCall::let_go() {
 }
 
 void AppCall::cancel_answer() {
+  if (!channel_) return;
   Slot& slot = channel_->slot();
   if (channel_->is_asgi()) {
     channel_->notify(*this, wire::kLeft);

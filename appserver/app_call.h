@@ -109,6 +109,8 @@ class AppCall final : public Ticket, private Deadline, private Cancellation::Wai
   void wait_in_queue();
   std::string_view encode();
   void fail(Error error);
+  void fail_in_queue();
+  Milliseconds queue_time_left() const;
   void expire();
   void watch_answer();
   void acknowledge(std::size_t taken);
@@ -135,8 +137,9 @@ class AppCall final : public Ticket, private Deadline, private Cancellation::Wai
   std::coroutine_handle<> waiter_;
   std::uint64_t begun_at_ = 0;  // Loop::now()
   std::uint64_t sent_at_ = 0;
-  std::string left_id_;      // of the request whose client has gone
-  std::string left_behind_;  // what that had asked for
+  std::uint64_t answer_due_ = 0;  // the next piece of the answer
+  std::string left_id_;           // of the request whose client has gone
+  std::string left_behind_;       // what that had asked for
   int status_ = 0;
   std::uint32_t place_ = 0;  // in the channel
   bool wants_head_ = true;   // what the waiter waits for

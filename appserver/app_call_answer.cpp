@@ -19,6 +19,7 @@ constexpr std::size_t kForgottenSlices = 32;
 
 /// The worker has request_timeout for the next piece of its answer.
 void AppCall::watch_answer() {
+  answer_due_ = lane_.loop().now() + static_cast<std::uint64_t>(lane_.app().request_timeout.count());
   lane_.loop().arm(*this, lane_.app().request_timeout);
 }
 

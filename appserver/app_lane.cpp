@@ -108,8 +108,10 @@ void AppLane::on_deadline() {
   const Event event(*this);
   std::optional<Milliseconds> again;
   for (AnswerChannel* channel = channels_.front(); channel; channel = channels_.after(*channel)) {
-    const std::optional<Milliseconds> after = queue_.take_back_if_slow(channel->slot(), loop_.index());
-    if (after) again = std::min(*after, again.value_or(*after));
+    const AppQueue::Look look = queue_.take_back_if_slow(channel->slot(), loop_.index());
+    if (look.again) again = std::min(*look.again, again.value_or(*look.again));
+    if (look.ask) channel->ask_whether_it_hears();
+    if (look.stuck) channel->event_loop_is_stuck();
   }
   if (again && !armed()) loop_.arm(*this, *again);
 }

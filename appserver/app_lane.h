@@ -74,7 +74,7 @@ class AppLane final : private Deadline {
   /// A request was sent: it is to be taken back if the worker does not get to it.
   void watch_slots();
   /// The mailbox of an ASGI app's slot was full: it is looked at soon whether it has room again.
-  void watch_stuffed_slots() { loop_.arm(*this, AppQueue::kStuffed); }
+  void watch_stuffed_slots() { loop_.arm(*this, AppQueue::kSoon); }
   void recycle(AppCall& call);
   void channel_closed(AnswerChannel& channel);
   bool deals_with_timeouts() const { return static_cast<bool>(deal_with_timeout_); }

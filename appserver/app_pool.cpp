@@ -10,7 +10,10 @@
 namespace edge {
 
 AppQueue::Limits AppPool::queue_limits(const config::App& app) {
-  return {.waiting = app.queue, .depth = app.depth, .grows = app.most_processes > app.processes};
+  return {.waiting = app.queue,
+          .depth = app.depth,
+          .grows = app.most_processes > app.processes,
+          .blocked = app.request_timeout};
 }
 
 AppPool::AppPool(Loop& main, std::vector<Loop*> loops, const config::App& app, const std::string& runtime_dir,

@@ -220,6 +220,7 @@ Slot* AppQueue::best_slot() {
 void AppQueue::occupy(Ticket& ticket, Slot& slot) {
   ticket.slot_ = &slot;
   if (slot.load_ == 0) slot.busy_since_ = steady_clock::now();
+  if (slot.worker.is_asgi() && has_read_all(slot)) slot.read_at_ = steady_clock::now();
   ++slot.load_;
   list_slot(slot);
 }

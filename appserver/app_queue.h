@@ -25,15 +25,15 @@ class AppQueue {
     std::uint32_t waiting = 1000;  // requests that may wait; those that were taken back from a worker come on top
     std::uint32_t depth = 4;       // requests on one slot of a WSGI app, the one that is being answered included
     bool grows = false;            // the hook `pressure` is wanted
+    Milliseconds blocked{60'000};  // an ASGI app's event loop that reads nothing for so long is stuck
   };
   /// A slot takes requests ahead while its average service time is below this …
   static constexpr std::chrono::microseconds kShortService{5'000};
   /// … and they are taken back when the request before them runs longer than this, and than 8 times the average.
   static constexpr std::chrono::microseconds kLongService{20'000};
-  /// A slot of an ASGI app that left requests unread for kLongService loses them, and gets new ones after this.
-  static constexpr std::chrono::microseconds kBlockedLoop{200'000};
-  /// A mailbox holds few messages (net.unix.max_dgram_qlen); an event loop that is at work empties it in so long.
-  static constexpr Milliseconds kStuffed{1};
+  /// A mailbox holds few messages (net.unix.max_dgram_qlen), and an event loop that is at work empties it at once: so
+  /// soon a slot of an ASGI app is looked at again that was full, or had left requests unread for kLongService.
+  static constexpr Milliseconds kSoon{1};
 
   /// `loops` in the order of their indices; they and the queue must outlive every ticket.
   AppQueue(std::vector<Loop*> loops, Limits limits);
@@ -82,8 +82,12 @@ class AppQueue {
   void take_back(Slot& slot, int caller);
   /// The same, if the present request runs long, or the worker has not begun it although it has nothing else to do;
   /// of an ASGI app, if its event loop does not get to it.
-  /// After how long the slot should be looked at again; nothing: no more until something is sent to it.
-  std::optional<Milliseconds> take_back_if_slow(Slot& slot, int caller);
+  struct Look {
+    std::optional<Milliseconds> again;  // after so long; nothing: no more until something is sent to it
+    bool ask = false;                   // the event loop is to be asked whether it hears: a cancel was counted for that
+    bool stuck = false;                 // it has been blocked for Limits::blocked; once for each time
+  };
+  Look take_back_if_slow(Slot& slot, int caller);
   /// Requests answered by that slot.
   std::uint64_t answered(const Slot& slot);
   /// Requests that the worker is at; those that were handed ahead do not count.
@@ -117,8 +121,9 @@ class AppQueue {
   void leave(Ticket& ticket);
   void to_front(TicketList& tickets, int caller);
   static bool has_begun(const Slot& slot);
+  static bool has_read_all(const Slot& slot);
   void take_unread(Slot& slot, int caller);
-  std::optional<Milliseconds> take_back_if_blocked(Slot& slot, int caller);
+  Look take_back_if_blocked(Slot& slot, int caller);
   void grant_waiting(int caller);
   void refuse(Ticket& ticket, int caller);
   void tell(Ticket& ticket, int caller);

@@ -1,5 +1,6 @@
 // Taking requests back from slots whose workers do not get to them.
 #include <algorithm>
+#include <utility>
 
 #include "appserver/app_queue.h"
 
@@ -24,8 +25,8 @@ void AppQueue::take_back(Slot& slot, int caller) {
   deliver(caller);
 }
 
-std::optional<Milliseconds> AppQueue::take_back_if_slow(Slot& slot, int caller) {
-  std::optional<Milliseconds> again = kWatch;
+AppQueue::Look AppQueue::take_back_if_slow(Slot& slot, int caller) {
+  Look look{.again = kWatch};
   {
     const std::lock_guard lock(mutex_);
     if (slot.away_ && std::atomic_ref(slot.shared_.running).load(std::memory_order_acquire) == 0) {
@@ -34,48 +35,59 @@ std::optional<Milliseconds> AppQueue::take_back_if_slow(Slot& slot, int caller) 
       grant_waiting(caller);
     }
     if (slot.open_ && slot.worker.is_asgi()) {
-      again = take_back_if_blocked(slot, caller);
+      look = take_back_if_blocked(slot, caller);
     } else if (!slot.open_ || slot.away_ || slot.load_ == 0) {
-      if (!slot.open_ || !slot.away_) again.reset();
+      if (!slot.open_ || !slot.away_) look.again.reset();
     } else if (slot.load_ == 1 && has_begun(slot)) {
-      again.reset();
+      look.again.reset();
     } else {
       const microseconds limit = std::max(kLongService, microseconds(8 * slot.average_));
       if (steady_clock::now() - slot.busy_since_ >= limit) {
         slot.slow_ = true;
         take_unread(slot, caller);
         grant_waiting(caller);
-        if (!slot.away_) again.reset();
+        if (!slot.away_) look.again.reset();
       }
     }
   }
   deliver(caller);
-  return again;
+  return look;
 }
 
 /// An event loop that reads again gets requests again.
-std::optional<Milliseconds> AppQueue::take_back_if_blocked(Slot& slot, int caller) {
+AppQueue::Look AppQueue::take_back_if_blocked(Slot& slot, int caller) {
   const std::uint64_t taken = std::atomic_ref(slot.shared_.taken).load(std::memory_order_relaxed);
   const auto now = steady_clock::now();
-  const bool all_read = taken >= slot.sent_.load(std::memory_order_relaxed);
-  const bool reads = taken != slot.taken_ || (all_read && !slot.slow_);
-  slot.taken_ = taken;
-  const auto unread_for = now - slot.read_at_;
-  if (reads || unread_for >= kBlockedLoop) {
+  const bool all_read = has_read_all(slot);
+  const bool hears = slot.slow_ && slot.worker.heard_cancels() >= slot.asked_;
+  Look look;
+  if (taken != slot.taken_ || hears || (all_read && !slot.slow_)) {
     slot.read_at_ = now;
     slot.slow_ = slot.stuffed_ = false;
     list_slot(slot);
     grant_waiting(caller);
-  } else if (unread_for >= kLongService && !slot.slow_) {
-    slot.read_at_ = now;
+  } else if (now - slot.read_at_ >= kLongService && !slot.slow_) {
     take_unread(slot, caller);
     slot.slow_ = true;  // behind it, because a slot without requests is not slow
+    slot.given_up_ = false;
+    slot.asked_ = slot.worker.count_cancel();
+    look.ask = true;
     list_slot(slot);
     grant_waiting(caller);
   }
-  if (slot.stuffed_) return kStuffed;
-  if (slot.load_ > 0 || slot.slow_ || slot.away_) return kWatch;
-  return std::nullopt;
+  look.stuck = slot.slow_ && now - slot.read_at_ >= limits_.blocked && !std::exchange(slot.given_up_, true);
+  slot.taken_ = taken;
+  if (slot.slow_ || slot.stuffed_) {
+    look.again = kSoon;
+  } else if (!all_read || slot.away_) {
+    look.again = kWatch;
+  }
+  return look;
+}
+
+bool AppQueue::has_read_all(const Slot& slot) {
+  const std::uint64_t taken = std::atomic_ref(slot.shared_.taken).load(std::memory_order_relaxed);
+  return taken >= slot.sent_.load(std::memory_order_relaxed);
 }
 
 /// The worker's word, for the one request of the slot; it is not believed for more than its own good.
@@ -87,6 +99,10 @@ bool AppQueue::has_begun(const Slot& slot) {
 void AppQueue::take_unread(Slot& slot, int caller) {
   TicketList unread;
   while (const std::optional<std::uint64_t> sequence = slot.mailbox.take_back()) {
+    if (*sequence == 0) {  // that it shall quit, behind all requests
+      slot.mailbox.send_quit();
+      break;
+    }
     slot.sent_.fetch_sub(1, std::memory_order_relaxed);
     for (Ticket* ticket = slot.held_.front(); ticket; ticket = TicketList::after(*ticket)) {
       if (ticket->sequence_ != *sequence) continue;

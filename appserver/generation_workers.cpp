@@ -227,7 +227,7 @@ std::string Generation::why_killed() {
 void Generation::on_timeout(const ExpiredRequest& request) {
   Seat* const at = seat(request.worker->number());
   if (!at || at->worker != request.worker) return;
-  if (request.worker->is_asgi() && !at->stuck.empty()) return;  // one tells as much of the event loop as all would
+  if (request.worker->is_asgi() && !at->stuck.empty()) return at->stuck.front()->also(request);
   const auto done = [this, at, sequence = request.sequence](bool helped) {
     std::erase_if(at->stuck, [sequence](const auto& stuck) { return stuck->sequence() == sequence; });
     if (helped || !at->worker) return;

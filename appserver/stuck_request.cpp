@@ -1,6 +1,7 @@
 // Stacks, exception, grace.
 #include "appserver/stuck_request.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "appserver/stack_text.h"
@@ -34,8 +35,19 @@ void StuckRequest::ask_for_stacks() {
   });
 }
 
+void StuckRequest::also(ExpiredRequest request) {
+  if (others_.size() < request_.worker->places()) others_.push_back(std::move(request));
+}
+
+/// Of those that have expired the one that the thread is at, else the first.
+const ExpiredRequest& StuckRequest::culprit() const {
+  const std::uint64_t running = request_.worker->running(request_.thread);
+  const auto found = std::ranges::find(others_, running, &ExpiredRequest::sequence);
+  return found == others_.end() ? request_ : *found;
+}
+
 std::string StuckRequest::name() const {
-  return fmt::format("[{}] request {}: worker {} (pid {})", app_, request_.id, request_.worker->number(),
+  return fmt::format("[{}] request {}: worker {} (pid {})", app_, culprit().id, request_.worker->number(),
                      request_.worker->pid());
 }
 
@@ -57,7 +69,7 @@ void StuckRequest::log_stacks(std::string_view dump) const {
 
 void StuckRequest::interrupt() {
   ++tries_;
-  request_.worker->interrupt(request_.thread, request_.sequence, wire::kRequestTimeout);
+  request_.worker->interrupt(request_.thread, culprit().sequence, wire::kRequestTimeout);
   loop_.arm(*this, kBetweenTries);
 }
 

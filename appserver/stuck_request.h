@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "appserver/expired_request.h"
 #include "appserver/worker_stacks.h"
@@ -30,12 +31,15 @@ class StuckRequest final : private Deadline {
   StuckRequest(Loop& loop, std::string app, WorkerStacks& stacks, ExpiredRequest request, Done done);
 
   std::uint64_t sequence() const { return request_.sequence; }
+  /// ASGI: another request of the same worker has expired; whichever has the event loop gets the exception.
+  void also(ExpiredRequest request);
 
  private:
   void on_deadline() override;
   void log_stacks(std::string_view dump) const;
   void interrupt();
   std::string name() const;
+  const ExpiredRequest& culprit() const;
   bool is_stuck() const;
   void ask_for_stacks();
 
@@ -43,6 +47,7 @@ class StuckRequest final : private Deadline {
   std::string app_;
   WorkerStacks& stacks_;
   ExpiredRequest request_;
+  std::vector<ExpiredRequest> others_;  // no more than the worker has places
   Done done_;
   int tries_ = 0;
   bool asked_ = false;

@@ -78,7 +78,8 @@ struct Notice {
 enum NoticeKind : std::uint32_t {
   kTaken = 1,   // the client has taken `value` bytes more of the body
   kLeft = 2,    // the client has gone: receive() says http.disconnect, and nothing more needs to be sent but kLast
-  kCancel = 3,  // the task is to be cancelled: `value` is the InterruptReason
+  kCancel = 3,  // the task is to be cancelled: `value` is the InterruptReason. Of sequence 0, which is no request's, it
+                // only asks whether the event loop hears
 };
 /// An ASGI app's answer may have so many bytes of body under way that no kTaken has told of. Frames of several answers
 /// share one channel, so nobody may wait on it for one client.

@@ -56,6 +56,8 @@ class Slot {
   bool closed_ = false;      // for good
   std::uint64_t taken_ = 0;  // ASGI: how many requests the worker had read when it was looked at last …
   Time read_at_;             // … and when that changed last, or nothing was unread
+  std::uint64_t asked_ = 0;  // ASGI, while slow_: it reads again when it has heard so many cancels
+  bool given_up_ = false;    // ASGI, while slow_: it was told that the loop has been blocked for too long
   bool away_ = false;        // its thread does not read its mailbox although it has answered: it is in an app's close()
   bool slow_ = false;        // the present request runs long: nothing is handed ahead until it has ended
   bool stuffed_ = false;     // the mailbox was full
@@ -104,7 +106,7 @@ class WorkerProcess : public std::enable_shared_from_this<WorkerProcess> {
   std::uint64_t thread_ident(unsigned thread) const;
   /// ASGI: one more notice of kCancel is about to be sent, on whatever channel; how many that makes; how many the
   /// worker has read, by its own word. One that is far behind has its event loop blocked.
-  void count_cancel() { cancels_.fetch_add(1, std::memory_order_relaxed); }
+  std::uint64_t count_cancel() { return cancels_.fetch_add(1, std::memory_order_relaxed) + 1; }
   std::uint64_t cancels() const { return cancels_.load(std::memory_order_relaxed); }
   std::uint64_t heard_cancels() const;
   /// Raises an exception in that request, if the thread is at it when the signal arrives.

@@ -112,6 +112,16 @@ APP = '''\
         await answer(send, b"opened")
 
 
+    async def answer_and_block(receive, send, path):
+        async def block():
+            note("blocks")
+            while True:
+                pass
+
+        await answer(send, b"answered")
+        asyncio.ensure_future(block())
+
+
     async def crash(receive, send, path):
         os.kill(os.getpid(), 9)
 
@@ -265,6 +275,32 @@ def test_a_view_that_blocks_the_event_loop_is_interrupted(shop):
     edge.log.wait_for("interrupted: it ran longer than request_timeout")
     wait_until(lambda: edge.get("/fine").status == 200, "the loop runs again")
     assert worker_pids(edge) == pids
+
+
+def test_the_view_that_blocks_is_interrupted_although_another_request_expired_before(shop):
+    edge = shop(settings=", request_timeout: 400ms")
+    pids = worker_pids(edge)
+    with edge.connect() as sleeps:
+        sleeps.ask("GET", "/sleep")
+        wait_until(lambda: "sleeps" in notes(edge), "one sleeps")
+        time.sleep(0.1)                                 # so that it expires first
+        assert edge.get("/spin").status == 504
+        assert sleeps.answer().status == 504
+    edge.log.wait_for("interrupted: it ran longer than request_timeout")
+    wait_until(lambda: edge.get("/fine").status == 200, "the loop runs again")
+    assert worker_pids(edge) == pids
+
+
+def test_an_event_loop_that_nobodys_request_blocks_is_replaced(shop):
+    edge = shop(settings=", request_timeout: 500ms, queue_timeout: 300ms")
+    pids = worker_pids(edge)
+    assert edge.get("/answer_and_block").status == 200
+    wait_until(lambda: "blocks" in notes(edge), "the loop is blocked")
+    assert edge.get("/fine").status == 503              # within queue_timeout
+    edge.log.wait_for("its event loop has been blocked for request_timeout")
+    edge.log.wait_for(r"line \d+ in block")
+    wait_until(lambda: edge.get("/fine").status == 200, "another worker serves")
+    assert worker_pids(edge) != pids
 
 
 def test_while_one_event_loop_is_blocked_the_others_get_its_requests(shop):

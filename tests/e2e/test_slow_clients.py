@@ -6,6 +6,7 @@ import pytest
 from edge import wait_until
 
 SITE = """\
+    edge: {hot_files: 0}                                # no file stays open
     http:
       header_timeout: 400ms
       body_timeout: 400ms

@@ -99,7 +99,7 @@ struct FakeThread {
     if (size < 0) return std::nullopt;
     REQUIRE((envelope.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0);
     bytes.resize(static_cast<std::size_t>(size));
-    count_taken();
+    count(offsetof(wire::SharedSlot, taken));
     ReadMessage message;
     std::memcpy(&message.header, bytes.data(), sizeof message.header);
     if (message.header.flags & wire::kQuit) return message;
@@ -126,14 +126,15 @@ struct FakeThread {
   }
 
   /// In the memory that the worker shares with the edge.
-  void count_taken() const {
-    const auto place = static_cast<off_t>(slot->worker.thread_of(*slot) * sizeof(wire::SharedSlot) +
-                                          offsetof(wire::SharedSlot, taken));
-    std::uint64_t taken = 0;
-    REQUIRE(pread(slot->worker.memory(), &taken, sizeof taken, place) == sizeof taken);
-    ++taken;
-    REQUIRE(pwrite(slot->worker.memory(), &taken, sizeof taken, place) == sizeof taken);
+  void count(std::size_t member) const {
+    const auto place = static_cast<off_t>(slot->worker.thread_of(*slot) * sizeof(wire::SharedSlot) + member);
+    std::uint64_t counted = 0;
+    REQUIRE(pread(slot->worker.memory(), &counted, sizeof counted, place) == sizeof counted);
+    ++counted;
+    REQUIRE(pwrite(slot->worker.memory(), &counted, sizeof counted, place) == sizeof counted);
   }
+  /// ASGI: one more cancel was read.
+  void hear() const { count(offsetof(wire::SharedSlot, heard)); }
   void send(std::string_view bytes) const {
     while (!bytes.empty()) {
       const ssize_t sent = ::send(answers.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);

@@ -231,8 +231,79 @@ TEST_CASE("asgi: what a blocked event loop does not read goes to another worker,
     return by_blocked;
   };
   CHECK_FALSE(reads_again());
+  CHECK(blocked.notices() == std::vector<std::string>{"0:cancel 0"});
+  blocked.hear();
   app.run_until(reads_again);
   other.answer(held_message.header.sequence, 200, {}, "");
+}
+
+TEST_CASE(
+    "asgi: while all event loops are blocked a request waits no longer than queue_timeout, and it is said who blocks") {
+  CapturedLog log;
+  config::App settings = FakeApp::settings();
+  settings.queue_timeout = Milliseconds(100);
+  FakeApp app(settings);
+  app.queue.set_limits({.blocked = Milliseconds(150)});
+  std::vector<ExpiredRequest> stuck;
+  app.lane.on_timeout([&stuck](ExpiredRequest request) { stuck.push_back(std::move(request)); });
+  FakeThread& blocked = app.add_asgi_worker(10).threads[0];
+  FakeExchange waits(app, "GET", "/");
+  CHECK(waits.begin().status() == 503);
+  CHECK_FALSE(blocked.read());
+  app.run_until([&stuck] { return !stuck.empty(); });
+  CHECK(stuck[0].cancels == 1);
+  CHECK(log.text().find("its event loop has been blocked") != std::string::npos);
+  blocked.hear();
+  FakeExchange later(app, "GET", "/later");
+  later.begin();
+  blocked.answer(app.next_request(blocked).header.sequence, 200, {}, "");
+  CHECK(later.status() == 200);
+  CHECK(stuck.size() == 1);
+}
+
+TEST_CASE("asgi: a client that leaves a request which nobody has read takes nothing down") {
+  CapturedLog log;
+  IdleChild child;
+  FakeApp app;
+  FakeThread& blocked = app.add_asgi_worker(1, child.pid()).threads[0];
+  FakeThread& other = app.add_asgi_worker(100).threads[0];
+  std::list<FakeExchange> leaving;
+  for (int i = 0; i < 20; ++i) leaving.emplace_back(app, "GET", "/").begin();
+  for (FakeExchange& exchange : leaving) exchange.leave();
+  const auto all_gone = [&] {
+    while (const std::optional<ReadMessage> message = other.read()) {
+      other.frame(message->header.sequence, "", wire::kLast | wire::kFailed);
+    }
+    return app.queue.busy(blocked.slot->worker) + app.queue.busy(other.slot->worker) == 0;
+  };
+  app.run_until(all_gone);
+  CHECK(child.ended_by() == 0);
+}
+
+TEST_CASE("asgi: a worker that does not read what it is told is killed, but not within the call that tells it") {
+  CapturedLog log;
+  IdleChild child;
+  FakeApp app;
+  FakeThread& thread = app.add_asgi_worker(1, child.pid()).threads[0];
+  Several requests(app, thread, 1);
+  AnswerChannel& channel = *thread.slot->channels[0];
+  for (int i = 0; i < 200'000; ++i) channel.ask_whether_it_hears();
+  CHECK(app.queue.busy(thread.slot->worker) == 1);
+  app.run_until([&child] { return child.ended_by() == SIGKILL; });
+  CHECK(log.text().find("does not read what it is told") != std::string::npos);
+  requests.exchange(0).leave();
+}
+
+TEST_CASE("asgi: a worker that was told to quit is not kept from it by taking requests back") {
+  FakeApp app;
+  FakeWorker& worker = app.add_asgi_worker(10);
+  FakeThread& thread = worker.threads[0];
+  worker.process->quit();
+  app.queue.take_back(*thread.slot, 0);
+  const std::optional<ReadMessage> message = thread.read();
+  REQUIRE(message);
+  CHECK((message->header.flags & wire::kQuit) != 0);
+  CHECK_FALSE(thread.read());
 }
 
 TEST_CASE("asgi: a worker that dies takes no request along that it has not read") {
@@ -243,11 +314,11 @@ TEST_CASE("asgi: a worker that dies takes no request along that it has not read"
   unread.begin();
   app.turn();
   FakeThread& other = app.add_asgi_worker(10).threads[0];
+  const ReadMessage first = app.next_request(other);
   head(dies, requests.sequence(0), "begun");
   CHECK(requests.exchange(0).status() == 200);
   dies.die();
   CHECK_FALSE(requests.exchange(0).body());
-  const ReadMessage first = app.next_request(other);
   const ReadMessage second = app.next_request(other);
   for (const ReadMessage& message : {first, second}) other.answer(message.header.sequence, 200, {}, "");
   CHECK(requests.exchange(1).status() == 200);  // a GET that was not answered is sent once more

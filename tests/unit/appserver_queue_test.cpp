@@ -200,7 +200,7 @@ TEST_CASE("what was handed ahead is taken back when the request before it runs l
   REQUIRE(ahead.acquire(house.queue) == Outcome::granted);
   Slot& slow = *ahead.slot;
   ahead.send();
-  while (house.queue.take_back_if_slow(slow, 0)) std::this_thread::yield();
+  while (house.queue.take_back_if_slow(slow, 0).again) std::this_thread::yield();
   CHECK(std::chrono::steady_clock::now() - begun >= AppQueue::kLongService);
   TestTicket& other = a.slot == &slow ? b : a;
   TestTicket& long_one = a.slot == &slow ? a : b;
