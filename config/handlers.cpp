@@ -61,6 +61,8 @@ AppRef read_app(const Section& section, const std::vector<App>& apps) {
   AppRef ref;
   section.read("app", ref.app);
   section.read("cancel_on_disconnect", ref.cancel_on_disconnect);
+  const Node* files = section.given("static");
+  ref.static_auto = files && files->kind == Node::Kind::scalar;
   const bool exists = std::any_of(apps.begin(), apps.end(), [&ref](const App& app) { return app.name == ref.app; });
   if (exists || ref.app.empty() || section.loading().incomplete) return ref;
   std::vector<std::string_view> names;
@@ -79,14 +81,23 @@ AppRef read_app(const Section& section, const std::vector<App>& apps) {
   return ref;
 }
 
+/// `static: auto` is a word beside an app, and no handler.
+void check_static_word(const Section& section, const Node& word) {
+  if (word.text != "auto") return section.refuse("static", word);
+  if (!section.given("app")) section.problem("static", std::string(kAutoNeedsApp));
+}
+
 }  // namespace
 
 void read_handler(const Section& section, const RouteContext& context, Route& route) {
+  const Node* files = section.given("static");
+  const bool word = files && files->kind == Node::Kind::scalar;
   std::vector<std::string_view> given;
   for (const std::string_view handler : kHandlers) {
-    if (section.given(handler)) given.push_back(handler);
+    if (section.given(handler) && !(word && handler == "static")) given.push_back(handler);
   }
-  if (given.empty()) {
+  if (word) check_static_word(section, *files);
+  if (given.empty() && !word) {
     section.missing({}, "what answers is missing; give one of static, redirect, return, app");
   }
   if (section.given("cancel_on_disconnect") && !section.given("app") && !given.empty()) {
@@ -96,7 +107,7 @@ void read_handler(const Section& section, const RouteContext& context, Route& ro
     section.problem(given[i], fmt::format("a route has one handler, and this one has `{}` at {}; remove one", given[0],
                                           section.place_of(given[0]).text()));
   }
-  if (section.given("static")) route.handler = read_static(section.inner("static", "sites[].routes[].static"));
+  if (files && !word) route.handler = read_static(section.inner("static", "sites[].routes[].static"));
   if (section.given("redirect")) route.handler = read_redirect(section.inner("redirect", "sites[].routes[].redirect"));
   if (section.given("return")) route.handler = read_return(section.inner("return", "sites[].routes[].return"));
   if (section.given("app")) route.handler = read_app(section, context.apps);

@@ -25,6 +25,10 @@ Route inherit_route(const Site& site, const Place& place);
 /// `text` as the path of a route; a fault is reported at its column, under `path`.
 std::optional<RoutePath> parse_route_path(Loading& loading, const Node& node, const std::string& path);
 
+/// What is wrong with `static: auto` where nobody can be asked.
+inline constexpr std::string_view kAutoNeedsApp =
+    "`auto` asks the app, and there is none; give an `app` beside it, or the folder of the files";
+
 /// Reads the one handler of a route, given under one of the keys static, redirect, return, app.
 void read_handler(const Section& section, const RouteContext& context, Route& route);
 

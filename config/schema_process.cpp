@@ -23,7 +23,8 @@ constexpr Key kTop[] = {
         "`apps` and `sites`."},
     Key{"static", Type::text_map, "{}",
         "Short for routes of that one site: a map from path prefixes to directories, such as "
-        "`{/static/: ./static}`."},
+        "`{/static/: ./static}`; or `auto`: the app's own folders of files, as a route has it."}
+        .or_words("auto"),
 };
 
 constexpr Key kEdge[] = {

@@ -72,7 +72,11 @@ constexpr Key kRoute[] = {
         "`/p/` prefix (the longest wins), `= /p` exact (beats all), `^~ /p/` prefix that beats patterns, `~ re` and "
         "`~* re` (any case) patterns in their order (beat plain prefixes). This or `mount` must be given."},
     Key{"mount", Type::text, "~", "`/shop`: `/shop` and all below it; the app sees `/shop` as `SCRIPT_NAME`."},
-    Key{"static", Type::map, "~", "Handler: files."},
+    Key{"static", Type::map, "~",
+        "Handler: files. `auto`, beside an `app`: edge asks the app for its folders of files (Django's `STATIC_ROOT` "
+        "and `MEDIA_ROOT`, Flask's and its blueprints' static folders, `StaticFiles` that Starlette or FastAPI mounts) "
+        "and serves what is in them itself; for all else the app is asked."}
+        .or_words("auto"),
     Key{"redirect", Type::map, "~", "Handler: a redirect."},
     Key{"return", Type::map, "~", "Handler: a fixed answer."},
     Key{"app", Type::text, "~", "Handler: the app of that name in `apps`."},

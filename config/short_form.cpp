@@ -44,6 +44,24 @@ void add_static_route(Loading& loading, const Entry& entry, Site& site) {
   site.routes.push_back(std::move(route));
 }
 
+/// The routes of a map, or whether the app is to be asked.
+bool read_short_static(const Section& top, bool has_app, Site& site) {
+  const Node* given = top.given("static");
+  if (given && given->kind == Node::Kind::scalar && given->text == "auto") {
+    if (!has_app) top.problem("static", std::string(kAutoNeedsApp));
+    return true;
+  }
+  const Node* directories = top.given_map("static");
+  if (!directories) return false;
+  for (const Entry& entry : directories->entries) {
+    if (has_app && entry.key == "/") {
+      top.loading().problems.add(entry.place, "static./", "`app` answers / already; give a prefix such as /static/");
+    }
+    add_static_route(top.loading(), entry, site);
+  }
+  return false;
+}
+
 }  // namespace
 
 bool uses_short_form(const Section& top) {
@@ -65,18 +83,11 @@ Site load_short_site(const Section& top, const HttpSettings& http, const RouteCo
   site.http = http;
   site.access = context.access_base;
   site.listen.push_back(short_listen(site.place));
-  if (const Node* directories = top.given_map("static")) {
-    for (const Entry& entry : directories->entries) {
-      if (app && entry.key == "/") {
-        top.loading().problems.add(entry.place, "static./", "`app` answers / already; give a prefix such as /static/");
-      }
-      add_static_route(top.loading(), entry, site);
-    }
-  }
+  const bool static_auto = read_short_static(top, top.given("app") != nullptr, site);
   if (!app) return site;
   Route route = inherit_route(site, app->place);
   route.path.path = "/";
-  route.handler = AppRef{app->name};
+  route.handler = AppRef{.app = app->name, .static_auto = static_auto};
   site.routes.push_back(std::move(route));
   return site;
 }

@@ -145,6 +145,7 @@ struct Return {
 
 struct AppRef {
   std::string app;
+  bool static_auto = false;  // edge serves the files of the folders that the app itself names
   bool cancel_on_disconnect = false;
 };
 

@@ -196,6 +196,7 @@ class SnapshotText {
   }
   void handler(const AppRef& ref) {
     text_ += " app " + ref.app;
+    if (ref.static_auto) text_ += " static=auto";
     field("cancel_on_disconnect", ref.cancel_on_disconnect, false);
   }
 
