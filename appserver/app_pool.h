@@ -39,6 +39,10 @@ class AppPool final : private Generation::Owner {
   /// As the generation that serves was made, or is being made.
   const config::App& app() const { return *app_; }
 
+  /// The app is asked for its folders of files, which `open` opens and which are served from when what has named them
+  /// serves. Before start().
+  void find_folders(OpenFolders open) { house_.open_folders = std::move(open); }
+
   /// Begins to start. `started` runs once, in a later turn of the main loop, unless stop() or kill() comes first: true
   /// when every worker is ready; false when the app cannot be started, and the log says why. After a false, stop() is
   /// still to be called.

@@ -32,6 +32,13 @@ struct WorkerStatus {
   std::vector<RunningRequest> running{};  // those in flight; of an ASGI worker's only the oldest
 };
 
+/// A folder of the app's files that edge serves in its place.
+struct FolderStatus {
+  std::string url{};
+  std::string directory{};
+  bool hashed_names = false;  // names with a hash in them are immutable
+};
+
 struct GenerationStatus {
   std::uint32_t number = 0;
   std::string state{};  // "importing", "starting", "serving", "leaving", "kept for rollback"
@@ -39,6 +46,7 @@ struct GenerationStatus {
   std::string python{};
   std::uint64_t age = 0;       // milliseconds
   std::uint64_t kept_for = 0;  // milliseconds left of "kept for rollback"
+  std::vector<FolderStatus> folders{};
   std::vector<WorkerStatus> workers{};
 };
 

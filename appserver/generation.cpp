@@ -53,10 +53,10 @@ Task<void> Generation::find_interpreter() {
 }
 
 void Generation::spawn_zygote() {
-  imported_ = import_failed_ = false;
+  imported_ = import_failed_ = folders_told_ = false;
   zygote_since_ = house_.main.now();
-  Result<std::unique_ptr<Zygote>> zygote =
-      Zygote::start(house_.main, *app_, number_, interpreter_, house_.gateway.get(), *this);
+  Result<std::unique_ptr<Zygote>> zygote = Zygote::start(
+      house_.main, *app_, {number_, static_cast<bool>(house_.open_folders)}, interpreter_, house_.gateway.get(), *this);
   if (!zygote) {
     if (begins()) return fail(zygote.error().context);
     trouble(zygote.error().context);
@@ -130,6 +130,8 @@ void Generation::on_zygote_ended(int status, int signal) {
 }
 
 void Generation::become_ready() {
+  ready_waits_ = opening_;
+  if (ready_waits_) return;
   zygote_deadline_.disarm();
   state_ = State::ready;
   owner_.on_ready(*this);
@@ -155,6 +157,7 @@ void Generation::trouble(const std::string& text) {
 
 void Generation::serve() {
   state_ = State::serving;
+  serve_folders();
   for (const auto& seat : seats_) {
     if (seat->state != Seat::State::serving) continue;
     for (const auto& slot : seat->worker->slots()) house_.queue.open(*slot, -1);
@@ -217,7 +220,7 @@ void Generation::kill() {
 }
 
 void Generation::end() {
-  if (finding_ || zygote_ || state_ == State::ended) return;
+  if (finding_ || opening_ || zygote_ || state_ == State::ended) return;
   state_ = State::ended;
   zygote_deadline_.disarm();
   owner_.on_ended(*this);
@@ -259,6 +262,7 @@ GenerationStatus Generation::status() const {
                           .zygote = zygote_ ? zygote_->pid() : 0,
                           .python = interpreter_.file,
                           .age = house_.main.now() - since_};
+  if (folders_) status.folders = folders_->folders();
   for (const auto& seat : seats_) {
     if (seat->state == Seat::State::empty) continue;
     WorkerStatus worker{.number = seat->number, .generation = number_};

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "appserver/app_status.h"
 #include "appserver/interpreter.h"
 #include "appserver/restart_delay.h"
+#include "appserver/static_folders.h"
 #include "appserver/stuck_request.h"
 #include "appserver/worker_process.h"
 #include "appserver/worker_stacks.h"
@@ -34,6 +36,7 @@ struct AppHouse {
   std::vector<std::unique_ptr<AppLane>> lanes;  // by loop
   std::string self_exe;
   UniqueFd gateway;
+  OpenFolders open_folders{};  // null: the app is not asked for its folders of files
 };
 
 /// On the main loop's thread.
@@ -133,6 +136,7 @@ class Generation final : private Zygote::Supervisor {
 
   // Zygote::Supervisor
   void on_imported() override;
+  void on_static_folders(std::string_view text) override;
   void on_import_failed(std::string_view text) override;
   void on_worker_forked(std::uint32_t worker, pid_t pid) override;
   void on_worker_ready(std::uint32_t worker, pid_t pid, wire::Interface interface) override;
@@ -152,6 +156,10 @@ class Generation final : private Zygote::Supervisor {
   void answer_changed(std::string what);
   void finish_leaving();
   void end();
+
+  // The app's folders of files: generation_folders.cpp
+  Task<void> open_folders();
+  void serve_folders();
 
   // The workers: generation_workers.cpp
   Seat* seat(std::uint32_t number) const;
@@ -193,6 +201,12 @@ class Generation final : private Zygote::Supervisor {
   Interpreter interpreter_;
   Task<void> finding_interpreter_;
   bool finding_ = false;
+  bool folders_told_ = false;                                // by this zygote, or a worker of it
+  std::optional<std::vector<StaticFolder>> wanted_folders_;  // to be opened next
+  Task<void> opening_folders_;
+  bool opening_ = false;
+  bool ready_waits_ = false;  // for the folders to be opened
+  std::shared_ptr<OpenedFolders> folders_;
   std::vector<std::unique_ptr<Seat>> seats_;
   std::unique_ptr<Zygote> zygote_;
   RestartDelay zygote_delay_;

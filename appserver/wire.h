@@ -135,6 +135,10 @@ enum class ControlKind : std::uint32_t {
   kLog = 33,           // `pid`; text: request id, a NUL, then what the app wrote to wsgi.errors; whole lines or a part
   kWorkerFailed = 34,  // `worker`, `pid`; text: why it cannot serve: the import failed in the worker (preload: false),
                        // or the app's lifespan startup did
+  // whoever imported the app -> edge, before kImported or kReady, where SETTINGS ask for it
+  kStaticFolders = 48,  // folders of files that the app has. Texts that each end with a NUL: the warnings, a line each;
+                        // then for each folder its URL (without a slash at its beginning: below the app's mount), its
+                        // path, and "hashed" when names with a hash in them change with their content, or nothing
 };
 /// What the app speaks.
 enum Interface : std::int32_t { kWsgi = 0, kAsgi = 1 };

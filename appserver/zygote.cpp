@@ -23,13 +23,24 @@ constexpr int kControlInChild = 3;
 constexpr int kGatewayInChild = 4;
 
 /// What the head of gateway/bootstrap.py describes.
-std::string settings_for(const config::App& app, std::uint32_t generation) {
+std::string settings_for(const config::App& app, const Zygote::Purpose& purpose) {
   const nlohmann::json settings{
-      {"name", app.name},           {"parent", getpid()},           {"control", kControlInChild},
-      {"gateway", kGatewayInChild}, {"module", app.module},         {"wsgi_file", app.wsgi_file},
-      {"callable", app.callable},   {"chdir", app.chdir},           {"python_path", app.python_path},
-      {"preload", app.preload},     {"threads", app.threads},       {"processes", app.most_processes},
-      {"generation", generation},   {"site_files", app.site_files}, {"interface", app.interface},
+      {"name", app.name},
+      {"parent", getpid()},
+      {"control", kControlInChild},
+      {"gateway", kGatewayInChild},
+      {"module", app.module},
+      {"wsgi_file", app.wsgi_file},
+      {"callable", app.callable},
+      {"chdir", app.chdir},
+      {"python_path", app.python_path},
+      {"preload", app.preload},
+      {"threads", app.threads},
+      {"processes", app.most_processes},
+      {"generation", purpose.generation},
+      {"site_files", app.site_files},
+      {"interface", app.interface},
+      {"static", purpose.finds_folders},
   };
   return settings.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
 }
@@ -76,16 +87,16 @@ std::string how_it_ended(int status, int signal) {
   return name ? fmt::format("died of SIG{}", name) : fmt::format("died of signal {}", signal);
 }
 
-Result<std::unique_ptr<Zygote>> Zygote::start(Loop& loop, const config::App& app, std::uint32_t generation,
+Result<std::unique_ptr<Zygote>> Zygote::start(Loop& loop, const config::App& app, const Purpose& purpose,
                                               const Interpreter& interpreter, int gateway, Supervisor& supervisor) {
   std::unique_ptr<Zygote> zygote(new Zygote(app, supervisor));
-  if (Result<void> spawned = zygote->spawn(loop, generation, interpreter, gateway); !spawned) {
+  if (Result<void> spawned = zygote->spawn(loop, purpose, interpreter, gateway); !spawned) {
     return std::unexpected(std::move(spawned.error()));
   }
   return zygote;
 }
 
-Result<void> Zygote::spawn(Loop& loop, std::uint32_t generation, const Interpreter& interpreter, int gateway) {
+Result<void> Zygote::spawn(Loop& loop, const Purpose& purpose, const Interpreter& interpreter, int gateway) {
   Result<ControlChannel::Ends> ends = ControlChannel::make_ends();
   if (!ends) return std::unexpected(std::move(ends.error()));
   int pipe_ends[2];
@@ -107,7 +118,9 @@ Result<void> Zygote::spawn(Loop& loop, std::uint32_t generation, const Interpret
   ChildProcess::Command command;
   command.file = interpreter.file;
   command.arguments = interpreter.arguments;
-  for (std::string argument : {std::string("-c"), std::string(bootstrap_source()), settings_for(app_, generation)}) {
+  std::string source(purpose.finds_folders ? static_folders_source() : std::string_view());
+  source += bootstrap_source();
+  for (std::string argument : {std::string("-c"), std::move(source), settings_for(app_, purpose)}) {
     command.arguments.push_back(std::move(argument));
   }
   command.environment = environment_for(app_, interpreter.account);
@@ -172,6 +185,8 @@ void Zygote::received(const wire::ControlHeader& header, pid_t sender, std::stri
     return supervisor_.on_worker_ready(header.worker, sender, asgi ? wire::kAsgi : wire::kWsgi);
   }
   if (header.kind == ControlKind::kWorkerFailed) return supervisor_.on_worker_import_failed(header.worker, text);
+  const bool imported = !app_.preload || sender == pid();
+  if (header.kind == ControlKind::kStaticFolders && imported) return supervisor_.on_static_folders(text);
   if (sender != pid()) return log_text(LogLevel::error, "a control message from a process that is not the zygote");
   received_from_zygote(header, text);
 }

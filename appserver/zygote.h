@@ -27,6 +27,9 @@ class Zygote {
   class Supervisor {
    public:
     virtual void on_imported() = 0;
+    /// Before on_imported(), or with preload: false before on_worker_ready(), by each worker. As it came, for
+    /// parse_static_folders().
+    virtual void on_static_folders(std::string_view text) = 0;
     virtual void on_import_failed(std::string_view text) = 0;
     /// When nothing could be forked, on_worker_exited() comes in its place, with a pid of 0.
     virtual void on_worker_forked(std::uint32_t worker, pid_t pid) = 0;
@@ -43,9 +46,13 @@ class Zygote {
     ~Supervisor() = default;
   };
 
-  /// Starts the process; it begins to import. On the main loop, as everything here. All arguments but `interpreter`
-  /// must outlive the zygote. `generation` is for the processes' titles. Error: it cannot be started.
-  static Result<std::unique_ptr<Zygote>> start(Loop& loop, const config::App& app, std::uint32_t generation,
+  struct Purpose {
+    std::uint32_t generation = 0;  // for the processes' titles
+    bool finds_folders = false;    // the app is asked for its folders of files
+  };
+  /// Starts the process; it begins to import. On the main loop, as everything here. All arguments but `purpose` and
+  /// `interpreter` must outlive the zygote. Error: it cannot be started.
+  static Result<std::unique_ptr<Zygote>> start(Loop& loop, const config::App& app, const Purpose& purpose,
                                                const Interpreter& interpreter, int gateway, Supervisor& supervisor);
   Zygote(const Zygote&) = delete;
   Zygote& operator=(const Zygote&) = delete;
@@ -65,7 +72,7 @@ class Zygote {
 
  private:
   Zygote(const config::App& app, Supervisor& supervisor) : app_(app), supervisor_(supervisor) {}
-  Result<void> spawn(Loop& loop, std::uint32_t generation, const Interpreter& interpreter, int gateway);
+  Result<void> spawn(Loop& loop, const Purpose& purpose, const Interpreter& interpreter, int gateway);
   void received(const wire::ControlHeader& header, pid_t sender, std::string_view text);
   void received_from_zygote(const wire::ControlHeader& header, std::string_view text);
   void log_text(LogLevel level, std::string_view text) const;

@@ -37,6 +37,12 @@ void fields(Is<WorkerStatus> auto& worker, auto at) {
   at("running", worker.running);
 }
 
+void fields(Is<FolderStatus> auto& folder, auto at) {
+  at("url", folder.url);
+  at("directory", folder.directory);
+  at("hashed_names", folder.hashed_names);
+}
+
 void fields(Is<GenerationStatus> auto& generation, auto at) {
   at("number", generation.number);
   at("state", generation.state);
@@ -44,6 +50,7 @@ void fields(Is<GenerationStatus> auto& generation, auto at) {
   at("python", generation.python);
   at("age_ms", generation.age);
   at("kept_for_ms", generation.kept_for);
+  at("folders", generation.folders);
   at("workers", generation.workers);
 }
 

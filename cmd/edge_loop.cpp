@@ -30,6 +30,7 @@ struct MakeHandler {
   const RoutePath& path;
   const Pools& pools;
   HotFiles& hot_files;
+  std::vector<EdgeLoop::FoldersRoute>& folders_routes;
 
   using Made = Result<std::unique_ptr<Handler>>;
   Made operator()(const config::StaticFiles& files) const { return StaticHandler::open(files, path, hot_files); }
@@ -40,8 +41,12 @@ struct MakeHandler {
     return std::make_unique<ReturnHandler>(answer.status, answer.body, answer.type);
   }
   Made operator()(const config::AppRef& app) const {
-    const bool mounted = path.kind == RoutePath::Kind::mount;
-    return pool_of(pools, app.app).handler(loop, mounted ? path.path : std::string(), app.cancel_on_disconnect);
+    const std::string mount = path.kind == RoutePath::Kind::mount ? path.path : std::string();
+    std::unique_ptr<Handler> handler = pool_of(pools, app.app).handler(loop, mount, app.cancel_on_disconnect);
+    if (!app.static_auto) return handler;
+    auto with_folders = std::make_unique<AppFoldersHandler>(loop, mount, std::move(handler));
+    folders_routes.push_back({app.app, with_folders.get()});
+    return with_folders;
   }
 };
 
@@ -69,7 +74,8 @@ Result<std::unique_ptr<Site>> EdgeLoop::build_site(const config::Site& from, Log
   if (!site_log) return std::unexpected(site_log.error());
   site->access_log = *site_log;
   for (const config::Route& route : from.routes) {
-    auto handler = std::visit(MakeHandler{loop_, route.path, pools, *hot_files_}, route.handler);
+    const MakeHandler make{loop_, route.path, pools, *hot_files_, folders_routes_};
+    auto handler = std::visit(make, route.handler);
     if (!handler) {
       Error error = handler.error();
       error.context = route.place.text() + ": " + error.context;

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "cmd/app_folders_handler.h"
 #include "cmd/listeners.h"
 #include "config/snapshot.h"
 #include "core/access_log.h"
@@ -33,6 +34,13 @@ class EdgeLoop {
   Result<void> build(const config::Snapshot& snapshot, LogFiles& files,
                      const std::vector<std::unique_ptr<AppPool>>& pools);
 
+  /// A route with `static: auto`.
+  struct FoldersRoute {
+    std::string app;
+    AppFoldersHandler* handler;
+  };
+  const std::vector<FoldersRoute>& folders_routes() const { return folders_routes_; }
+
   void start();
   /// From any thread, after start(): begins to accept.
   void listen(std::vector<OpenListener> listeners);
@@ -44,6 +52,7 @@ class EdgeLoop {
   void join();
   /// Destroys routers and handlers, which need the apps' pools. After join(), or without start().
   void forget_routes() {
+    folders_routes_.clear();
     routers_.clear();
     app_sockets_.clear();
   }
@@ -76,6 +85,7 @@ class EdgeLoop {
   std::vector<SharedLog> access_logs_;
   std::vector<AddressRouter> routers_;
   std::vector<AppSocket> app_sockets_;
+  std::vector<FoldersRoute> folders_routes_;
   Door door_;
   std::thread thread_;
 };

@@ -3,6 +3,7 @@
 
 #include <csignal>
 
+#include "cmd/app_folders.h"
 #include "config/control_path.h"
 #include "core/log.h"
 #include "core/net/orphan_reaper.h"
@@ -53,8 +54,22 @@ Result<void> Service::build() {
   for (const auto& loop : loops_) {
     if (Result<void> built = loop->build(*snapshot_, files_, pools_); !built) return built;
   }
+  find_folders();
   status_ = kExitOk;
   return {};
+}
+
+/// Apps with a route of `static: auto` are asked for their folders of files.
+void Service::find_folders() {
+  for (const auto& pool : pools_) {
+    std::vector<AppFoldersHandler*> routes;
+    for (const auto& loop : loops_) {
+      for (const EdgeLoop::FoldersRoute& route : loop->folders_routes()) {
+        if (route.app == pool->name()) routes.push_back(route.handler);
+      }
+    }
+    if (!routes.empty()) pool->find_folders(folder_opener(pool->name(), std::move(routes)));
+  }
 }
 
 /// Where nobody has named it, edge serves without one rather than not at all.

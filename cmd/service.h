@@ -53,6 +53,7 @@ class Service final : private ControlTarget {
   // service.cpp
   Result<void> build();
   Result<void> open_control();
+  void find_folders();
   void start_apps();
   void app_started(const std::string& name, bool ok);
   void accept();

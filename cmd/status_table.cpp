@@ -147,12 +147,24 @@ std::string generation_lines(const AppStatus& app) {
   return lines;
 }
 
+std::string folder_lines(const GenerationStatus& generation, std::size_t columns) {
+  std::string lines;
+  for (const FolderStatus& folder : generation.folders) {
+    const std::string line = fmt::format("{} from {}{}", folder.url, folder.directory,
+                                         folder.hashed_names ? ", hashed names immutable" : "");
+    lines += fmt::format("  {} {}\n", lines.empty() ? "files:" : "      ", shown(line, columns - 9));
+  }
+  return lines;
+}
+
 std::string app_text(const AppStatus& app, std::size_t columns) {
   std::string text = fmt::format("\n{}: {}", shown(app.name, 64), shown(app.state, 20));
   if (app.generation > 0) text += fmt::format(", generation {}", app.generation);
   const auto serving = std::ranges::find(app.generations, app.generation, &GenerationStatus::number);
   if (serving != app.generations.end() && !serving->python.empty()) text += ", " + shown(serving->python, 60);
-  text += "\n" + queue_line(app.queue) + worker_table(app, columns) + generation_lines(app);
+  text += "\n" + queue_line(app.queue);
+  if (serving != app.generations.end()) text += folder_lines(*serving, columns);
+  text += worker_table(app, columns) + generation_lines(app);
   for (const PastError& error : app.errors) {
     const std::string start = fmt::format("  {}  ", time_iso8601(error.at));
     text += start + shown(headline(error.text), columns - start.size()) + "\n";

@@ -17,6 +17,7 @@
 #   threads      Python threads of a worker
 #   processes    workers of the app, for wsgi.multiprocess
 #   generation   number of this import of the app, for titles
+#   static       true: tell which folders of files the app has; static_folders.py is part of the source then
 import sys
 
 # `-c` puts "" first, and a struct.py beside the app must not be ours.
@@ -268,9 +269,12 @@ def main():
 
     def load():
         try:
-            found = find_app(import_app(settings), settings)
+            module = import_app(settings)
+            found = find_app(module, settings)
             if found[0] == ASGI:
                 gateway.share_asgi()
+            if settings["static"]:
+                gateway.tell_static_folders(static_folders(found[1], module))
             return found
         except Refused:
             raise

@@ -2,7 +2,9 @@
         .section .rodata
         .balign 16
         .global edge_gateway_begin, edge_gateway_end, edge_bootstrap_begin, edge_bootstrap_end
+        .global edge_static_folders_begin, edge_static_folders_end
         .hidden edge_gateway_begin, edge_gateway_end, edge_bootstrap_begin, edge_bootstrap_end
+        .hidden edge_static_folders_begin, edge_static_folders_end
 edge_gateway_begin:
         .incbin EDGE_GATEWAY
 edge_gateway_end:
@@ -11,5 +13,9 @@ edge_bootstrap_begin:
         .incbin EDGE_APP_INTERFACE
         .incbin EDGE_BOOTSTRAP
 edge_bootstrap_end:
+        .byte 0
+edge_static_folders_begin:
+        .incbin EDGE_STATIC_FOLDERS
+edge_static_folders_end:
         .byte 0
         .section .note.GNU-stack,"",%progbits

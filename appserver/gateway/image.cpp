@@ -6,6 +6,8 @@ extern const char edge_gateway_begin[];
 extern const char edge_gateway_end[];
 extern const char edge_bootstrap_begin[];
 extern const char edge_bootstrap_end[];
+extern const char edge_static_folders_begin[];
+extern const char edge_static_folders_end[];
 }
 
 namespace edge {
@@ -16,6 +18,10 @@ std::string_view gateway_image() {
 
 std::string_view bootstrap_source() {
   return {edge_bootstrap_begin, edge_bootstrap_end};
+}
+
+std::string_view static_folders_source() {
+  return {edge_static_folders_begin, edge_static_folders_end};
 }
 
 }  // namespace edge

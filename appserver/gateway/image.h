@@ -12,4 +12,7 @@ std::string_view gateway_image();
 /// JSON object that the head of bootstrap.py describes. Lives as long as the process.
 std::string_view bootstrap_source();
 
+/// What belongs before that source when the settings say `static`: other apps have nothing to parse for it.
+std::string_view static_folders_source();
+
 }  // namespace edge

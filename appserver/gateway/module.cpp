@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -82,6 +83,16 @@ PyObject* share_asgi(PyObject*, PyObject*) {
   Py_RETURN_NONE;
 }
 
+PyObject* tell_static_folders(PyObject*, PyObject* arguments) {
+  constexpr std::chrono::seconds kPatience{30};  // an edge that does not read for so long does not supervise any more
+  const char* text = nullptr;
+  Py_ssize_t size = 0;
+  if (PyArg_ParseTuple(arguments, "y#:tell_static_folders", &text, &size) == 0) return nullptr;
+  const wire::ControlHeader header{.kind = wire::ControlKind::kStaticFolders, .pid = getpid()};
+  process().control.send(header, {text, static_cast<std::size_t>(size)}, kPatience);
+  Py_RETURN_NONE;
+}
+
 PyMethodDef methods[] = {
     {"attach", attach, METH_VARARGS,
      "attach(control, parent, name, generation): takes over the control channel, ties this process's life to its "
@@ -90,6 +101,8 @@ PyMethodDef methods[] = {
      "remember(folders, left_out): how the files beneath these folders are now, before the import, to tell later "
      "whether one has changed. Files of the second list are not looked at."},
     {"share_asgi", share_asgi, METH_NOARGS, "share_asgi(): imports what the app's workers need for ASGI."},
+    {"tell_static_folders", tell_static_folders, METH_VARARGS,
+     "tell_static_folders(message): tells the edge which folders of files the app has."},
     {"zygote", zygote, METH_VARARGS,
      "zygote(threads, processes, found, load, warnings): serves the edge. found is (interface, app), or None when each "
      "worker is to call load() for it. Returns the exit status of the process, which may have become a worker "
