@@ -58,21 +58,25 @@ void add_folder(std::string_view url, std::string_view directory, std::string_vi
   }
 }
 
+std::unexpected<Error> broken() {
+  return fail(ErrorKind::malformed, Side::app, "what its process says of its folders of files makes no sense");
+}
+
 }  // namespace
 
 Result<FoundFolders> parse_static_folders(std::string_view text) {
   FoundFolders found;
   const std::optional<std::string_view> warnings = take_text(text);
-  if (warnings) add_lines(*warnings, found.warnings);
-  while (warnings && !text.empty()) {
+  if (!warnings) return broken();
+  add_lines(*warnings, found.warnings);
+  while (!text.empty()) {
     const auto url = take_text(text);
     const auto directory = take_text(text);
     const auto marks = take_text(text);
-    if (!marks) break;
+    if (!marks) return broken();
     add_folder(*url, *directory, *marks, found);
   }
-  if (warnings && text.empty()) return found;
-  return fail(ErrorKind::malformed, Side::app, "what its process says of its folders of files makes no sense");
+  return found;
 }
 
 bool may_read_what_edge_may(const std::optional<Account>& account) {

@@ -279,7 +279,8 @@ class App:
                     "module": module, "wsgi_file": wsgi_file, "callable": callable,
                     "chdir": str(folder if chdir is None else chdir), "python_path": [str(p) for p in python_path],
                     "site_files": [str(p) for p in site_files], "preload": preload, "threads": threads,
-                    "processes": processes, "generation": generation, "interface": interface}
+                    "processes": processes, "generation": generation, "interface": interface,
+                    "static": False}
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(LEFT_OUT)}
         command = launcher or [python]
         self.process = subprocess.Popen(

@@ -17,6 +17,7 @@ TEST_CASE("control json: a status survives the way there and back") {
   WorkerStatus worker{.number = 1, .memory = 1 << 20};
   worker.running.push_back({.thread = 1, .method = "GET", .target = "/\"x", .milliseconds = 3, .client_gone = true});
   app.generations.push_back({.number = 2, .kept_for = 8, .workers = {worker}});
+  app.generations[0].folders.push_back({.url = "/static/", .directory = "/srv/static", .hashed_names = true});
   status.apps.push_back(app);
 
   const std::string text = json_text(status);
@@ -25,6 +26,7 @@ TEST_CASE("control json: a status survives the way there and back") {
   CHECK(json_text(*back) == text);
   CHECK(back->most_connections == ~std::uint64_t{0});
   CHECK(back->apps.at(0).generations.at(0).workers.at(0).running.at(0).target == "/\"x");
+  CHECK(back->apps[0].generations[0].folders.at(0).hashed_names);
   CHECK(back->apps[0].errors.at(0).text == "two\nlines");
 }
 

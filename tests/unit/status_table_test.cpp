@@ -67,6 +67,8 @@ TEST_CASE("status table: an app with its queue, workers, generations and errors"
                              .state = "serving",
                              .zygote = 2,
                              .python = "/srv/.venv/bin/python",
+                             .folders = {{.url = "/static/", .directory = "/srv/st\x1b", .hashed_names = true},
+                                         {.url = "/media/", .directory = "/srv/media"}},
                              .workers = {busy, worker_of(12, "idle")}});
   app.generations.back().workers.back().pid = 0;
   app.generations.back().workers.back().memory = 0;
@@ -84,6 +86,8 @@ TEST_CASE("status table: an app with its queue, workers, generations and errors"
         "  queue: 2 of 1000, the first for 350 ms\n"
         "         12.5% of 10000 requests waited, 3 ms on average, 1.2 s at most\n"
         "         4 refused (full), 2 waited too long, 7 left while waiting\n"
+        "  files: /static/ from /srv/st\\x1B, hashed names immutable\n"
+        "         /media/ from /srv/media\n"
         "  WORKER  GEN   PID  STATE  REQUESTS     AGE  MEMORY  DOING\n"
         "       1    3  5000  busy      10234  12.3 s  48 MiB  GET /slow?x=1 (1.2 s)\n"
         "                                                      POST /upload (200 ms, client gone)\n"
