@@ -75,7 +75,8 @@ constexpr Key kRoute[] = {
     Key{"static", Type::map, "~",
         "Handler: files. `auto`, beside an `app`: edge asks the app for its folders of files (Django's `STATIC_ROOT` "
         "and `MEDIA_ROOT`, Flask's and its blueprints' static folders, `StaticFiles` that Starlette or FastAPI mounts) "
-        "and serves what is in them itself; for all else the app is asked."}
+        "and serves what is in them itself, so the app's middleware does not see who wants it; for all else the app is "
+        "asked. Only for apps that run as edge's own user."}
         .or_words("auto"),
     Key{"redirect", Type::map, "~", "Handler: a redirect."},
     Key{"return", Type::map, "~", "Handler: a fixed answer."},
