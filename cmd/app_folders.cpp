@@ -69,13 +69,13 @@ std::vector<StaticFolder> without_closed(const std::string& app, std::vector<Sta
 }
 
 /// An index or a listing would be edge's idea, so a folder itself is the app's to answer.
-std::unique_ptr<Handler> open_files(const std::string& url, const std::string& directory) {
+std::unique_ptr<Handler> open_files(const std::string& url, const std::string& directory, HotFiles& hot) {
   config::StaticFiles files;
   files.directory = directory;
   files.index.clear();
   RoutePath path;
   path.path = url;
-  Result<std::unique_ptr<StaticHandler>> opened = StaticHandler::open(files, path);
+  Result<std::unique_ptr<StaticHandler>> opened = StaticHandler::open(files, path, hot);
   return opened ? std::move(*opened) : nullptr;  // it has gone since it was looked at
 }
 
@@ -104,7 +104,7 @@ class Opener {
         continue;
       }
       if (std::ranges::find(list, *url, &OpenFolder::url) != list.end()) continue;  // written in two ways
-      std::unique_ptr<Handler> files = open_files(*url, folder.directory);
+      std::unique_ptr<Handler> files = open_files(*url, folder.directory, route.hot_files());
       if (!files) continue;
       list.push_back({*url, std::move(files), folder.hashed_names});
       const bool known = std::ranges::any_of(status, [&](const FolderStatus& one) { return one.url == *url; });

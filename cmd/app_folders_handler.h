@@ -9,6 +9,7 @@
 #include "core/http/handler.h"
 #include "core/http/router.h"
 #include "core/net/loop.h"
+#include "static/hot_files.h"
 
 namespace edge {
 
@@ -23,14 +24,16 @@ using FolderList = std::vector<OpenFolder>;  // the longest URL first
 /// One object a route and loop.
 class AppFoldersHandler final : public Handler {
  public:
-  AppFoldersHandler(Loop& loop, std::string mount, std::unique_ptr<Handler> app)
-      : loop_(loop), mount_(std::move(mount)), app_(std::move(app)) {}
+  /// `hot` is the loop's, and outlives the handler and its folders.
+  AppFoldersHandler(Loop& loop, HotFiles& hot, std::string mount, std::unique_ptr<Handler> app)
+      : loop_(loop), hot_(hot), mount_(std::move(mount)), app_(std::move(app)) {}
 
   /// From the loop's thread, or before it runs. What a request has begun with lives until that has ended.
   void use(std::shared_ptr<const FolderList> folders) { folders_ = std::move(folders); }
 
   // From any thread:
   Loop& loop() const { return loop_; }
+  HotFiles& hot_files() const { return hot_; }
   const std::string& mount() const { return mount_; }
 
   Task<Response> handle(Request& request) override;
@@ -40,6 +43,7 @@ class AppFoldersHandler final : public Handler {
   Task<Response> handle_in(Request& request, std::shared_ptr<const FolderList> folders, const OpenFolder& folder);
 
   Loop& loop_;
+  HotFiles& hot_;
   std::string mount_;  // "/shop" or empty
   std::unique_ptr<Handler> app_;
   std::shared_ptr<const FolderList> folders_ = std::make_shared<const FolderList>();

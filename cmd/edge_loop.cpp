@@ -44,7 +44,7 @@ struct MakeHandler {
     const std::string mount = path.kind == RoutePath::Kind::mount ? path.path : std::string();
     std::unique_ptr<Handler> handler = pool_of(pools, app.app).handler(loop, mount, app.cancel_on_disconnect);
     if (!app.static_auto) return handler;
-    auto with_folders = std::make_unique<AppFoldersHandler>(loop, mount, std::move(handler));
+    auto with_folders = std::make_unique<AppFoldersHandler>(loop, hot_files, mount, std::move(handler));
     folders_routes.push_back({app.app, with_folders.get()});
     return with_folders;
   }

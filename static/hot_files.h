@@ -5,6 +5,7 @@
 // changed, replaced or removed is gone from here. So nothing is served that is older than that.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <list>
 #include <memory>
@@ -17,7 +18,7 @@
 
 namespace edge {
 
-/// One for each loop, shared by its handlers. Outlives them.
+/// One for each loop, shared by its handlers, on that loop's thread. Outlives them.
 class HotFiles {
  public:
   static constexpr Milliseconds kValid{1'000};
@@ -31,7 +32,7 @@ class HotFiles {
   HotFiles(const HotFiles&) = delete;
   HotFiles& operator=(const HotFiles&) = delete;
 
-  /// A name for the files of one directory; a new one each time.
+  /// From any thread: a name for the files of one directory; a new one each time.
   std::uint32_t new_owner() { return ++last_owner_; }
 
   /// Where a file is: the path below a directory that is open.
@@ -81,7 +82,7 @@ class HotFiles {
 
   std::uint64_t most_memory_;
   std::uint64_t valid_;
-  std::uint32_t last_owner_ = 0;
+  std::atomic<std::uint32_t> last_owner_ = 0;
   std::uint64_t memory_ = 0;
   std::uint64_t descriptors_ = 0;
   Entries entries_;  // the next to be passed over or dropped at the end

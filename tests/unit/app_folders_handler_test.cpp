@@ -35,7 +35,8 @@ std::string answer_of(Loop& loop, AppFoldersHandler& handler, std::string_view m
 
 TEST_CASE("app folders: the longest folder that holds a path is asked, and the app for all else") {
   Loop loop;
-  AppFoldersHandler handler(loop, {}, answering("app"));
+  HotFiles hot(0);
+  AppFoldersHandler handler(loop, hot, {}, answering("app"));
   CHECK(answer_of(loop, handler, "GET", "/static/a") == "app");
   handler.use(folders());
   CHECK(answer_of(loop, handler, "GET", "/static/a") == "files");
@@ -52,7 +53,8 @@ TEST_CASE("app folders: the longest folder that holds a path is asked, and the a
 
 TEST_CASE("app folders: only what is a file's answer counts") {
   Loop loop;
-  AppFoldersHandler handler(loop, {}, answering("app"));
+  HotFiles hot(0);
+  AppFoldersHandler handler(loop, hot, {}, answering("app"));
   for (const int status : {206, 304, 412, 416}) {
     handler.use(folders(status));
     CHECK(answer_of(loop, handler, "GET", "/static/a") == "files");
@@ -65,7 +67,8 @@ TEST_CASE("app folders: only what is a file's answer counts") {
 
 TEST_CASE("app folders: names with a hash are immutable where the app says that they have one") {
   Loop loop;
-  AppFoldersHandler handler(loop, {}, answering("app"));
+  HotFiles hot(0);
+  AppFoldersHandler handler(loop, hot, {}, answering("app"));
   const auto cache_control = [&](bool hashed_names, const char* path) {
     handler.use(folders(200, hashed_names));
     FakeRequest fake(loop, "GET", path);
