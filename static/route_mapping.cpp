@@ -7,10 +7,10 @@ namespace edge {
 
 namespace {
 
-std::size_t unnamed_begin(const RoutePath& route) {
-  if (route.kind == RoutePath::Kind::pattern) return 0;
-  if (route.kind == RoutePath::Kind::exact) return route.path.size();
-  return route.path.ends_with('/') ? route.path.size() - 1 : route.path.size();
+std::string named_part(const RoutePath& route) {
+  if (route.kind == RoutePath::Kind::pattern) return {};
+  const bool folder = route.kind != RoutePath::Kind::exact && route.path.ends_with('/');
+  return route.path.substr(0, route.path.size() - (folder ? 1 : 0));
 }
 
 std::string prefix_to_strip(const RoutePath& route) {
@@ -23,7 +23,8 @@ std::string prefix_to_strip(const RoutePath& route) {
 
 RouteMapping::RouteMapping(const RoutePath& route, bool strip_prefix, bool hidden_files)
     : stripped_(strip_prefix ? prefix_to_strip(route) : std::string()),
-      unnamed_from_(unnamed_begin(route)),
+      named_(named_part(route)),
+      named_whole_(route.kind == RoutePath::Kind::exact),
       hidden_files_(hidden_files) {}
 
 std::optional<std::string_view> RouteMapping::relative(std::string_view path) const {
@@ -56,8 +57,10 @@ std::optional<std::string_view> RouteMapping::path_of(std::string_view below, Ar
   return relative(path) == below ? std::optional(path) : std::nullopt;
 }
 
+/// A path that configuration names need not begin as the route does: then nothing of it is spared.
 bool RouteMapping::has_hidden_segment(std::string_view path) const {
-  std::size_t from = unnamed_from_;
+  if (named_whole_ && path == named_) return false;
+  std::size_t from = !named_whole_ && path.starts_with(named_) ? named_.size() : 0;
   if (from >= path.size()) return false;
   if (path[from] != '/') from = path.rfind('/', from);  // the route names a part of this segment only
   return path.find("/.", from) != path.npos;

@@ -40,8 +40,9 @@ class RouteMapping {
   bool is_below(std::string_view path) const;
   bool has_hidden_segment(std::string_view path) const;
 
-  std::string stripped_;          // prefix that is taken off; empty: none
-  std::size_t unnamed_from_ = 0;  // where the part begins that the route does not name: at a "/", or the path's end
+  std::string stripped_;  // prefix that is taken off; empty: none
+  std::string named_;     // what the route itself names, up to a "/"; empty: nothing
+  bool named_whole_;      // it names no more than that one path
   bool hidden_files_;
 };
 

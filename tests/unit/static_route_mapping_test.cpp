@@ -88,6 +88,34 @@ TEST_CASE("route mapping: hidden segments, unless the route names them") {
   CHECK(RouteMapping(all, true, true).relative("/.git/config") == ".git/config");
 }
 
+TEST_CASE("route mapping: of a path that configuration names, only what begins as the route does is spared") {
+  const auto named = [](Kind kind, std::string_view route, bool strip, std::string_view path) {
+    RoutePath of;
+    of.kind = kind;
+    of.path = route;
+    return RouteMapping(of, strip, false).relative_of_named(path).value_or("nothing");
+  };
+  for (const bool strip : {true, false}) {
+    CAPTURE(strip);
+    for (const std::string_view hidden : {"/.env", "/.git/config", "/a/.env", "/download/.env", "/kept/.env"}) {
+      CAPTURE(hidden);
+      CHECK(named(Kind::exact, "/download", strip, hidden) == "nothing");
+      CHECK(named(Kind::exact, "/a/long/name.txt", strip, hidden) == "nothing");
+      CHECK(named(Kind::prefix, "/kept/", strip, hidden) == "nothing");
+      CHECK(named(Kind::strong_prefix, "/a/very/long/prefix", strip, hidden) == "nothing");
+      CHECK(named(Kind::mount, "/kept", strip, hidden) == "nothing");
+      CHECK(named(Kind::pattern, "x", strip, hidden) == "nothing");
+    }
+    CHECK(named(Kind::prefix, "/.well-known/", strip, "/.env/aaaaaaaaaaaa") == "nothing");
+    CHECK(named(Kind::prefix, "/kept/", strip, "/other/a") == "other/a");
+    CHECK(named(Kind::exact, "/.env", strip, "/.env") == ".env");
+    CHECK(named(Kind::exact, "/.env", strip, "/.env/.a") == "nothing");
+  }
+  CHECK(named(Kind::prefix, "/.well-known/", true, "/.well-known/a") == "a");
+  CHECK(named(Kind::prefix, "/.well-known/", false, "/.well-known/a") == ".well-known/a");
+  CHECK(named(Kind::exact, "/download", true, "/download/a") == "download/a");
+}
+
 TEST_CASE("route mapping: what is no path, or not the route's, is nothing") {
   check_rows(Kind::prefix, "/a/", {{"*", "nothing", "nothing"}, {"", "nothing", "nothing"}});
   RoutePath route;
