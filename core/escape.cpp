@@ -32,6 +32,7 @@ constexpr ByteSet kHtml = [] {
   return set;
 }();
 constexpr ByteSet kUrlPath = bytes_outside(0x21, 0x7e, "\"#%<>?[\\]^`{|}");
+constexpr ByteSet kUrlQuery = bytes_outside(0x21, 0xff, "#\x7f");
 constexpr ByteSet kUrl = bytes_outside(0x21, 0x7e, "\"<>\\^`{|}");
 
 void append_hex(std::string_view before, char byte, std::string_view digits, std::string& to) {
@@ -55,6 +56,13 @@ void append_runs(std::string_view text, const ByteSet& set, std::string& to, Esc
     run = i;
   }
   to.append(text.substr(run));
+}
+
+void append_percent_escaped(std::string_view text, const ByteSet& set, std::string& to) {
+  append_runs(text, set, to, [&to](std::string_view rest) -> std::size_t {
+    append_hex("%", rest.front(), kUpperDigits, to);
+    return 1;
+  });
 }
 
 /// The letter after the backslash, where JSON has one; else 0.
@@ -139,10 +147,11 @@ void append_printable(std::string_view text, std::string& to) {
 }
 
 void append_url_path(std::string_view path, std::string& to) {
-  append_runs(path, kUrlPath, to, [&to](std::string_view rest) -> std::size_t {
-    append_hex("%", rest.front(), kUpperDigits, to);
-    return 1;
-  });
+  append_percent_escaped(path, kUrlPath, to);
+}
+
+void append_url_query(std::string_view query, std::string& to) {
+  append_percent_escaped(query, kUrlQuery, to);
 }
 
 void append_html_escaped(std::string_view text, std::string& to) {
@@ -155,10 +164,7 @@ void append_html_escaped(std::string_view text, std::string& to) {
 }
 
 void append_percent_encoded(std::string_view text, bool url, std::string& to) {
-  append_runs(text, url ? kUrl : kHeaderControl, to, [&to](std::string_view rest) -> std::size_t {
-    append_hex("%", rest.front(), kUpperDigits, to);
-    return 1;
-  });
+  append_percent_escaped(text, url ? kUrl : kHeaderControl, to);
 }
 
 }  // namespace edge

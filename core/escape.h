@@ -23,6 +23,10 @@ void append_printable(std::string_view text, std::string& to);
 /// For the path of a URL (RFC 3986 3.3): every byte that may not stand there as itself becomes %HH; "/" stays.
 void append_url_path(std::string_view path, std::string& to);
 
+/// For the query of a URL, where it is one already: bytes that no request's query holds (blanks, control bytes, "#")
+/// become %HH, all else stays as it is.
+void append_url_query(std::string_view query, std::string& to);
+
 /// For HTML, between tags and within quoted attributes: & < > " and '.
 void append_html_escaped(std::string_view text, std::string& to);
 

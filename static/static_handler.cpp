@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/escape.h"
 #include "core/filters/compression.h"
 #include "core/http/path.h"
 #include "core/log.h"
@@ -97,6 +98,17 @@ std::optional<std::string_view> render_path(const Template& from, const Request&
   return path ? std::optional(*path) : std::nullopt;
 }
 
+/// In the request's arena. Variables are decoded, and a query is escaped: headers and apps take it as it stands.
+std::string_view render_query(const Template& from, const Request& request) {
+  thread_local std::string rendered;
+  thread_local std::string query;
+  rendered.clear();
+  query.clear();
+  from.render(request, rendered);
+  append_url_query(rendered, query);
+  return request.arena.copy(query);
+}
+
 /// Of a folder's index file, below the directory.
 std::string_view index_path(Arena& arena, std::string_view folder, std::string_view name) {
   if (folder.empty()) return name;
@@ -183,9 +195,8 @@ Response StaticHandler::fall_back(const Request& request) const {
   Response response = Response::of_status(request.arena, 404);
   const std::optional<std::string_view> path = render_path(tried_.path, request);
   if (!path) return response;
-  std::string query;
-  tried_.query.render(request, query);
-  response.redirect = InternalRedirect{InternalRedirect::To::route, *path, request.arena.copy(query), tried_.has_query};
+  response.redirect =
+      InternalRedirect{InternalRedirect::To::route, *path, render_query(tried_.query, request), tried_.has_query};
   return response;
 }
 

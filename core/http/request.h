@@ -69,7 +69,7 @@ struct Request {
   std::string_view method_name;
   std::string_view target;         // as received, $request_uri
   std::string_view path;           // decoded, dot segments and double slashes resolved, begins with "/"; $uri
-  std::string_view query;          // raw, without "?"; $args
+  std::string_view query;          // raw, without "?", as parse_target() lets it pass; $args
   bool has_query = false;          // there was a "?"
   std::string_view host;           // lower case, without port; empty when there was none (HTTP/1.0)
   std::uint8_t minor_version = 1;  // of HTTP/1

@@ -41,8 +41,8 @@ struct InternalRedirect {
   enum class To : std::uint8_t {
     path,   // X-Accel-Redirect: the path of a route of files, escaped as in a URL
     file,   // X-Sendfile: a path of the machine
-    route,  // the last of `try`: a path of any route, decoded and normalised, with `query` in the place of the
-            // request's
+    route,  // the last of `try`: a path of any route, decoded and normalised, with `query`, escaped, in the
+            // place of the request's
   };
   To to = To::path;
   std::string_view text;  // of an app: as it wrote it; lives as long as the request, as `query` does
@@ -58,7 +58,7 @@ struct Response {
   int status;
   HeaderList headers;  // without Date, Server, Connection and Transfer-Encoding: those are the door's
   Body body;           // bytes must live as long as the request: literals, the arena, the snapshot, or `keep`
-  std::shared_ptr<const void> keep;  // what headers and bytes of this answer lie in, when it is its own
+  std::shared_ptr<const void> keep;          // what headers and bytes of this answer lie in, when it is its own
   std::optional<InternalRedirect> redirect;  // the body, if any, does not count then
   bool coding_settled = false;               // the handler has seen to the content coding itself: no filter adds one
   bool close = false;                        // close the connection after this answer

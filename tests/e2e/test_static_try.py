@@ -32,6 +32,13 @@ SITE = """\
             client_max_body_size: 10
             headers: {X-Route: app}
       - listen: ["127.0.0.1:0"]
+        host: query.example
+        routes:
+          - path: /
+            static: {directory: ./public, try: [$uri, "/docs?p=$uri"]}
+          - path: = /docs
+            static: {directory: ./public, strip_prefix: false}
+      - listen: ["127.0.0.1:0"]
         host: circle.example
         error_pages: {404: /missing}
         routes:
@@ -116,6 +123,12 @@ def test_an_app_answers_what_is_no_file(edge):
     edge.signal(signal.SIGUSR1)
     edge.log.wait_for("reopened")
     assert line in (edge.folder / "access.log").read_text()
+
+
+def test_a_query_that_variables_make_splits_no_header(edge):
+    answer = ask(edge, "query", "/x%0d%0aSet-Cookie:%20a=b")
+    assert (answer.status, answer.get("Set-Cookie")) == (301, None)
+    assert answer.get("Location") == "/docs/?p=/x%0D%0ASet-Cookie:%20a=b"
 
 
 def test_what_is_not_there_has_its_error_page(edge):

@@ -81,6 +81,15 @@ TEST_CASE("a header value holds no line break, and a URL only what a URL may hol
   CHECK(in_header("\r\n\\\"<>^`{|}\xc3\xa9", true) == ">%0D%0A%5C%22%3C%3E%5E%60%7B%7C%7D%C3%A9");
 }
 
+TEST_CASE("escape: the query of a URL stays what it is, but for what no request holds") {
+  std::string query;
+  edge::append_url_query("a=b&c=%20\"<>\\^`{|}?/\xc3\xa9", query);
+  CHECK(query == "a=b&c=%20\"<>\\^`{|}?/\xc3\xa9");
+  query.clear();
+  edge::append_url_query(std::string_view("a b\r\n\t\0#\x7f", 9), query);
+  CHECK(query == "a%20b%0D%0A%09%00%23%7F");
+}
+
 TEST_CASE("escape: HTML and the path of a URL") {
   std::string html;
   edge::append_html_escaped("<a href=\"x\" title='y'>&amp;\xc3\xa4", html);

@@ -82,6 +82,7 @@ TEST_CASE("try: the last is a status, or a path with the query that it names") {
   CHECK(status.fallback("/nothing") == "none");
   TrySite query({"$uri"}, "/front", "u=$uri&$args");
   CHECK(query.fallback("/no/thing?a=b%20c") == "/front?u=/no/thing&a=b%20c");
+  CHECK(query.fallback("/x%0d%0aSet-Cookie:%20a=b%23%7f") == "/front?u=/x%0D%0ASet-Cookie:%20a=b%23%7F&");
   TrySite without({"$uri"}, "/front");
   CHECK(without.fallback("/nothing?a=b") == "/front");
   TrySite mark({"$uri"}, "$uri");
