@@ -87,8 +87,18 @@ void keep_for_client(const HeaderList& failed, HeaderList& page) {
   }
 }
 
+/// Without a body that is still to come: who makes it may have to make the page, and would wait for the other to end.
+Response without_source(Arena& arena, Response failed) {
+  if (!std::holds_alternative<std::unique_ptr<BodySource>>(failed.body)) return failed;
+  Response plain = Response::of_status(arena, failed.status);
+  plain.close = failed.close;
+  keep_for_client(failed.headers, plain.headers);
+  return plain;
+}
+
 /// The page that configuration names for the answer's status, made by the route that serves its path; the answer
-/// itself where there is none or where it cannot be had. An error page has no error page: there is no loop.
+/// itself where there is none; where it cannot be had, the answer again, or a plain one in the place of one that was
+/// still under way. An error page has no error page: there is no loop.
 Task<Response> with_error_page(Request& request, const Router& router, Response failed) {
   const ErrorPage* page = error_page_for(*rules_for(request, router).error_pages, failed.status);
   if (!page || !request.site) co_return failed;
@@ -98,6 +108,7 @@ Task<Response> with_error_page(Request& request, const Router& router, Response 
   const bool has_query = request.has_query;
   const Method method = request.method;
   const HeaderList headers = request.headers;
+  failed = without_source(request.arena, std::move(failed));
   request.path = page->path;
   request.headers = without_conditions(headers);
   if (method != Method::head) request.method = Method::get;

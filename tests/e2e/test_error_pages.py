@@ -22,6 +22,9 @@ SITE = """\
           - path: /none/
             static: {directory: ./files}
             error_pages: {}
+          - path: /streamed/
+            app: app
+            error_pages: {404: /app/200, 410: /app/lost}
           - path: /by_app/
             static: {directory: ./files}
             error_pages: {404: /app/200}
@@ -37,9 +40,13 @@ APP = '''\
 
     def application(environ, start_response):
         status = environ["PATH_INFO"].rpartition("/")[2]
+        if status == "lost":
+            status = "500"
         fields = [("Content-Type", "text/plain"), ("WWW-Authenticate", 'Basic realm="a"'),
                   ("WWW-Authenticate", "Bearer"), ("Retry-After", "7")]
         start_response(status + " Own", fields if status != "200" else fields[:1])
+        if environ["PATH_INFO"].startswith("/streamed/"):
+            return (b"x" * 100_000 for _ in range(1000))
         return [f"{environ['PATH_INFO']} {environ.get('HTTP_IF_NONE_MATCH')} {environ.get('HTTP_RANGE')}".encode()]
 '''
 PAGES = {name: f"<title>page {name} with some length</title>\n" for name in ("401", "404", "500", "own")}
@@ -86,6 +93,15 @@ def test_what_a_client_must_know_stands_beside_the_page(edge):
     beyond = edge.get("/files/a.txt", headers=["Range: bytes=99-"])
     assert (beyond.status, beyond.text, beyond.get("Content-Range")) == (416, PAGES["404"], "bytes */7")
     assert edge.get("/files/a.txt", headers=['If-Match: "x"']).text == PAGES["404"]
+
+
+def test_a_long_answer_of_the_only_worker_makes_room_for_the_page_of_the_same(edge):
+    for _ in range(3):
+        answer = edge.get("/streamed/404")
+        assert (answer.status, answer.text) == (404, "/app/200 None None")
+        assert answer.all("WWW-Authenticate") == ['Basic realm="a"', "Bearer"]
+        plain = edge.get("/streamed/410")
+        assert plain.status == 410 and "<h1>410</h1>" in plain.text and plain.get("Retry-After") == "7"
 
 
 def test_a_page_that_is_missing_is_no_loop(edge):
