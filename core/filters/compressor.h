@@ -12,7 +12,7 @@
 
 namespace edge {
 
-/// One stream at a time, and many after another: its memory, up to a few MiB, is kept from one to the next. May be used
+/// One stream at a time, and many after another: its memory, at most 7 MiB, is kept from one to the next. May be used
 /// on any one thread at a time.
 class Compressor {
  public:

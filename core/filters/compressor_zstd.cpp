@@ -9,7 +9,7 @@ namespace edge {
 namespace {
 
 constexpr int kMostLevel = 8;  // from the next on a small answer costs several times as much
-// Both bound the memory, to about 1.5 MiB at every level. RFC 9659 allows a window of 8 MiB.
+// Both bound the memory, to 2 MiB at every level. RFC 9659 allows a window of 8 MiB.
 constexpr int kWindow = 18;
 constexpr int kTables = 17;
 

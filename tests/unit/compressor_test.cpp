@@ -2,6 +2,7 @@
 #include "core/filters/compressor.h"
 
 #include <doctest/doctest.h>
+#include <malloc.h>
 
 #include <array>
 #include <random>
@@ -33,6 +34,30 @@ std::string noise(std::size_t size) {
   std::string text(size, '\0');
   for (char& c : text) c = static_cast<char>(random() >> 8);
   return text;
+}
+
+/// Few compress so badly for their size: bytes that repeat, but hardly ever for long.
+std::string short_repetitions(std::size_t size, std::size_t of, std::size_t long_each, bool with_others) {
+  const std::string source = noise(of + long_each);
+  std::minstd_rand random(5);
+  std::string text;
+  while (text.size() < size) {
+    if (with_others) text += static_cast<char>(random() >> 8U & 1U);
+    text.append(source, random() % of, long_each);
+  }
+  text.resize(size);
+  return text;
+}
+
+/// What the program has from malloc(); 0 where a sanitizer counts for itself.
+std::size_t allocated() {
+  const struct mallinfo2 info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+
+std::unique_ptr<Compressor> make(Coding coding) {
+  if (coding == Coding::gzip) return make_gzip_compressor();
+  return coding == Coding::br ? make_brotli_compressor() : make_zstd_compressor();
 }
 
 std::string whole(Coding coding, int level, std::string_view text) {
@@ -110,6 +135,34 @@ TEST_CASE("a compressor begins anew, also after a stream that was broken off, an
       }
       CHECK((whole(coding, 1, text) == low));
       CHECK((whole(coding, 9, text) == high));
+    }
+  }
+}
+
+TEST_CASE("the memory of a compressor is bounded at every level, for every size, and from one stream to the next") {
+  struct Row {
+    Coding coding;
+    std::size_t most;
+  };
+  constexpr std::size_t kKiB = 1024;
+  const std::array texts = {short_repetitions(4 << 20, 64, 6, false), short_repetitions(2 << 20, 4'096, 4, true)};
+  for (const Row row : {Row{Coding::gzip, 300 * kKiB}, {Coding::br, 7'000 * kKiB}, {Coding::zstd, 2'100 * kKiB}}) {
+    for (const std::string& text : texts) {
+      for (const std::optional<std::uint64_t> size : {std::optional<std::uint64_t>(text.size()), {}}) {
+        std::string coded;
+        coded.reserve(text.size() * 2);
+        const std::size_t before = allocated();
+        const std::unique_ptr<Compressor> compressor = make(row.coding);
+        for (int level = 9; level >= 1; --level) {
+          CAPTURE(coding_name(row.coding));
+          CAPTURE(level);
+          coded.clear();
+          REQUIRE(compressor->begin(level, size));
+          REQUIRE(compressor->feed(std::string_view(text).substr(0, text.size() - 1), Until::here, coded));
+          CHECK(allocated() - before <= row.most);
+          REQUIRE(compressor->feed(std::string_view(text).substr(text.size() - 1), Until::end, coded));
+        }
+      }
     }
   }
 }
