@@ -89,8 +89,8 @@ constexpr Key kRoute[] = {
     Key{"internal", Type::boolean, "false",
         "404 to clients: only error pages, `X-Accel-Redirect` of an app and `try` lead here."},
     Key{"expires", Type::duration, "~",
-        "How long answers of status 200, 201, 204, 206, 301–304, 307 and 308 may be kept, unless they say so "
-        "themselves: "
+        "How long answers of status 200, 201, 204, 206, 301–304, 307 and 308 may be kept, unless they or `headers` "
+        "say so themselves: "
         "`30d` is `Cache-Control: max-age=2592000` and an `Expires`; `max` is ten years; `epoch` is `no-cache`; "
         "`immutable` is for names that change with their content."}
         .between(0, 315'360'000'000)

@@ -1,4 +1,4 @@
-// From request to answer: route -> handler -> fallback or redirect -> error page -> compression -> expires -> headers
+// From request to answer: route -> handler -> fallback or redirect -> error page -> headers -> compression -> expires
 // -> send -> log.
 #include "core/http/pump.h"
 
@@ -199,9 +199,9 @@ void log_failure(Request& request, const Error& error) {
 
 Task<void> send_and_log(Request& request, const Router& router, ResponseWriter& writer, Response response) {
   const Rules rules = rules_for(request, router);
+  apply_header_rules(*rules.headers, request, response);
   if (rules.http->compress) compress_answer(*rules.http->compress, request, response);
   apply_expires(rules.expires, request.loop, response);
-  apply_header_rules(*rules.headers, request, response);
   request.sent.status = response.status;
   request.sent.headers = &response.headers;
   bool head_sent = false;

@@ -24,6 +24,10 @@ SITE = """\
           - {path: = /large, return: {type: text/plain, body: "%(large)s"}}
           - {path: = /short, return: {type: text/plain, body: "short"}}
           - {path: /error/, return: {type: text/html, body: "%(large)s"}}
+          - {path: = /final, return: {type: text/plain, body: "%(large)s"}, headers: {Cache-Control: no-transform}}
+          - path: = /ruled
+            return: {type: image/png, body: "%(large)s"}
+            headers: {Content-Type: text/css, Vary: Cookie, ETag: '"rule"'}
           - {path: /missing/, static: {directory: ./files}}
           - {path: /files/, static: {directory: ./files}}
           - {path: /secret/, app: app, compress: false}
@@ -113,6 +117,15 @@ def content(answer):
     """What the answer says, decoded as its head tells."""
     coding = answer.get("Content-Encoding")
     return DECODE[coding](answer.body) if coding else answer.body
+
+
+def test_what_the_rules_for_headers_say_is_what_counts(edge):
+    final = get(edge, "/final")
+    assert (final.get("Content-Encoding"), final.get("Vary")) == (None, None)
+    ruled = get(edge, "/ruled")
+    assert (ruled.get("Content-Encoding"), ruled.get("Vary")) == ("gzip", "Cookie, Accept-Encoding")
+    assert (ruled.get("Content-Type"), ruled.get("ETag")) == ("text/css", 'W/"rule"')
+    assert get(edge, "/ruled", accept=None).get("ETag") == '"rule"'
 
 
 @pytest.mark.parametrize("accept, coding", [

@@ -20,6 +20,7 @@ SITE = """\
           - {path: /hashed/, static: {directory: ./public}, expires: immutable}
           - {path: /off/, static: {directory: ./public}, expires: "off"}
           - {path: /ruled/, static: {directory: ./public}, expires: 1h, headers: {Cache-Control: private}}
+          - {path: /removed/, app: app, expires: 1h, headers: {Cache-Control: ~}}
           - {path: = /old, redirect: {to: /new, status: 301}, expires: 1h}
           - {path: = /gone, return: {status: 410}, expires: 1h}
           - {path: /app/, app: app, expires: 1h}
@@ -29,7 +30,7 @@ APP = '''\
 
 
     def application(environ, start_response):
-        own = [("Cache-Control", "no-store")] if environ["PATH_INFO"] == "/app/own" else []
+        own = [("Cache-Control", "no-store")] if environ["PATH_INFO"].endswith("/own") else []
         start_response("200 OK", [("Content-Type", "text/plain"), *own])
         return [b"app"]
 '''
@@ -66,7 +67,8 @@ def test_the_same_fields_as_nginx(edge, tmp_path):
 def test_forms_of_edge_s_own(edge):
     assert caching(edge.get("/hashed/a.txt")) == ("public, max-age=31536000, immutable", None)
     assert caching(edge.get("/off/a.txt")) == (None, None)
-    assert edge.get("/ruled/a.txt").get("Cache-Control") == "private"
+    assert caching(edge.get("/ruled/a.txt")) == ("private", None)
+    assert caching(edge.get("/removed/own")) == ("max-age=3600", 3600)
 
 
 def test_answers_that_may_be_kept_and_others(edge):
