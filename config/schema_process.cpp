@@ -134,7 +134,9 @@ constexpr SectionSchema kSections[] = {
      "`compress` of a site or route takes the same keys; what "
      "its map leaves out has the default below. Not compressed are parts (206), what is encoded already, and what says "
      "`Cache-Control: no-transform`. Answers of these types get `Vary: Accept-Encoding`, and compressed ones a weak "
-     "ETag. "
+     "ETag: `If-Match` never holds for a weak one, so who edits what it got compressed is refused (412); give routes "
+     "for "
+     "such clients `compress: false`. "
      "Of answers that are still made while they are sent, 128 a loop are compressed at a time; more are sent plain.",
      {kCompress}},
     {"lists.NAME", "A named address list.", {kList}, false},
