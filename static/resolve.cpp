@@ -85,6 +85,15 @@ bool is_absent(const Resolved& resolved) {
          (resolved.outcome == Resolved::Outcome::failed && is_absence(resolved.error));
 }
 
+/// A descriptor for what is there (O_PATH), or a negated errno.
+int find(int directory, const Wanted& wanted, OpenStep step) {
+  KernelPath path;
+  std::string_view name = wanted.path;
+  if (name.ends_with('/')) name.remove_suffix(1);
+  if (!path.assign(name, {})) return -ENAMETOOLONG;
+  return open_beneath(directory, path.c_str(), wanted.folder ? O_PATH | O_DIRECTORY : O_PATH, step, wanted.links);
+}
+
 Resolved resolve_folder(int directory, const Wanted& wanted, OpenStep step) {
   for (const std::string& name : wanted.index) {
     KernelPath path;
@@ -94,11 +103,7 @@ Resolved resolve_folder(int directory, const Wanted& wanted, OpenStep step) {
     resolved.name = name;
     return resolved;
   }
-  KernelPath path;
-  std::string_view folder = wanted.path;
-  if (folder.ends_with('/')) folder.remove_suffix(1);
-  if (!path.assign(folder, {})) return failed(ENAMETOOLONG);
-  const int fd = open_beneath(directory, path.c_str(), O_PATH | O_DIRECTORY, step, wanted.links);
+  const int fd = find(directory, wanted, step);
   if (fd < 0) return not_opened(-fd, step);
   ::close(fd);
   return outcome_of(Resolved::Outcome::no_index);
@@ -113,6 +118,11 @@ Resolved resolve(int directory, const Wanted& wanted, OpenStep step) {
   Resolved resolved = open_file(directory, path.c_str(), step, wanted.links);
   resolved.name = wanted.path;
   return resolved;
+}
+
+bool PooledSight::operator()() const {
+  const UniqueFd found(find(directory->get(), wanted, step));
+  return static_cast<bool>(found);
 }
 
 }  // namespace edge

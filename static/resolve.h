@@ -54,4 +54,13 @@ struct PooledResolve {
   Resolved operator()() const { return resolve(directory->get(), wanted, step); }
 };
 
+/// For the thread pool: whether there is something by the name of `wanted` (a folder where one is wanted), though it
+/// may not be opened. Directories on the way that may not be searched hide it.
+struct PooledSight {
+  std::shared_ptr<const UniqueFd> directory;
+  Wanted wanted;
+  OpenStep step;
+  bool operator()() const;
+};
+
 }  // namespace edge

@@ -182,6 +182,11 @@ Task<Response> StaticHandler::handle_try(Request& request) {
     }
     Resolved resolved = co_await resolve_anyhow(request, wanted(*path, candidate.folder));
     if (is_missing(candidate, resolved)) continue;
+    if (resolved.outcome == Resolved::Outcome::failed && resolved.error == EACCES) {
+      PooledSight look{root_.share(), wanted(*path, candidate.folder), support_.blocking};
+      const bool seen = co_await request.loop.offload(look);
+      if (!seen) continue;
+    }
     if (!is_read(request)) co_return answer_other_method(request);
     if (elsewhere) co_return redirect_to_directory(request, named->substr(0, named->size() - 1));
     Response response = co_await answer(request, *path, std::move(resolved));

@@ -7,7 +7,8 @@
 //   hidden, outside, a FIFO, a device, nothing: 404; no permission: 403; out of descriptors: 503
 //
 // With `try` the first of its files that is there answers; a folder, which has "/" at its end there, answers as above
-// to a request for its own path, and others are redirected to that. When none is there the last of the list answers: a
+// to a request for its own path, and others are redirected to that. What may not be read answers with 403, but what
+// lies in a folder that may not be searched is not there. When none is there the last of the list answers: a
 // status, or the route of a path, which gets requests of any method. As in nginx.
 //
 // A file that was served lately is served from memory (static/hot_files.h), as its compressed forms are

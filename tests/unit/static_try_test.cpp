@@ -1,5 +1,7 @@
 // `try`: which of its files answers, and what is left to another route.
 #include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <initializer_list>
@@ -94,6 +96,35 @@ TEST_CASE("try: below a prefix that is stripped, and beside it") {
   CHECK(site.content("/app/page.html") == "page");
   CHECK(site.content("/app/nothing?file=/docs/index.html") == "docs");
   CHECK(site.content("/app/nothing") == "a");
+}
+
+TEST_CASE("try: what a closed folder holds is not there, what is there and closed is forbidden") {
+  const bool root = geteuid() == 0;
+  for (const OpenSupport& support : supports()) {
+    TrySite site({"/locked$uri", "/locked$uri/", "$uri", "$uri/"}, "=410", {}, "/", support);
+    site.write("locked/a.css", "locked");
+    site.write("locked/docs/x.txt", "x");
+    site.write("closed.css", "closed");
+    site.write("shut/index.html", "shut");
+    site.handler();
+    chmod(site.directory.path().c_str(), 0755);
+    for (const char* closed : {"root/locked", "root/closed.css", "root/shut"}) {
+      chmod((site.directory / closed).c_str(), 0);
+    }
+    if (root) REQUIRE(seteuid(65'534) == 0);
+    const std::string open = site.content("/a.css");
+    const std::string folder = site.content("/docs/");
+    const int nothing = site.status("/nothing");
+    const int file = site.status("/closed.css");
+    const int index = site.status("/shut/");
+    if (root) REQUIRE(seteuid(0) == 0);
+    for (const char* closed : {"root/locked", "root/shut"}) chmod((site.directory / closed).c_str(), 0755);
+    CHECK(open == "a");
+    CHECK(folder == "docs");
+    CHECK(nothing == 410);
+    CHECK(file == 403);
+    CHECK(index == 403);
+  }
 }
 
 TEST_CASE("try: whatever variables hold, nothing outside or hidden is found") {
