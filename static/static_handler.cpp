@@ -19,7 +19,6 @@ namespace edge {
 namespace {
 
 constexpr std::string_view kAllow = "GET, HEAD, OPTIONS";
-constexpr std::uint64_t kBetweenLogLines = 1'000;  // milliseconds
 
 /// Looks a directory's path up on the thread pool.
 struct PooledLookUp {
@@ -331,8 +330,7 @@ Response StaticHandler::answer_version(Request& request, const std::shared_ptr<F
 
 Response StaticHandler::answer_failure(Request& request, int error) {
   const int status = status_of(error);
-  if (const std::uint64_t now = request.loop.now(); status >= 500 && now >= quiet_until_) {
-    quiet_until_ = now + kBetweenLogLines;
+  if (status >= 500 && pace_.lets_pass(request.loop.now())) {
     log::error("request {}: {} in directory {}: {}", request.id(), request.path, root_.path(),
                std::generic_category().message(error));
   }

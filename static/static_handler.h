@@ -24,6 +24,7 @@
 
 #include "config/snapshot.h"
 #include "core/http/handler.h"
+#include "core/log_pace.h"
 #include "core/result.h"
 #include "static/beneath.h"
 #include "static/document_root.h"
@@ -86,8 +87,8 @@ class StaticHandler final : public Handler {
   OpenSupport support_;
   Encodings encodings_;
   HotFiles& hot_;
-  std::uint32_t owner_;            // of what hot_ has of this directory
-  std::uint64_t quiet_until_ = 0;  // of Loop::now(): failures are logged once a second, so that a flood fills no disk
+  std::uint32_t owner_;  // of what hot_ has of this directory
+  LogPace pace_;         // of failures
 };
 
 }  // namespace edge

@@ -12,6 +12,7 @@
 #include "core/http/conditions.h"
 #include "core/http/internal_redirect.h"
 #include "core/log.h"
+#include "core/log_pace.h"
 
 namespace edge {
 
@@ -38,11 +39,15 @@ Rules rules_for(const Request& request, const Router& router) {
   return {&site.http, &site.headers, &site.error_pages, site.access_log, {}};
 }
 
-/// Turns to the path that a route of files falls back to. False when that leads nowhere: a line in the log says so.
+/// Turns to the path that a route of files falls back to. False when that leads nowhere: a line in the log says so,
+/// once a second.
 bool fall_back(Request& request, const InternalRedirect& to, int fallbacks) {
   constexpr int kMostFallbacks = 10;
   const bool circle = to.text == request.path && request.site->route_for(to.text) == request.route;
   if (circle || fallbacks == kMostFallbacks) {
+    thread_local LogPace circles;
+    thread_local LogPace chains;
+    if (!(circle ? circles : chains).lets_pass(request.loop.now())) return false;
     log::error("request {}: {} {}: `try` falls back to {} {}", request.id(), request.method_name, request.target,
                to.text, circle ? "and is not found there; add that file" : "after ten others; end it with = 404");
     return false;

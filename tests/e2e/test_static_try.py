@@ -1,5 +1,6 @@
 """`try`: files, folders, and the route or status that answers when none is there, beside nginx for the same tree."""
 import signal
+import time
 
 import pytest
 
@@ -142,3 +143,13 @@ def test_a_circle_ends(edge):
     assert ask(edge, "circle", "/one/").status == 500
     edge.log.wait_for("after ten others; end it with = 404")
     assert ask(edge, "circle", "/nothing").status == 404
+
+
+def test_a_flood_that_leads_nowhere_does_not_flood_the_log(serve):
+    edge = serve(SITE, FILES)
+    begun = time.monotonic()
+    with edge.connect() as connection:
+        for number in range(100):
+            assert connection.request("GET", f"/flood/{number}", host="circle.example").status == 500
+    edge.stop()
+    assert edge.log.text().count("GET /flood/") <= time.monotonic() - begun + 1
