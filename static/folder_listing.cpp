@@ -65,23 +65,31 @@ class FolderReader {
       if (fd >= 0) ::close(fd);
       return listing;
     }
-    for (std::size_t looked_at = 0;; ++looked_at) {
-      const dirent* const found = ::readdir(folder.get());
-      if (!found) break;
-      listing.cut = looked_at == FolderListing::kMostLookedAt;
-      if (listing.cut) break;
-      std::optional<FolderEntry> entry = look_at(::dirfd(folder.get()), found->d_name);
-      if (!entry) continue;
-      listing.cut = listing.entries.size() == FolderListing::kMostEntries;
-      if (listing.cut) break;
-      listing.entries.push_back(std::move(*entry));
-    }
+    read_entries(folder.get(), listing);
     std::ranges::sort(listing.entries,
                       [this](const FolderEntry& a, const FolderEntry& b) { return comes_before(wanted_.order, a, b); });
     return listing;
   }
 
  private:
+  void read_entries(DIR* folder, FolderListing& listing) const {
+    for (std::size_t looked_at = 0;; ++looked_at) {
+      errno = 0;
+      const dirent* const found = ::readdir(folder);
+      if (!found) {
+        listing.error = errno;
+        return;
+      }
+      listing.cut = looked_at == FolderListing::kMostLookedAt;
+      if (listing.cut) return;
+      std::optional<FolderEntry> entry = look_at(::dirfd(folder), found->d_name);
+      if (!entry) continue;
+      listing.cut = listing.entries.size() == FolderListing::kMostEntries;
+      if (listing.cut) return;
+      listing.entries.push_back(std::move(*entry));
+    }
+  }
+
   /// Nothing for what is not shown.
   std::optional<FolderEntry> look_at(int folder, std::string_view name) const {
     if (name == "." || name == ".." || (name.starts_with('.') && !wanted_.hidden_files)) return std::nullopt;

@@ -39,7 +39,7 @@ struct FolderListing {
   static constexpr std::size_t kMostEntries = 10'000;
   static constexpr std::size_t kMostLookedAt = 100'000;  // also of what is left out
 
-  int error = 0;  // errno when the folder could not be read
+  int error = 0;  // errno when the folder could not be read, or not to its end
   std::vector<FolderEntry> entries;
   bool cut = false;  // there are more
 

@@ -27,8 +27,6 @@ class MimeTypes {
   /// By the extension of the last segment of `path`, in any case; "application/octet-stream" when it is not known.
   /// Texts have "; charset=utf-8". The view lives as long as this object.
   std::string_view type_of(std::string_view path) const;
-  /// How many of its own.
-  std::size_t size() const { return types_.size(); }
 
  private:
   struct Hash {

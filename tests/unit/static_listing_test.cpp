@@ -1,12 +1,19 @@
 // Listings of folders: what is shown, in which order and form, and every name that could do harm.
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <string>
 #include <string_view>
+#include <thread>
 
 #include "static/folder_listing.h"
 #include "static/listing_body.h"
@@ -201,4 +208,44 @@ TEST_CASE("listing: more entries than are shown, sent in pieces, and said") {
   CHECK(site.ask("/pub/", {{"Accept", "application/json"}}).content.ends_with("\"complete\": false}\n"));
   std::filesystem::remove(folder / "7");
   CHECK_FALSE(holds(site.ask("/pub/").content, "There are more"));
+}
+
+TEST_CASE("listing: so many names are looked at, and no more") {
+  TemporaryDirectory folder;
+  const auto create = [&folder](std::size_t number) {
+    const std::string name = "." + std::to_string(number);
+    const UniqueFd file(open((folder.path() / name).c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    REQUIRE(file);
+  };
+  const UniqueFd directory(open(folder.path().c_str(), O_PATH | O_CLOEXEC));
+  const OpenStep step = probe_open_support().blocking;
+  for (std::size_t i = 0; i < FolderListing::kMostLookedAt - 2; ++i) create(i);  // besides "." and ".."
+  CHECK_FALSE(FolderListing::read(directory.get(), {}, step).cut);
+  create(FolderListing::kMostLookedAt);
+  const FolderListing listing = FolderListing::read(directory.get(), {}, step);
+  CHECK(listing.cut);
+  CHECK(listing.error == 0);
+  CHECK(listing.entries.empty());
+}
+
+TEST_CASE("listing: a folder that cannot be read to its end is an error") {
+  TemporaryDirectory folder;
+  folder.write("a", "a");
+  const UniqueFd directory(open(folder.path().c_str(), O_PATH | O_CLOEXEC));
+  const OpenStep step = probe_open_support().blocking;
+  bool filtered = false;
+  int error = 0;
+  std::thread on_a_bad_disk([&] {
+    sock_filter code[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                          BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getdents64, 0, 1),
+                          BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EIO),
+                          BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    sock_fprog program{std::size(code), code};
+    filtered =
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
+    error = FolderListing::read(directory.get(), {}, step).error;
+  });
+  on_a_bad_disk.join();
+  REQUIRE(filtered);
+  CHECK(error == EIO);
 }

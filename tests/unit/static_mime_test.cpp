@@ -59,8 +59,7 @@ TEST_CASE("mime: a file adds to the built-in types, and does not change them") {
   }
 }
 
-TEST_CASE("mime: the machine's table holds at least what is built in") {
-  CHECK(MimeTypes::of_system().size() >= MimeTypes().size());
+TEST_CASE("mime: the machine's table is read once and keeps what is built in") {
   CHECK(&MimeTypes::of_system() == &MimeTypes::of_system());
   CHECK(MimeTypes::of_system().type_of("a.css") == "text/css; charset=utf-8");
 }
