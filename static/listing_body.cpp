@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "core/escape.h"
-#include "core/http/header_list.h"
+#include "core/http/weight.h"
 
 namespace edge {
 
@@ -68,24 +68,14 @@ std::string_view next_part(std::string_view& text, char separator) {
   return trimmed(part);
 }
 
-/// A weight (RFC 9110 12.4.2) in thousandths; what is none counts as the most.
-int weight_of(std::string_view parameters) {
-  constexpr int kMost = 1'000;
+/// In thousandths; what is no weight counts as the most.
+int weight_among(std::string_view parameters) {
   while (!parameters.empty()) {
     const std::string_view parameter = next_part(parameters, ';');
     if (!parameter.starts_with("q=") && !parameter.starts_with("Q=")) continue;
-    const std::string_view digits = parameter.substr(2);
-    if (!digits.starts_with("0")) return kMost;
-    int weight = 0;
-    int worth = 100;
-    for (const char c : digits.substr(std::min<std::size_t>(2, digits.size()))) {
-      if (c < '0' || c > '9') return kMost;
-      weight += (c - '0') * worth;
-      worth /= 10;
-    }
-    return weight;
+    return parse_weight(parameter.substr(2)).value_or(kMostWeight);
   }
-  return kMost;
+  return kMostWeight;
 }
 
 /// How much a type is wanted: by the most specific range that it falls in.
@@ -105,15 +95,18 @@ struct Wish {
 
 }  // namespace
 
-ListingFormat listing_format(std::string_view accept) {
+ListingFormat listing_format(const HeaderList& request) {
   Wish json{"application/json", "application/*"};
   Wish page{"text/html", "text/*"};
-  while (!accept.empty()) {
-    std::string_view parameters = next_part(accept, ',');
-    const std::string_view range = next_part(parameters, ';');
-    const int weight = weight_of(parameters);
-    json.consider(range, weight);
-    page.consider(range, weight);
+  for (const HeaderField& field : request) {
+    if (field.id != HeaderName::accept) continue;
+    for (std::string_view rest = field.value; !rest.empty();) {
+      std::string_view parameters = next_part(rest, ',');
+      const std::string_view range = next_part(parameters, ';');
+      const int weight = weight_among(parameters);
+      json.consider(range, weight);
+      page.consider(range, weight);
+    }
   }
   const bool rather = json.weight > page.weight || (json.weight == page.weight && json.specific > page.specific);
   return rather && json.weight > 0 ? ListingFormat::json : ListingFormat::page;

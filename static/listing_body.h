@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/http/header_list.h"
 #include "core/http/response.h"
 #include "static/folder_listing.h"
 
@@ -12,9 +13,9 @@ namespace edge {
 
 enum class ListingFormat : std::uint8_t { page, json };
 
-/// JSON when `accept` (the value of Accept, RFC 9110 12.5.1) rates application/json above text/html, or names it and
-/// not the other.
-ListingFormat listing_format(std::string_view accept);
+/// JSON when the client's Accept fields (RFC 9110 12.5.1) rate application/json above text/html, or name it and not the
+/// other.
+ListingFormat listing_format(const HeaderList& request);
 
 /// The page is whole by itself: no script, no other file. JSON:
 ///   {"path": "/pub/", "entries": [{"name": "a b", "url": "a%20b", "type": "file", "size": 5,

@@ -236,7 +236,7 @@ Task<Response> StaticHandler::list(Request& request, std::string_view path) {
   PooledListing work{root_.share(), {path, hidden_files_, links_, order}, support_.blocking};
   FolderListing listing = co_await request.loop.offload(work);
   if (listing.error != 0) co_return answer_failure(request, listing.error);
-  const ListingFormat format = listing_format(request.headers.get(HeaderName::accept));
+  const ListingFormat format = listing_format(request.headers);
   Response response(request.arena);
   response.headers.add(HeaderName::content_type, ListingBody::content_type(format));
   response.headers.add(HeaderName::cache_control, "no-cache");

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -62,10 +61,7 @@ bool may_be_coded(const CompressSettings& settings, const Response& response) {
 std::optional<std::uint64_t> size_of(const Response& response) {
   if (const auto* bytes = std::get_if<std::string_view>(&response.body)) return bytes->size();
   if (const auto* source = std::get_if<std::unique_ptr<BodySource>>(&response.body)) return (*source)->length();
-  const std::string_view text = response.headers.get(HeaderName::content_length);
-  std::uint64_t length = 0;
-  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), length);
-  return failed == std::errc() && end == text.data() + text.size() ? std::optional(length) : std::nullopt;
+  return declared_length(response.headers);
 }
 
 std::string_view weak(std::string_view tag, Arena& arena) {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "core/http/weight.h"
+
 namespace edge {
 namespace {
 
@@ -19,30 +21,9 @@ struct Wishes {
   std::size_t elements = 0;
 };
 
-std::string_view trimmed(std::string_view text) {
-  const std::size_t begin = std::min(text.find_first_not_of(" \t"), text.size());
-  const std::size_t end = text.find_last_not_of(" \t") + 1;
-  return begin < end ? text.substr(begin, end - begin) : std::string_view();
-}
-
-/// qvalue of RFC 9110 12.4.2: "0", "0.25", "1.000".
-Weight parse_weight(std::string_view text) {
-  constexpr std::size_t kLongest = 5;
-  if (text.empty() || text.size() > kLongest || (text[0] != '0' && text[0] != '1')) return std::nullopt;
-  if (text.size() > 1 && text[1] != '.') return std::nullopt;
-  int weight = (text[0] - '0') * 1000;
-  int worth = 100;
-  for (const char digit : text.substr(std::min<std::size_t>(2, text.size()))) {
-    if (digit < '0' || digit > '9') return std::nullopt;
-    weight += (digit - '0') * worth;
-    worth /= 10;
-  }
-  return weight <= 1000 ? Weight(weight) : std::nullopt;
-}
-
 /// The weight behind the name: 1 when none is given.
 Weight weight_of(std::string_view parameter) {
-  if (!parameter.starts_with(';')) return parameter.empty() ? Weight(1000) : std::nullopt;
+  if (!parameter.starts_with(';')) return parameter.empty() ? Weight(kMostWeight) : std::nullopt;
   parameter = trimmed(parameter.substr(1));
   if (!parameter.starts_with("q=") && !parameter.starts_with("Q=")) return std::nullopt;
   return parse_weight(parameter.substr(2));

@@ -2,6 +2,7 @@
 #include "core/http/header_list.h"
 
 #include <array>
+#include <charconv>
 #include <cstddef>
 
 namespace edge {
@@ -177,6 +178,13 @@ void HeaderList::remove(std::string_view name) {
     if (fields_[i].id != id || !same_name(fields_[i].name, name)) fields_[kept++] = fields_[i];
   }
   size_ = kept;
+}
+
+std::optional<std::uint64_t> declared_length(const HeaderList& headers) {
+  const std::string_view text = headers.get(HeaderName::content_length);
+  std::uint64_t length = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), length);
+  return failed == std::errc() && end == text.data() + text.size() ? std::optional(length) : std::nullopt;
 }
 
 }  // namespace edge

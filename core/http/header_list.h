@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 #include <new>
+#include <optional>
 #include <string_view>
 
 #include "core/arena.h"
@@ -136,5 +137,8 @@ class HeaderList {
   std::uint32_t capacity_ = 0;
   Arena* arena_;
 };
+
+/// What Content-Length says; nothing when that is no number or not there.
+std::optional<std::uint64_t> declared_length(const HeaderList& headers);
 
 }  // namespace edge

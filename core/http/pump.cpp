@@ -2,8 +2,6 @@
 // -> send -> log.
 #include "core/http/pump.h"
 
-#include <charconv>
-
 #include "core/access_log.h"
 #include "core/filters/compression.h"
 #include "core/filters/error_page.h"
@@ -135,14 +133,6 @@ Task<Response> with_error_page(Request& request, const Router& router, Response 
   co_return response;
 }
 
-std::optional<std::uint64_t> declared_length(const Response& response) {
-  const std::string_view text = response.headers.get(HeaderName::content_length);
-  std::uint64_t length = 0;
-  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), length);
-  if (text.empty() || status != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return length;
-}
-
 Task<Result<void>> send_source(BodySource& source, const Response& response, ResponseWriter& writer,
                                std::uint64_t& sent) {
   Result<BodySource::Chunk> chunk = co_await source.pull();
@@ -169,7 +159,7 @@ Task<Result<void>> send(Request& request, Response& response, ResponseWriter& wr
   Result<void> done;
   std::uint64_t& sent = request.sent.body_bytes;
   if (request.method == Method::head || !status_has_content(response.status)) {
-    std::optional<std::uint64_t> length = declared_length(response);
+    std::optional<std::uint64_t> length = declared_length(response.headers);
     if (const auto* bytes = std::get_if<std::string_view>(&response.body)) length = bytes->size();
     if (const auto* file = std::get_if<FileRange>(&response.body)) length = file->length;
     writer.write_head(response, length, false);

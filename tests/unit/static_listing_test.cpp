@@ -44,6 +44,13 @@ class ListedSite : public StaticSite {
   }
 };
 
+ListingFormat format_for(std::initializer_list<std::string_view> accept) {
+  Arena arena;
+  HeaderList headers(arena);
+  for (const std::string_view value : accept) headers.add(HeaderName::accept, value);
+  return listing_format(headers);
+}
+
 bool holds(std::string_view text, std::string_view part) {
   return text.find(part) != text.npos;
 }
@@ -153,7 +160,7 @@ TEST_CASE("listing: JSON is for who accepts it rather") {
         "text/html;q=0, */*", "application/*", "application/json ; q=1.0,text/html;q=0.999",
         "*/*;q=0.5, application/json"}) {
     CAPTURE(accept);
-    CHECK(listing_format(accept) == ListingFormat::json);
+    CHECK(format_for({accept}) == ListingFormat::json);
   }
   for (const std::string_view accept :
        {"", "*/*", "text/html", "text/html, application/json",
@@ -161,8 +168,11 @@ TEST_CASE("listing: JSON is for who accepts it rather") {
         "application/json;q=0.1, */*;q=0.2, text/html;q=0.3", "text/*, application/json;q=0.9", "application/jsonp",
         ",;,q=", "image/png", "application/json;q=0.000"}) {
     CAPTURE(accept);
-    CHECK(listing_format(accept) == ListingFormat::page);
+    CHECK(format_for({accept}) == ListingFormat::page);
   }
+  CHECK(format_for({}) == ListingFormat::page);
+  CHECK(format_for({"image/png", "application/json"}) == ListingFormat::json);
+  CHECK(format_for({"application/json;q=0.5", "text/html"}) == ListingFormat::page);
 }
 
 TEST_CASE("listing: JSON has every fact") {
