@@ -241,6 +241,7 @@ Task<Response> StaticHandler::list(Request& request, std::string_view path) {
   response.headers.add(HeaderName::content_type, ListingBody::content_type(format));
   response.headers.add(HeaderName::cache_control, "no-cache");
   response.headers.add(HeaderName::vary, "Accept");
+  response.is_listing = true;
   response.body = std::make_unique<ListingBody>(std::move(listing), format, order, request.path);
   co_return response;
 }

@@ -122,7 +122,7 @@ Task<Response> follow_redirect(Request& request, Response from) {
   if (!target) co_return refuse(request, redirect, target.error().context);
   Response file = co_await ask(request, *target, from.status);
   file.redirect.reset();  // where the route's `try` would lead a client that asked for what is not there
-  if (file.status >= 300 && file.status < 400 && file.status != 304) {
+  if (file.is_listing || (file.status >= 300 && file.status < 400 && file.status != 304)) {
     co_return refuse(request, redirect, "that is a folder");
   }
   if (file.status < 400) {

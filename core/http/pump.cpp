@@ -68,7 +68,7 @@ Task<Response> answer(Request& request, bool by_error_page) {
       co_return Response::of_error(request.arena, {ErrorKind::too_large, Side::client, false, {}});
     }
     Response response = co_await request.route->handler->handle(request);
-    response.coding_settled = response.coding_settled || request.route->handler->serves_files();
+    response.coding_settled = request.route->handler->serves_files();
     if (!response.redirect || request.site->passes_redirects) co_return response;
     if (response.redirect->to != InternalRedirect::To::route) {
       Response redirected = co_await follow_redirect(request, std::move(response));

@@ -60,9 +60,10 @@ struct Response {
   Body body;           // bytes must live as long as the request: literals, the arena, the snapshot, or `keep`
   std::shared_ptr<const void> keep;          // what headers and bytes of this answer lie in, when it is its own
   std::optional<InternalRedirect> redirect;  // the body, if any, does not count then
-  bool coding_settled = false;               // the handler has seen to the content coding itself: no filter adds one
-  bool close = false;                        // close the connection after this answer
-  std::string_view reason;                   // empty: the status code's usual phrase
+  bool coding_settled = false;  // no filter adds a content coding; the pump says so of answers of routes of files
+  bool is_listing = false;      // it shows a folder and is the content of no file
+  bool close = false;           // close the connection after this answer
+  std::string_view reason;      // empty: the status code's usual phrase
 
   /// An answer with edge's plain page for that status.
   static Response of_status(Arena& arena, int status);

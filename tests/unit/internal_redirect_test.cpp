@@ -31,12 +31,13 @@ struct FilesSite {
     site.routes.back().path.path = "/";
     site.routes.back().handler = std::make_unique<ReturnHandler>(200, Template(), "text/plain");
   }
-  void add(RoutePath::Kind kind, const std::string& path) {
+  void add(RoutePath::Kind kind, const std::string& path, bool list = false) {
     Route route;
     route.path.kind = kind;
     route.path.path = path;
     config::StaticFiles files;
     files.directory = (folder.path() / "root").string();
+    files.list = list;
     route.handler = StaticHandler::open(files, route.path, hot).value();
     site.routes.push_back(std::move(route));
   }
@@ -158,6 +159,18 @@ TEST_CASE("what no route of files serves is a 502, and the log says what to do")
   CHECK(log.contains("[shop] request "));
   files.site.routes.pop_back();
   refused(kPath, "/other", "no route of this site has that path");
+}
+
+TEST_CASE("the listing of a folder is no file, and its index file is one") {
+  FilesSite files;
+  files.add(RoutePath::Kind::prefix, "/listed/");
+  files.add(RoutePath::Kind::prefix, "/shown/", true);
+  files.folder.write("root/bare/x.txt", "x");
+  CapturedLog log;
+  CHECK(Redirected(files, kPath, "/shown/folder/").body() == "index");
+  CHECK(Redirected(files, kPath, "/listed/bare/").status() == 403);
+  CHECK(Redirected(files, kPath, "/shown/bare/").status() == 502);
+  CHECK(log.contains("X-Accel-Redirect /shown/bare/: that is a folder"));
 }
 
 TEST_CASE("what the route does not find is its 404, and a line in the log") {
