@@ -29,8 +29,8 @@ OpenSupport probe_open_support();
 ///
 /// Links::inside: symbolic links are followed while they stay inside; one that is absolute or leads out is EXDEV, as is
 /// a path with too many "..". Links::never, and by_segment with either: every symbolic link is refused (ELOOP, or
-/// ENOTDIR within the path). Links::always: all are followed, but those of /proc that name no path; a path with ".." or
-/// from the root is EXDEV.
+/// ENOTDIR within the path). Links::always: all are followed, but those of /proc that name no path (ELOOP), which
+/// by_segment follows as well; a path with ".." or from the root is EXDEV.
 int open_beneath(int directory, const char* path, int flags, OpenStep step, Links links = Links::inside);
 
 /// Opens the directory `path` itself (O_PATH), wherever links lead. Returns the descriptor or a negated errno.

@@ -38,6 +38,7 @@ class LinkedSite : public StaticSite {
     link("/dev/null", "null");
     link("/proc/self/fd/0", "magic");
     link("/proc/self/cwd", "cwd");
+    link("/proc/self/exe", "this_program");
   }
 
  private:
@@ -88,6 +89,9 @@ TEST_CASE("links: always, all are followed, but to files only, and no path leads
       CAPTURE(name);
       CHECK(site.status("/static/" + std::string(name)) == 404);
     }
+    const bool opens_magic = support.blocking == OpenStep::by_segment;
+    CHECK(site.status("/static/cwd/nothing") == 404);
+    CHECK(site.status("/static/this_program") == (opens_magic ? 200 : 404));
     FakeRequest unnormalised(site.loop);
     for (const std::string_view path :
          {"/static/../secret", "/static/sub/../../secret", "/static/..", "/static//etc/hostname", "/static/sub/.."}) {
