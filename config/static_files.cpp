@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "config/values.h"
+#include "core/http/header_list.h"
+#include "core/http/media_type.h"
 
 namespace edge::config {
 namespace {
@@ -94,11 +96,10 @@ bool is_extension(std::string_view text) {
   return !text.empty() && text.size() <= kLongest && text.find_first_of("./ ") == std::string_view::npos;
 }
 
-/// Type and subtype, and parameters perhaps, as they stand in Content-Type (RFC 9110 8.3.1).
-bool is_type(std::string_view text) {
-  const std::size_t slash = text.find('/');
-  return slash != 0 && slash != std::string_view::npos && slash + 1 < text.size() && text[slash + 1] != ';' &&
-         std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7f && c != ','; });
+/// Of those that are given already, the one that edge takes for the same.
+const std::string* find_same_extension(const std::map<std::string, std::string>& given, std::string_view extension) {
+  const auto found = std::ranges::find_if(given, [&](const auto& type) { return same_name(type.first, extension); });
+  return found == given.end() ? nullptr : &found->first;
 }
 
 void read_types(const Section& section, std::map<std::string, std::string>& to) {
@@ -109,8 +110,10 @@ void read_types(const Section& section, std::map<std::string, std::string>& to) 
     const std::string path = key_path(section.path_of("types"), entry.key);
     if (!is_extension(entry.key)) {
       problems.add(entry.place, path, "expected the end of file names, without the dot, such as md");
-    } else if (entry.value->kind != Node::Kind::scalar || !is_type(entry.value->text)) {
+    } else if (entry.value->kind != Node::Kind::scalar || !is_content_type(entry.value->text)) {
       problems.add(entry.value->place, path, "expected a content type, such as text/markdown");
+    } else if (const std::string* same = find_same_extension(to, entry.key)) {
+      problems.add(entry.place, path, fmt::format("is the same end of file names as {}; keep one", quoted(*same)));
     } else {
       to[entry.key] = entry.value->text;
     }

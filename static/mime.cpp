@@ -7,6 +7,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "core/http/media_type.h"
+
 namespace edge {
 
 namespace {
@@ -118,13 +120,6 @@ std::string_view next_word(std::string_view& text) {
   return word;
 }
 
-/// "type/subtype" of visible ASCII: anything else could split or hide a header.
-bool is_type(std::string_view text) {
-  const std::size_t slash = text.find('/');
-  if (slash == 0 || slash == text.npos || slash + 1 == text.size()) return false;
-  return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f && c != ';' && c != ',' && c != '"'; });
-}
-
 bool is_text(std::string_view type) {
   return type.starts_with("text/") || type == "application/javascript" || type == "application/x-javascript" ||
          type == "application/ecmascript";
@@ -179,7 +174,7 @@ const MimeTypes& MimeTypes::of_system() {
 void MimeTypes::add_line(std::string_view line) {
   line = line.substr(0, line.find('#'));
   const std::string_view type = next_word(line);
-  if (!is_type(type)) return;
+  if (!is_media_type(type)) return;
   for (std::string_view extension = next_word(line); !extension.empty(); extension = next_word(line)) {
     add(extension, type);
   }
