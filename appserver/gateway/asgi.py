@@ -244,8 +244,8 @@ class Server:
     async def serve(self):
         await self.lifespan.start()
         for index, channel in enumerate(self.edge.channels):
-            self.edge.call_when_waiting(index, lambda at=index: self.wait_for_room(at))
             self.loop.add_reader(channel, self.read_notices, index)
+        self.loop.add_reader(self.edge.room, self.make_room)
         self.loop.add_reader(self.edge.mailbox, self.read_mailbox)
         # Once this task stands still: from then on signals come, and what their handlers raise must not meet it.
         self.loop.call_soon(self.edge.ready)
@@ -306,14 +306,14 @@ class Server:
             else:
                 request.cancel(value)
 
-    def wait_for_room(self, index):
-        self.loop.add_writer(self.edge.channels[index], self.make_room, index)
-
-    def make_room(self, index):
-        if self.edge.flush(index):
-            self.loop.remove_writer(self.edge.channels[index])
-        for request in list(self.kept):
-            request.go_on()
+    def make_room(self):
+        try:
+            self.edge.flush()
+            for request in list(self.kept):
+                request.go_on()
+        except BaseException:  # a signal handler of the app's raised
+            self.loop.call_soon(self.make_room)
+            raise
 
 
 def run_until_done(edge, loop, task):

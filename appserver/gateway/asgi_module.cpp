@@ -39,20 +39,8 @@ PyObject* read_notices(PyObject*, PyObject* index) {
   return channel_of(index, channel) ? current->read_notices(channel).release() : nullptr;
 }
 
-PyObject* flush(PyObject*, PyObject* index) {
-  std::size_t channel = 0;
-  return channel_of(index, channel) ? PyBool_FromLong(current->queue(channel).flush() ? 1 : 0) : nullptr;
-}
-
-PyObject* call_when_waiting(PyObject*, PyObject* arguments) {
-  PyObject* index = nullptr;
-  PyObject* callback = nullptr;
-  std::size_t channel = 0;
-  if (PyArg_ParseTuple(arguments, "OO:call_when_waiting", &index, &callback) == 0 || !channel_of(index, channel)) {
-    return nullptr;
-  }
-  current->queue(channel).set_waiting(Ref::borrowed(callback));
-  Py_RETURN_NONE;
+PyObject* flush(PyObject*, PyObject*) {
+  return is_served() ? PyBool_FromLong(current->flush() ? 1 : 0) : nullptr;
 }
 
 /// Here and not in Python, where a handler of the app could raise between two of our own lines. The edge decides when a
@@ -102,8 +90,7 @@ PyMethodDef functions[] = {
     {"read_mailbox", read_mailbox, METH_O,
      "Calls begin(scope, body, exchange) for requests: 0 there are none left, 1 there may be more, 2 none will come."},
     {"read_notices", read_notices, METH_O, "A list of (sequence, kind, value); None: the channel was closed."},
-    {"flush", flush, METH_O, "Sends what waits on a channel; True when nothing waits any more."},
-    {"call_when_waiting", call_when_waiting, METH_VARARGS, "Calls back each time that frames begin to wait."},
+    {"flush", flush, METH_NOARGS, "Sends what waits on the channels; True when nothing waits any more."},
     {"keep_running", keep_running, METH_VARARGS, "Calls run(task) until the task is done, whatever the app raises."},
     {"ready", ready, METH_NOARGS, "The worker takes requests."},
     {"fail", fail, METH_O, "The worker cannot serve: tells the edge why, and ends the process."},
@@ -136,9 +123,11 @@ PyObject* asgi_source_module() {
 Ref make_edge_module(AsgiWorker& worker, const ThreadChannels& channels, PyObject* call) {
   Ref module = Ref::owned(PyModule_New("edge"));
   const Ref mailbox = Ref::owned(PyLong_FromLong(channels.mailbox.get()));
+  const Ref room = Ref::owned(PyLong_FromLong(worker.room()));
   const Ref answers = descriptors_of(channels.answers);
-  const bool made = module && mailbox && answers && PyModule_AddFunctions(module.get(), functions) == 0 &&
+  const bool made = module && mailbox && room && answers && PyModule_AddFunctions(module.get(), functions) == 0 &&
                     PyObject_SetAttrString(module.get(), "mailbox", mailbox.get()) == 0 &&
+                    PyObject_SetAttrString(module.get(), "room", room.get()) == 0 &&
                     PyObject_SetAttrString(module.get(), "channels", answers.get()) == 0 &&
                     PyObject_SetAttrString(module.get(), "Call", call) == 0;
   if (!made) return {};

@@ -31,7 +31,7 @@ AsgiWorker::AsgiWorker(Worker& worker, const ThreadChannels& channels)
       channels_(channels),
       mailbox_(channels.mailbox.get(), channels.answers.size()),
       interruptible_(worker.slot(0)) {
-  for (const Descriptor& channel : channels.answers) queues_.emplace_back(channel.get());
+  for (const Descriptor& channel : channels.answers) queues_.emplace_back(channel.get(), watch_);
 }
 
 AsgiWorker::~AsgiWorker() {
@@ -40,6 +40,10 @@ AsgiWorker::~AsgiWorker() {
 
 bool AsgiWorker::run() {
   if (!prepare_asgi() || !scopes_.prepare()) return false;
+  if (!watch_.open(channels_.answers)) {
+    PyErr_SetFromErrno(PyExc_OSError);
+    return false;
+  }
   exchange_type_ = Ref::owned(reinterpret_cast<PyObject*>(ExchangeObject::make_type()));
   if (!exchange_type_) return false;
   auto* const exchanges = reinterpret_cast<PyTypeObject*>(exchange_type_.get());
@@ -85,6 +89,13 @@ Ref AsgiWorker::open_exchange(const RequestMessage& message, Ref& scope) {
   if (built == Environ::Built::broken_packet) abandon("a worker was sent a broken uwsgi packet\n");
   ExchangeObject::exchange(exchange.get()).open(facts);
   return exchange;
+}
+
+bool AsgiWorker::flush() {
+  watch_.forget();
+  bool flushed = true;
+  for (FrameQueue& queue : queues_) flushed = queue.flush() && flushed;
+  return flushed;
 }
 
 Ref AsgiWorker::read_notices(std::size_t channel) {

@@ -4,6 +4,7 @@
 #include <deque>
 #include <vector>
 
+#include "appserver/gateway/channel_watch.h"
 #include "appserver/gateway/frame_queue.h"
 #include "appserver/gateway/interrupt.h"
 #include "appserver/gateway/log.h"
@@ -36,7 +37,10 @@ class AsgiWorker {
   Mail read_mailbox(PyObject* begin);
   /// A list of (sequence, kind, value); None when the edge has closed the channel.
   Ref read_notices(std::size_t channel);
-  FrameQueue& queue(std::size_t channel) { return queues_[channel]; }
+  /// Readable when flush() is to be called.
+  int room() const { return watch_.descriptor(); }
+  /// Sends what waits on all channels. true: nothing waits any more.
+  bool flush();
   std::size_t channels() const { return queues_.size(); }
   Worker& worker() { return worker_; }
 
@@ -47,6 +51,7 @@ class AsgiWorker {
   Worker& worker_;
   const ThreadChannels& channels_;
   Mailbox mailbox_;
+  ChannelWatch watch_;
   std::deque<FrameQueue> queues_;  // one for each loop of the edge; their addresses stay
   LogLines log_;
   Interruptible interruptible_;

@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "appserver/gateway/log.h"
+#include "appserver/gateway/process.h"
 
 namespace edge::gateway {
 
@@ -15,28 +15,43 @@ bool FrameQueue::send(std::span<iovec> parts, Descriptor file) {
   if (frames_.empty()) {
     const ssize_t sent = send_parts(channel_, parts, file, MSG_DONTWAIT);
     if (sent == static_cast<ssize_t>(size_of(parts))) return true;
-    if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-      close();
-      return false;
-    }
+    if (!wait_after(sent < 0 ? errno : EAGAIN)) return false;
     advance(parts, sent < 0 ? 0 : static_cast<std::size_t>(sent));
   }
   keep(parts, std::move(file));
   return true;
 }
 
+/// After a send that took not all, and why. false: the edge has closed the channel.
+bool FrameQueue::wait_after(int reason) {
+  switch (reason) {
+    case EAGAIN:
+    case EINTR:
+      watch_.wait_for_room(channel_);
+      return true;
+    case ENOBUFS:
+    case ENOMEM:
+    case ETOOMANYREFS:  // more descriptors are on their way than the user may have open
+      watch_.wait_a_moment();
+      return true;
+    case EPIPE:
+    case ECONNRESET:
+      close();
+      return false;
+    default:
+      abandon(std::string("the worker cannot send its answers (") + std::strerror(reason) +
+              "): has the application closed descriptors of others?\n");
+  }
+}
+
 void FrameQueue::keep(std::span<const iovec> parts, Descriptor file) {
-  const bool begins = frames_.empty();
   const std::size_t size = size_of(parts);
   // The descriptor goes with the first byte of its own frame, so such a frame is joined to none before it.
-  if (begins || file || frames_.back().bytes.size() + size > kMostJoined) frames_.emplace_back();
+  if (frames_.empty() || file || frames_.back().bytes.size() + size > kMostJoined) frames_.emplace_back();
   Waiting& frame = frames_.back();
   if (file) frame.file = std::move(file);
   for (const iovec& part : parts) frame.bytes.append(static_cast<const char*>(part.iov_base), part.iov_len);
   waiting_size_ += size;
-  if (!begins || !waiting_) return;
-  LogLines log;
-  if (!Ref::owned(PyObject_CallObject(waiting_.get(), nullptr))) log_exception(log, "waiting for the edge failed");
 }
 
 bool FrameQueue::flush() {
@@ -44,12 +59,7 @@ bool FrameQueue::flush() {
     Waiting& frame = frames_.front();
     iovec part{frame.bytes.data() + frame.sent, frame.bytes.size() - frame.sent};
     const ssize_t sent = send_parts(channel_, {&part, 1}, frame.file, MSG_DONTWAIT);
-    if (sent < 0 && errno == EAGAIN) return false;
-    if (sent < 0 && errno == EINTR) continue;
-    if (sent < 0) {
-      close();
-      return true;
-    }
+    if (sent < 0) return !wait_after(errno);
     frame.sent += static_cast<std::size_t>(sent);
     waiting_size_ -= static_cast<std::size_t>(sent);
     if (frame.sent == frame.bytes.size()) frames_.pop_front();

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "appserver/gateway/channel_watch.h"
 #include "appserver/gateway/frame_sink.h"
-#include "appserver/gateway/python.h"
 #include "appserver/wire.h"
 
 namespace edge::gateway {
@@ -17,11 +17,8 @@ namespace edge::gateway {
 /// thread; needs the interpreter's lock.
 class FrameQueue final : public FrameSink {
  public:
-  /// `channel` stays the caller's, and open.
-  explicit FrameQueue(int channel) : channel_(channel) {}
-
-  /// Called without arguments each time that frames begin to wait.
-  void set_waiting(Ref callback) { waiting_ = std::move(callback); }
+  /// `channel` stays the caller's, and open. `watch` knows it, and tells when to flush().
+  FrameQueue(int channel, ChannelWatch& watch) : channel_(channel), watch_(watch) {}
 
   bool send(std::span<iovec> parts, Descriptor file) override;
   /// Sends what waits. true: nothing waits any more.
@@ -44,11 +41,12 @@ class FrameQueue final : public FrameSink {
     Descriptor file;
   };
 
+  bool wait_after(int reason);
   void keep(std::span<const iovec> parts, Descriptor file);
   void close();
 
   int channel_;
-  Ref waiting_;
+  ChannelWatch& watch_;
   std::deque<Waiting> frames_;
   std::size_t waiting_size_ = 0;  // bytes in frames_ that were not sent
   bool closed_ = false;

@@ -1,0 +1,115 @@
+"""The channels of an ASGI worker when things go wrong: full, out of the kernel's memory, closed, or interrupted."""
+import os
+
+import pytest
+
+from edge import wait_until
+from gateway_harness import binary, serve_app    # noqa: F401 (fixtures)
+from gateway_wire import LAST
+
+PRELUDE = """
+    import asyncio, os, resource, socket, stat, sys
+    START = {"type": "http.response.start", "status": 200}
+    def body(text=b"", more=False):
+        return {"type": "http.response.body", "body": text, "more_body": more}
+"""
+# Raises at the Nth point at which a signal handler could, as far as a frame of the gateway is concerned.
+RAISES = """
+    class Raises:
+        def __init__(self, points, within):
+            self.points, self.within = points, within
+        def __call__(self, frame, event, argument):
+            if event == "c_call" or not self.is_within(frame):
+                return
+            self.points -= 1
+            if self.points == 0:
+                raise ValueError("as a signal handler would")
+        def is_within(self, frame):
+            if frame.f_code.co_filename != "<edge asgi.py>":
+                return False
+            while frame is not None and frame.f_code.co_name != self.within:
+                frame = frame.f_back
+            return frame is not None
+"""
+
+
+def ends(thread, sequences):
+    """Reads until each of these answers has ended: the sizes of their bodies."""
+    sizes, left = dict.fromkeys(sequences, 0), set(sequences)
+    while left:
+        sequence, frame = thread.any_frame()
+        sizes[sequence] += len(frame.body)
+        if frame.flags & LAST:
+            left.remove(sequence)
+    return [sizes[sequence] for sequence in sequences]
+
+
+def wait_taken(app, sequence):
+    worker = app.workers[0]
+    wait_until(lambda: worker.begun() == sequence and not worker.running(), "the app has had all requests")
+
+
+def test_more_descriptors_than_may_be_on_their_way(serve_app):
+    """The kernel counts them by user, and lets root have any number, so root becomes a user of its own."""
+    app = serve_app(PRELUDE + """
+    async def app(scope, receive, send):
+        if scope["type"] == "lifespan":
+            await receive()
+            resource.setrlimit(resource.RLIMIT_NOFILE, (48, 48))
+            if os.getuid() == 0:
+                os.setresuid(*[1_000_000_000 + os.getpid()] * 3)
+            await send({"type": "lifespan.startup.complete"})
+            return
+        await send(START)
+        await send({"type": "http.response.pathsend", "path": "/etc/passwd"})
+    """)
+    thread = app.workers[0].threads[0]
+    sequences = []
+    for _ in range(10):
+        sequences += [app.begin() for _ in range(8)]        # no more than a mailbox holds
+        wait_taken(app, sequences[-1])
+    assert ends(thread, sequences) == [os.path.getsize("/etc/passwd")] * len(sequences)
+    assert app.ask().body and not [m.text for m in app.messages.all() if m.kind == "Log"]
+
+
+def test_an_app_that_closes_what_is_not_its_own(serve_app):
+    app = serve_app(PRELUDE + """
+    async def app(scope, receive, send):
+        assert scope["type"] == "http"
+        nothing = os.open("/dev/null", os.O_RDWR)
+        for number in map(int, os.listdir("/proc/self/fd")):
+            if is_stream(number):
+                os.dup2(nothing, number)
+        await send(START)
+        await send(body())
+    def is_stream(number):
+        try:
+            with socket.socket(fileno=os.dup(number)) as channel:
+                return channel.type == socket.SOCK_STREAM
+        except OSError:
+            return False
+    """)
+    app.begin()
+    assert app.log("the worker cannot send its answers (Socket operation on non-socket)")
+    assert app.workers.pop().wait_exit() == 76 << 8
+
+
+def test_what_is_raised_while_answers_begin_to_wait(serve_app):
+    app = serve_app(PRELUDE + RAISES + """
+    async def app(scope, receive, send):
+        assert scope["type"] == "http"
+        await send(START)
+        sys.setprofile(Raises(int(scope["query_string"] or 0), "send"))
+        try:
+            await send(body(b"x" * 100000))
+        except ValueError:
+            pass
+        finally:
+            sys.setprofile(None)
+    """)
+    thread = app.workers[0].threads[0]
+    for point in range(1, 12):
+        sequences = [app.begin(query=str(point)) for _ in range(4)]     # more than the channel holds
+        wait_taken(app, sequences[-1])
+        ends(thread, sequences)
+    assert app.ask().body == b"x" * 100000
