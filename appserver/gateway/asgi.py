@@ -240,6 +240,7 @@ class Server:
         self.kept = set()  # requests of which a part of the body waits
         self.quitting = loop.create_future()
         self.idle = None  # a future, once no requests are to come
+        self.flushed = None  # a future, once the last answers wait for the edge
 
     async def serve(self):
         await self.lifespan.start()
@@ -253,6 +254,9 @@ class Server:
         if self.requests:
             self.idle = self.loop.create_future()
             await self.idle
+        while not self.edge.flush():
+            self.flushed = self.loop.create_future()
+            await self.flushed
         for channel in self.edge.channels:
             self.loop.remove_reader(channel)
         await self.lifespan.stop()
@@ -311,6 +315,8 @@ class Server:
             self.edge.flush()
             for request in list(self.kept):
                 request.go_on()
+            if self.flushed is not None:
+                wake([self.flushed])
         except BaseException:  # a signal handler of the app's raised
             self.loop.call_soon(self.make_room)
             raise

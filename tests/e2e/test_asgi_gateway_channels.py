@@ -1,7 +1,6 @@
 """The channels of an ASGI worker when things go wrong: full, out of the kernel's memory, closed, or interrupted."""
 import os
-
-import pytest
+import select
 
 from edge import wait_until
 from gateway_harness import binary, serve_app    # noqa: F401 (fixtures)
@@ -33,15 +32,25 @@ RAISES = """
 """
 
 
-def ends(thread, sequences):
+def ends(thread, sequences, loop=0):
     """Reads until each of these answers has ended: the sizes of their bodies."""
     sizes, left = dict.fromkeys(sequences, 0), set(sequences)
     while left:
-        sequence, frame = thread.any_frame()
+        sequence, frame = thread.any_frame(loop)
         sizes[sequence] += len(frame.body)
         if frame.flags & LAST:
             left.remove(sequence)
     return [sizes[sequence] for sequence in sequences]
+
+
+def is_asleep(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rpartition(")")[2].split()[0] == "S"
+
+
+def lies_unread(mailbox):
+    """The worker's own end of it, which the edge keeps too."""
+    return bool(select.select([mailbox], [], [], 0)[0])
 
 
 def wait_taken(app, sequence):
@@ -113,3 +122,42 @@ def test_what_is_raised_while_answers_begin_to_wait(serve_app):
         wait_taken(app, sequences[-1])
         ends(thread, sequences)
     assert app.ask().body == b"x" * 100000
+
+
+def test_answers_that_wait_when_the_worker_quits(serve_app):
+    app = serve_app(PRELUDE + """
+    async def app(scope, receive, send):
+        if scope["type"] == "lifespan":
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            print("shut down", flush=True)
+            return await send({"type": "lifespan.shutdown.complete"})
+        await send(START)
+        await send(body(b"x" * 100000))
+    """, loops=2)
+    worker = app.workers[0]
+    sequences = {loop: [app.begin(loop=loop) for _ in range(4)] for loop in (0, 1)}     # more than a channel holds
+    wait_taken(app, sequences[1][-1])
+    worker.threads[0].quit()
+    wait_until(lambda: is_asleep(worker.pid) and not lies_unread(worker.threads[0].theirs), "the worker has nothing to do")
+    for loop in (1, 0):
+        assert "shut down" not in app.out.text()
+        assert ends(worker.threads[0], sequences[loop], loop) == [100000] * 4
+    assert app.workers.pop().wait_exit() == 0
+    app.out.wait_for("shut down")
+
+
+def test_an_edge_that_goes_while_answers_wait(serve_app):
+    app = serve_app(PRELUDE + """
+    async def app(scope, receive, send):
+        assert scope["type"] == "http"
+        await send(START)
+        await send(body(b"x" * 100000))
+    """)
+    for _ in range(4):
+        app.begin()
+    worker = app.workers.pop()
+    worker.threads[0].quit()
+    worker.close()
+    assert worker.wait_exit() == 0
