@@ -289,6 +289,7 @@ class Server:
             raise
 
     def forget(self, request):
+        self.kept.discard(request)
         self.requests.pop(request.exchange.sequence, None)
         if self.idle is not None and not self.requests and not self.idle.done():
             self.idle.set_result(None)

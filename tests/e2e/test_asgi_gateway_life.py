@@ -295,6 +295,26 @@ def test_what_a_worker_is_called(serve_app):
         assert file.read().startswith(b"edge: shop worker 0 gen 1\0")
 
 
+def test_nothing_is_left_of_a_request_that_gave_up_sending(serve_app):
+    app = serve_app("""
+        import asyncio, gc
+        async def app(scope, receive, send):
+            assert scope["type"] == "http"
+            await send({"type": "http.response.start", "status": 200})
+            if scope["path"] == "/requests":
+                gc.collect()
+                left = [type(thing).__name__ for thing in gc.get_objects()].count("Request")
+                return await send({"type": "http.response.body", "body": b"%d" % left})
+            try:
+                await asyncio.wait_for(send({"type": "http.response.body", "body": b"x" * 200000, "more_body": True}), 0.01)
+            except asyncio.TimeoutError:
+                pass
+    """)
+    for _ in range(5):
+        assert app.ask("/").failed
+    assert app.ask("/requests").body == b"1"
+
+
 def test_an_answer_that_waits_when_the_task_has_ended(serve_app):
     """The sender was cancelled with the end of the body on its way: the client still gets all of it."""
     app = serve_app("""
