@@ -202,13 +202,13 @@ bool Exchange::check_kept() const {
 }
 
 bool Exchange::is_over() {
-  return (complete_ && !body_) || !answer_.is_wanted();
+  return (is_whole() && !body_) || !answer_.is_wanted();
 }
 
 void Exchange::end(Interruptible& thread, PyObject* cancelled) {
   const bool raised = log_failure(thread, cancelled);
   ended_ = true;
-  if (!complete_ || !answer_.is_wanted()) {
+  if (!is_whole() || !answer_.is_wanted()) {
     if (!raised && answer_.is_wanted()) log_.write("the application returned before its answer was complete\n");
     body_.reset();
     answer_.fail();

@@ -60,6 +60,7 @@ class Exchange {
   Sent send_body(PyObject* message);
   bool send_path(PyObject* message);
   bool check_order(bool begins);
+  bool is_whole() const { return complete_ || answer_.is_finished(); }
   bool log_failure(Interruptible& thread, PyObject* cancelled);
 
   const std::uint64_t sequence_;

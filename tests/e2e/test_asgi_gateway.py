@@ -162,6 +162,19 @@ def test_a_promised_length(serve_app, messages, body, failed, log):
     assert [text.split("\0")[1] for text in logs_of(app)] == ([log, log] if log else [])
 
 
+@pytest.mark.parametrize("pieces", ["body(b'abc', True)", "body(b'ab', True), body(b'c', True)"])
+def test_an_answer_is_over_with_its_promised_length(serve_app, pieces):
+    app = serve_app(sends(f"start(headers=[(b'content-length', b'3')]), {pieces}") + """\
+        while scope["path"] == "/receives" and (await receive())["type"] != "http.disconnect":
+            pass
+    """)
+    for path in ("/", "/receives"):
+        assert app.ask(path).body == b"abc"
+    app.stop()
+    app.messages.join()
+    assert not logs_of(app)
+
+
 @pytest.mark.parametrize("messages, error", [
     ("body(b'early')", "RuntimeError: http.response.start must be sent before the body"),
     ("pathsend(__file__)", "RuntimeError: http.response.start must be sent before the body"),
