@@ -146,7 +146,8 @@ Task<Result<void>> StreamExchange::write_file(int fd, std::uint64_t offset, std:
   while (length > 0) {
     const std::uint64_t step = std::min<std::uint64_t>(length, kSendFileStep);
     char probe;
-    if (read_from_memory(fd, &probe, 1, offset + step - 1) < 0) {  // not in the page cache: a disk must not stop the loop
+    if (read_from_memory(fd, &probe, 1, offset + step - 1) <
+        0) {  // not in the page cache: a disk must not stop the loop
       const auto warm = [fd, offset, step] {
         return readahead(fd, static_cast<off64_t>(offset), step) == 0 && [&] {
           char byte;
