@@ -64,6 +64,38 @@ Ref body_of(PyObject* message) {
   return {};
 }
 
+/// What an exception group holds, a tuple; null for any other exception. By its looks, because a group may be of the
+/// package that brings them to older Pythons.
+Ref members_of(PyObject* error) {
+  Ref members = Ref::owned(PyObject_GetAttrString(error, "exceptions"));
+  PyErr_Clear();
+  if (!members || PyTuple_Check(members.get()) == 0 || PyTuple_Size(members.get()) == 0) return {};
+  return members;
+}
+
+bool is_of_a_lost_client(PyObject* error, int& most);
+
+/// false as well when it is no group.
+bool holds_nothing_else(PyObject* error, int& most) {
+  const Ref members = members_of(error);
+  const Py_ssize_t size = members ? PyTuple_Size(members.get()) : 0;
+  Py_ssize_t at = 0;
+  while (at < size && is_of_a_lost_client(PyTuple_GetItem(members.get(), at), most)) ++at;
+  return size > 0 && at == size;
+}
+
+/// Looks at `most` exceptions at most, and takes off how many it did.
+bool is_of_a_lost_client(PyObject* error, int& most) {
+  Ref at = Ref::borrowed(error);
+  while (at && PyExceptionInstance_Check(at.get()) != 0 && most-- > 0) {
+    if (PyErr_GivenExceptionMatches(at.get(), PyExc_ConnectionAbortedError) != 0) return true;
+    if (holds_nothing_else(at.get(), most)) return true;
+    Ref cause = Ref::owned(PyException_GetCause(at.get()));
+    at = cause ? std::move(cause) : Ref::owned(PyException_GetContext(at.get()));
+  }
+  return false;
+}
+
 /// What send() raised, as it stands or behind what a framework made of it.
 bool comes_from_a_lost_client() {
   PyObject* type = nullptr;
@@ -71,14 +103,8 @@ bool comes_from_a_lost_client() {
   PyObject* trace = nullptr;
   PyErr_Fetch(&type, &value, &trace);
   PyErr_NormalizeException(&type, &value, &trace);
-  constexpr int kDeepest = 16;
-  bool found = false;
-  Ref error = Ref::borrowed(value);
-  for (int depth = 0; error && !found && depth < kDeepest; ++depth) {
-    found = PyErr_GivenExceptionMatches(error.get(), PyExc_ConnectionAbortedError) != 0;
-    Ref cause = Ref::owned(PyException_GetCause(error.get()));
-    error = cause ? std::move(cause) : Ref::owned(PyException_GetContext(error.get()));
-  }
+  int most = 256;
+  const bool found = value != nullptr && is_of_a_lost_client(value, most);
   PyErr_Restore(type, value, trace);
   return found;
 }

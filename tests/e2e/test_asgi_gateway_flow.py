@@ -303,30 +303,6 @@ def test_notices_that_overtake_their_requests(serve_app, gate):
     assert not logs_of(app)
 
 
-@pytest.mark.parametrize("preparation", ["", "raise ValueError('other')"])
-def test_what_an_app_raises_when_its_client_has_left(serve_app, preparation):
-    app = serve_app(PRELUDE + f"""
-    class Disconnect(Exception):
-        pass
-    async def app(scope, receive, send):
-        assert scope["type"] == "http"
-        await receive(), await receive()
-        {preparation or "pass"}
-        try:
-            await send(START)
-        except OSError:
-            raise Disconnect
-    """)
-    sequence = app.begin()
-    wait_until(lambda: app.workers[0].begun() == sequence and not app.workers[0].running(), "the app waits")
-    app.workers[0].threads[0].notice(sequence, LEFT)
-    assert app.workers[0].threads[0].frame(sequence).flags == LAST | FAILED
-    app.stop()
-    app.messages.join()
-    logs = [text for text in logs_of(app)]
-    assert len(logs) == bool(preparation) and all("ValueError: other" in text for text in logs)
-
-
 @pytest.mark.parametrize("reason", [REQUEST_TIMEOUT, CLIENT_DISCONNECTED])
 def test_a_task_is_cancelled(serve_app, reason):
     app = serve_app(MANY)
