@@ -8,6 +8,7 @@ REQUEST_TIMEOUT = 1  # wire::InterruptReason
 DONE, KEPT, REFUSED = 0, 1, 2  # what Exchange.send says
 EMPTY, MORE, CLOSED = 0, 1, 2  # what edge.read_mailbox says
 PIECE = 64 * 1024  # bytes of a body from a file
+DEEPEST = 100  # coroutines of which a stack tells
 PATIENCE = 1  # seconds that a lifespan which has said that it is through may take to return
 
 
@@ -22,11 +23,19 @@ def traceback_of(error):
 
 
 def stack_of(coroutine):
-    """Where a coroutine waits, as a traceback shows it: its own frame, and those of what it awaits."""
+    """Where a coroutine waits, as a traceback shows it; words instead, if the app's objects have no frames to show."""
+    try:
+        return stack_below(coroutine)
+    except Exception as error:
+        return "  (unknown: %s)\n" % type(error).__name__
+
+
+def stack_below(coroutine):
+    """The coroutine's own frame, and those of what it awaits."""
     import traceback
 
     frames = []
-    while coroutine is not None:
+    while coroutine is not None and len(frames) < DEEPEST:
         frame = first_of(coroutine, "cr_frame", "gi_frame", "ag_frame")
         if frame is None:
             break
@@ -135,7 +144,7 @@ class Request:
             if reason == REQUEST_TIMEOUT:
                 self.exchange.log("cancelled: it ran longer than request_timeout. It waits at (most recent call last):\n"
                                   + stack_of(task.get_coro()))
-            task.cancel()
+            self.server.loop.call_soon(task.cancel)  # which asks what it waits for: that may be code of the app's
         self.leave()
 
     def ended(self):
@@ -240,6 +249,7 @@ class Server:
         self.kept = set()  # requests of which a part of the body waits
         self.quitting = loop.create_future()
         self.idle = None  # a future, once no requests are to come
+        self.notices = []  # that were read; one goes when all was done about it
         self.flushed = None  # a future, once the last answers wait for the edge
 
     async def serve(self):
@@ -291,25 +301,40 @@ class Server:
     def forget(self, request):
         self.kept.discard(request)
         self.requests.pop(request.exchange.sequence, None)
-        if self.idle is not None and not self.requests and not self.idle.done():
-            self.idle.set_result(None)
+        self.tell_if_idle()
 
-    def read_notices(self, index):
-        notices = self.edge.read_notices(index)
-        if notices is None:
-            self.loop.remove_reader(self.edge.channels[index])
+    def tell_if_idle(self):
+        if self.idle is not None and not self.requests:
+            wake([self.idle])
+
+    def read_notices(self, index=None):
+        """Those of a channel, and what is left of those before."""
+        try:
+            if index is not None and not self.edge.read_notices(index, self.notices):
+                self.loop.remove_reader(self.edge.channels[index])
+            while self.notices:
+                self.heed(self.notices[0])
+                del self.notices[0]
+            self.tell_if_idle()
+        except BaseException:  # a signal handler of the app's raised, perhaps with a notice half done
+            self.loop.call_soon(self.read_notices)
+            raise
+
+    def heed(self, notice):
+        """Not harmed by doing it twice."""
+        sequence, kind, value = notice
+        request = self.find(sequence)
+        if request is None:
             return
-        for sequence, kind, value in notices:
-            request = self.find(sequence)
-            if request is None:
-                continue
-            if kind == TAKEN:
-                request.exchange.take(value)
-                request.go_on()
-            elif kind == LEFT:
-                request.leave()
-            else:
-                request.cancel(value)
+        if kind == TAKEN:
+            exchange = request.exchange
+            notice[2] = 0  # no signal comes between this and the next call
+            exchange.take(value)
+            request.go_on()
+        elif kind == LEFT:
+            request.leave()
+        else:
+            request.cancel(value)
 
     def make_room(self):
         try:

@@ -34,9 +34,12 @@ PyObject* read_mailbox(PyObject*, PyObject* begin) {
   return is_served() ? PyLong_FromLong(static_cast<long>(current->read_mailbox(begin))) : nullptr;
 }
 
-PyObject* read_notices(PyObject*, PyObject* index) {
+PyObject* read_notices(PyObject*, PyObject* arguments) {
+  PyObject* index = nullptr;
+  PyObject* to = nullptr;
   std::size_t channel = 0;
-  return channel_of(index, channel) ? current->read_notices(channel).release() : nullptr;
+  const bool is_fit = PyArg_ParseTuple(arguments, "OO!:read_notices", &index, &PyList_Type, &to) != 0;
+  return is_fit && channel_of(index, channel) ? current->read_notices(channel, to).release() : nullptr;
 }
 
 PyObject* flush(PyObject*, PyObject*) {
@@ -89,7 +92,8 @@ PyObject* write_log(PyObject*, PyObject* text) {
 PyMethodDef functions[] = {
     {"read_mailbox", read_mailbox, METH_O,
      "Calls begin(scope, body, exchange) for requests: 0 there are none left, 1 there may be more, 2 none will come."},
-    {"read_notices", read_notices, METH_O, "A list of (sequence, kind, value); None: the channel was closed."},
+    {"read_notices", read_notices, METH_VARARGS,
+     "Adds lists [sequence, kind, value] to a list; False: the channel was closed."},
     {"flush", flush, METH_NOARGS, "Sends what waits on the channels; True when nothing waits any more."},
     {"keep_running", keep_running, METH_VARARGS, "Calls run(task) until the task is done, whatever the app raises."},
     {"ready", ready, METH_NOARGS, "The worker takes requests."},

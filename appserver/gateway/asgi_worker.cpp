@@ -98,20 +98,19 @@ bool AsgiWorker::flush() {
   return flushed;
 }
 
-Ref AsgiWorker::read_notices(std::size_t channel) {
+Ref AsgiWorker::read_notices(std::size_t channel, PyObject* to) {
   std::vector<wire::Notice> notices;
-  if (!queues_[channel].read_notices(notices)) return Ref::borrowed(Py_None);
-  Ref list = Ref::owned(PyList_New(0));
+  if (!queues_[channel].read_notices(notices)) return Ref::borrowed(Py_False);
   for (const wire::Notice& notice : notices) {
     if (notice.kind < wire::kTaken || notice.kind > wire::kCancel) {
       abandon("a worker was sent a notice that makes no sense\n");
     }
     if (notice.kind == wire::kCancel) std::atomic_ref(worker_.slot(0).heard).fetch_add(1, std::memory_order_release);
     const Ref entry =
-        Ref::owned(Py_BuildValue("(KII)", static_cast<unsigned long long>(notice.sequence), notice.kind, notice.value));
-    if (!list || !entry || PyList_Append(list.get(), entry.get()) != 0) return {};
+        Ref::owned(Py_BuildValue("[KII]", static_cast<unsigned long long>(notice.sequence), notice.kind, notice.value));
+    if (!entry || PyList_Append(to, entry.get()) != 0) return {};
   }
-  return list;
+  return Ref::borrowed(Py_True);
 }
 
 }  // namespace edge::gateway

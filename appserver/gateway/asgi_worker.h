@@ -35,8 +35,9 @@ class AsgiWorker {
   /// Hands what is in the mailbox to `begin` as (scope, body, exchange), a bounded number of requests at a time.
   /// closed: there will be no more.
   Mail read_mailbox(PyObject* begin);
-  /// A list of (sequence, kind, value); None when the edge has closed the channel.
-  Ref read_notices(std::size_t channel);
+  /// Adds what came to a list, as lists [sequence, kind, value]. Py_False when the edge has closed the channel; null
+  /// with an error set.
+  Ref read_notices(std::size_t channel, PyObject* to);
   /// Readable when flush() is to be called.
   int room() const { return watch_.descriptor(); }
   /// Sends what waits on all channels. true: nothing waits any more.

@@ -2,9 +2,11 @@
 import os
 import select
 
+import pytest
+
 from edge import wait_until
 from gateway_harness import binary, serve_app    # noqa: F401 (fixtures)
-from gateway_wire import LAST
+from gateway_wire import ANSWER_WINDOW, CANCEL, FAILED, LAST, LEFT, NOTICE, REQUEST_TIMEOUT, TAKEN
 
 PRELUDE = """
     import asyncio, os, resource, socket, stat, sys
@@ -161,3 +163,72 @@ def test_an_edge_that_goes_while_answers_wait(serve_app):
     worker.threads[0].quit()
     worker.close()
     assert worker.wait_exit() == 0
+
+
+def test_what_is_raised_while_notices_are_read(serve_app):
+    """At each point in turn, until there are no more of them."""
+    app = serve_app(PRELUDE + RAISES + """
+    raises = None
+    async def app(scope, receive, send):
+        global raises
+        assert scope["type"] == "http"
+        path, query = scope["path"], scope["query_string"].decode()
+        if path == "/waits":
+            await asyncio.Event().wait()
+        if path == "/arm":
+            raises = Raises(int(query), "read_notices")
+            sys.setprofile(raises)
+        if path == "/disarm":
+            sys.setprofile(None)
+            query = str(raises.points)
+        await send(START)
+        await send(body(b"x" * 200000 if path == "/large" else query.encode()))
+    """)
+    thread = app.workers[0].threads[0]
+    point, points_left = 0, 0
+    while points_left <= 0:
+        point += 1
+        large = [app.begin("/large") for _ in range(3)]
+        for sequence in large * 2:
+            thread.any_frame()                  # a window of each
+        leaves, cancelled = [app.begin("/waits") for _ in range(2)]
+        assert app.ask("/arm", query=str(point)).status == 200
+        notices = [*[(sequence, TAKEN, ANSWER_WINDOW) for sequence in large], (leaves, LEFT, 0), (leaves, CANCEL, 2),
+                   (cancelled, CANCEL, REQUEST_TIMEOUT)]
+        thread.answers[0].sendall(b"".join(NOTICE.pack(*notice) for notice in notices))
+        assert ends(thread, [*large, leaves, cancelled]) == [200000 - ANSWER_WINDOW] * 3 + [0, 0]
+        points_left = int(app.ask("/disarm").body)
+    assert point > 20
+
+
+@pytest.mark.parametrize("frame", ["raise ValueError('no frame')", "return 7", "return sys._getframe()"])
+def test_a_request_that_ran_too_long_in_what_has_no_stack(serve_app, frame):
+    app = serve_app(PRELUDE + f"""
+    class Endless:
+        def __init__(self):
+            self.steps = asyncio.Event().wait().__await__()
+        def __await__(self):
+            return self
+        def __next__(self):
+            return next(self.steps)
+        def throw(self, *error):
+            return self.steps.throw(*error)
+        @property
+        def cr_frame(self):
+            {frame}
+        @property
+        def cr_await(self):
+            return self
+    async def app(scope, receive, send):
+        assert scope["type"] == "http"
+        if scope["path"] == "/endless":
+            await Endless()
+        await send(START)
+        await send(body(b"fine"))
+    """)
+    sequence = app.begin("/endless")
+    wait_taken(app, sequence)
+    app.workers[0].threads[0].notice(sequence, CANCEL, REQUEST_TIMEOUT)
+    assert app.workers[0].threads[0].frame(sequence).flags == LAST | FAILED
+    assert len(app.log("ran longer than request_timeout")[1]) < 20000
+    assert app.ask().body == b"fine"
