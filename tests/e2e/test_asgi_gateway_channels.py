@@ -9,7 +9,7 @@ from gateway_harness import binary, serve_app    # noqa: F401 (fixtures)
 from gateway_wire import ANSWER_WINDOW, CANCEL, FAILED, LAST, LEFT, NOTICE, REQUEST_TIMEOUT, TAKEN
 
 PRELUDE = """
-    import asyncio, os, resource, socket, stat, sys
+    import asyncio, os, resource, socket, sys
     START = {"type": "http.response.start", "status": 200}
     def body(text=b"", more=False):
         return {"type": "http.response.body", "body": text, "more_body": more}
