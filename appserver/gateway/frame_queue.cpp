@@ -24,15 +24,14 @@ bool FrameQueue::send(std::span<iovec> parts, Descriptor file) {
 
 /// After a send that took not all, and why. false: the edge has closed the channel.
 bool FrameQueue::wait_after(int reason) {
+  if (is_shortage(reason)) {
+    watch_.wait_a_moment();
+    return true;
+  }
   switch (reason) {
     case EAGAIN:
     case EINTR:
       watch_.wait_for_room(channel_);
-      return true;
-    case ENOBUFS:
-    case ENOMEM:
-    case ETOOMANYREFS:  // more descriptors are on their way than the user may have open
-      watch_.wait_a_moment();
       return true;
     case EPIPE:
     case ECONNRESET:

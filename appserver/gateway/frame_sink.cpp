@@ -10,6 +10,16 @@
 #include "appserver/gateway/python.h"
 
 namespace edge::gateway {
+namespace {
+
+constexpr int kMoment = 10;  // milliseconds
+
+}  // namespace
+
+bool is_shortage(int error) {
+  // The last: more descriptors are on their way than the user may have open.
+  return error == ENOBUFS || error == ENOMEM || error == ETOOMANYREFS;
+}
 
 std::size_t size_of(std::span<const iovec> parts) {
   std::size_t size = 0;
@@ -50,7 +60,7 @@ ssize_t send_parts(int channel, std::span<iovec> parts, Descriptor& file, int fl
 bool WaitingChannel::send(std::span<iovec> parts, Descriptor file) {
   const ssize_t sent = send_parts(channel_, parts, file, MSG_DONTWAIT);
   if (sent == static_cast<ssize_t>(size_of(parts))) return true;
-  if (sent < 0 && errno != EAGAIN && errno != EINTR) return false;
+  if (sent < 0 && errno != EAGAIN && errno != EINTR && !is_shortage(errno)) return false;
   advance(parts, sent < 0 ? 0 : static_cast<std::size_t>(sent));
   return send_waiting(parts, file);
 }
@@ -64,6 +74,8 @@ bool WaitingChannel::send_waiting(std::span<iovec> parts, Descriptor& file) cons
     } else if (errno == EAGAIN) {
       pollfd wanted{channel_, POLLOUT, 0};
       poll(&wanted, 1, -1);
+    } else if (is_shortage(errno)) {
+      poll(nullptr, 0, kMoment);
     } else if (errno != EINTR) {
       return false;
     }

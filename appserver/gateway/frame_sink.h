@@ -22,6 +22,9 @@ class FrameSink {
   ~FrameSink() = default;
 };
 
+/// Of errno: it passes by itself, soon.
+bool is_shortage(int error);
+
 std::size_t size_of(std::span<const iovec> parts);
 /// Takes `size` bytes off the front.
 void advance(std::span<iovec>& parts, std::size_t size);

@@ -10,6 +10,7 @@ from edge import wait_until
 
 LARGE = bytes(range(256)) * 32768                       # 8 MiB: more than edge and the kernel hold for a slow reader
 SITE = """\
+    edge: {hot_files: 0}                                # no file stays open
     log: {access: off}
     apps:
       app: {module: app, processes: 1, threads: 1}

@@ -26,6 +26,7 @@ ONE = """\
       - listen: ["127.0.0.1:0"]
         routes:
           - {path: /, app: blog}
+    http: {keepalive_requests: 1000000}                 # how many there are depends on the machine
 """
 APP = '''\
     """Tells its version and its process; /slow takes a while, and /gate as long as the test says."""
