@@ -5,7 +5,6 @@ import itertools
 import os
 import shutil
 import threading
-import time
 
 import pytest
 
@@ -61,14 +60,14 @@ def test_who_reads_a_file_that_is_replaced_gets_the_old_one_whole(edge, reading)
     new = numbered(b"new", LARGE)
     put(edge, "large.bin", new)
     assert connection.exactly(len(old)) == old
-    wait_until(lambda: edge.get("/large.bin").body == new, "the new one is served", within=10)
+    wait_until(lambda: edge.get("/large.bin").body == new, "the new one is served")
 
 
 def test_who_reads_a_file_that_is_removed_gets_it_whole(edge, reading):
     connection, path, old = reading
     path.unlink()
     assert connection.exactly(len(old)) == old
-    wait_until(lambda: edge.get("/large.bin").status == 404, "it is gone", within=10)
+    wait_until(lambda: edge.get("/large.bin").status == 404, "it is gone")
 
 
 def test_who_reads_a_file_that_is_cut_short_sees_that_it_is_not_whole(edge, reading):
@@ -102,9 +101,7 @@ def test_every_answer_is_one_version_under_its_own_tag(edge, name, size):
     wait_until(lambda: tags, "the first version is asked for")
     for version in versions[1:]:
         put(edge, name, version)
-        changed = time.monotonic()
-        wait_until(lambda content=version: edge.get("/" + name).body == content, "the new version is served", within=10)
-        assert time.monotonic() - changed < 5, "a version is believed for a second"
+        wait_until(lambda content=version: edge.get("/" + name).body == content, "the new version is served")
     stop.set()
     for thread in threads:
         thread.join()
@@ -117,11 +114,11 @@ def test_an_encoding_follows_its_file(edge):
     first = edge.get("/page.txt", headers=gzip)
     assert first.get("Content-Encoding") == "gzip"
     put(edge, "page.txt", b"newer " * 1000)
-    wait_until(lambda: edge.get("/page.txt", headers=gzip).get("ETag") != first.get("ETag"), "it is new", within=10)
+    wait_until(lambda: edge.get("/page.txt", headers=gzip).get("ETag") != first.get("ETag"), "it is new")
     put(edge, "page.txt.gz", b"beside it")
     os.utime(edge.folder / "files" / "page.txt.gz", (LONG_AGO * 1.5, LONG_AGO * 1.5))
     assert edge.get("/page.txt", headers=gzip).get("Content-Encoding") == "gzip"
-    wait_until(lambda: edge.get("/page.txt").body == b"newer " * 1000, "every loop has the new one", within=10)
+    wait_until(lambda: edge.get("/page.txt").body == b"newer " * 1000, "every loop has the new one")
 
 
 def test_out_of_descriptors_it_answers_503_and_recovers(serve):
