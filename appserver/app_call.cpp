@@ -246,7 +246,6 @@ void AppCall::let_go() {
 }
 
 void AppCall::cancel_answer() {
-  if (!channel_) return;
   Slot& slot = channel_->slot();
   if (channel_->is_asgi()) {
     channel_->notify(*this, wire::kLeft);

@@ -18,7 +18,7 @@ constexpr Milliseconds kWatch = std::chrono::duration_cast<Milliseconds>(AppQueu
 void AppQueue::take_back(Slot& slot, int caller) {
   {
     const std::lock_guard lock(mutex_);
-    slot.slow_ = true;
+    if (!slot.worker.is_asgi()) slot.slow_ = true;  // an event loop is not, for one request that takes its time
     take_unread(slot, caller);
     grant_waiting(caller);
   }

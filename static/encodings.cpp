@@ -57,7 +57,7 @@ bool read_whole(int fd, std::string& to) {
 
 /// On any thread. Nothing: it gains nothing, or the file was cut short.
 struct Compress {
-  std::shared_ptr<const FileVersion> version;  // of which only the plain form is read, which never changes
+  std::shared_ptr<const FileVersion> version;  // of which only facts and plain form are read, which never change
   Coding coding;
   int level;
 
@@ -69,7 +69,8 @@ struct Compress {
       bytes = *in_memory;
     } else {
       read.resize(plain.size);
-      if (!read_whole(std::get<SharedFd>(plain.content).get(), read)) return std::nullopt;
+      const int fd = std::get<SharedFd>(plain.content).get();
+      if (!read_whole(fd, read) || !is_untouched(fd, version->facts())) return std::nullopt;
       bytes = read;
     }
     std::string coded;

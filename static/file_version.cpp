@@ -12,10 +12,14 @@ namespace edge {
 
 namespace {
 
-/// False: it is not in the page cache, or was cut short meanwhile.
-bool read_now(int fd, std::uint64_t size, std::string& to) {
+/// False: it is large, not in the page cache, or somebody has written to it meanwhile.
+bool read_now(const Resolved& file, std::string& to) {
+  const std::uint64_t size = file.facts.size;
+  if (size > FileVersion::kMostInMemory) return false;
   to.resize(size);
-  return size == 0 || read_from_memory(fd, to.data(), size, 0) == static_cast<ssize_t>(size);
+  const int fd = file.fd.get();
+  const bool whole = size == 0 || read_from_memory(fd, to.data(), size, 0) == static_cast<ssize_t>(size);
+  return whole && is_untouched(fd, file.facts);
 }
 
 /// "\"1-2\"" becomes "\"1-2-br\"".
@@ -38,21 +42,23 @@ std::shared_ptr<FileVersion> FileVersion::of(Resolved resolved, std::string_view
   version->last_modified_.resize(kHttpDateSize);
   format_http_date(version->modified_, version->last_modified_.data());
   char tag[kMaxEntityTag];
-  version->plain_.entity_tag = format_entity_tag(resolved.facts, tag);
-  version->plain_.size = resolved.facts.size;
+  auto plain = std::make_shared<FileForm>();
+  plain->entity_tag = format_entity_tag(resolved.facts, tag);
+  plain->size = resolved.facts.size;
   std::string bytes;
-  if (resolved.facts.size <= kMostInMemory && read_now(resolved.fd.get(), resolved.facts.size, bytes)) {
-    version->plain_.content = std::move(bytes);
+  if (read_now(resolved, bytes)) {
+    plain->content = std::move(bytes);
   } else {
-    version->plain_.content = SharedFd(std::move(resolved.fd));
+    plain->content = SharedFd(std::move(resolved.fd));
   }
+  version->plain_ = std::move(plain);
   return version;
 }
 
 void FileVersion::add_neighbour(Coding coding, Resolved resolved) {
   const std::uint64_t size = resolved.facts.size;
   std::string bytes;
-  if (size <= kMostInMemory && read_now(resolved.fd.get(), size, bytes)) {
+  if (read_now(resolved, bytes)) {
     add(coding, std::move(bytes), size);
   } else {
     add(coding, SharedFd(std::move(resolved.fd)), size);
@@ -63,26 +69,31 @@ void FileVersion::add_neighbour(Coding coding, Resolved resolved) {
 void FileVersion::add(Coding coding, std::variant<std::string, SharedFd> content, std::uint64_t size) {
   CodedForm& coded = forms_[index(coding)];
   coded.state = Coded::here;
-  coded.form.content = std::move(content);
-  coded.form.size = size;
-  coded.form.entity_tag = tag_of(plain_.entity_tag, coding);
+  coded.form = std::make_shared<const FileForm>(
+      FileForm{.content = std::move(content), .size = size, .entity_tag = tag_of(plain_->entity_tag, coding)});
 }
 
-void FileVersion::forget_neighbours() {
-  for (CodedForm& coded : forms_) {
-    if (coded.neighbour && coded.state != Coded::being_made) coded = {};
+bool FileVersion::has_neighbours() const {
+  return std::ranges::any_of(forms_, &CodedForm::neighbour);
+}
+
+std::shared_ptr<FileVersion> FileVersion::without_neighbours() const {
+  auto copy = std::make_shared<FileVersion>(*this);
+  for (CodedForm& coded : copy->forms_) {
+    if (coded.neighbour || coded.state == Coded::being_made) coded = {};  // what is made comes to this version
   }
+  return copy;
 }
 
 std::uint64_t FileVersion::memory() const {
-  std::uint64_t bytes = sizeof *this + last_modified_.capacity() + plain_.memory();
-  for (const CodedForm& coded : forms_) bytes += coded.form.memory();
+  std::uint64_t bytes = sizeof *this + last_modified_.capacity() + plain_->memory();
+  for (const CodedForm& coded : forms_) bytes += coded.form ? coded.form->memory() : 0;
   return bytes;
 }
 
 std::uint64_t FileVersion::descriptors() const {
-  std::uint64_t open = plain_.is_open_file() ? 1 : 0;
-  for (const CodedForm& coded : forms_) open += coded.form.is_open_file() ? 1 : 0;
+  std::uint64_t open = plain_->is_open_file() ? 1 : 0;
+  for (const CodedForm& coded : forms_) open += coded.form && coded.form->is_open_file() ? 1 : 0;
   return open;
 }
 

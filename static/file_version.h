@@ -42,7 +42,7 @@ class FileVersion {
 
   const FileFacts& facts() const { return facts_; }
   std::string_view type() const { return type_; }
-  const FileForm& plain() const { return plain_; }
+  const FileForm& plain() const { return *plain_; }
   std::string_view last_modified() const { return last_modified_; }
 
   /// What is known of an encoding.
@@ -53,18 +53,22 @@ class FileVersion {
     here,
   };
   Coded coded(Coding coding) const { return forms_[index(coding)].state; }
-  const FileForm& form(Coding coding) const { return coding == Coding::identity ? plain_ : forms_[index(coding)].form; }
+  const FileForm& form(Coding coding) const {
+    return coding == Coding::identity ? *plain_ : *forms_[index(coding)].form;
+  }
   void is_being_made(Coding coding) { forms_[index(coding)].state = Coded::being_made; }
   /// `neighbour`: that may change when a file appears beside this one.
-  void has_no(Coding coding, bool neighbour) { forms_[index(coding)] = {Coded::none, {}, neighbour}; }
+  void has_no(Coding coding, bool neighbour) { forms_[index(coding)] = {Coded::none, nullptr, neighbour}; }
   void add(Coding coding, std::string bytes) {
     const std::uint64_t size = bytes.size();
     add(coding, std::move(bytes), size);
   }
   /// The file beside this one that holds it.
   void add_neighbour(Coding coding, Resolved resolved);
-  /// What was found beside the file must be looked for again.
-  void forget_neighbours();
+  /// What was found beside the file, or not, may be another by now. Answers that are under way are made of this
+  /// version, which therefore stays as it is: the copy knows nothing of neighbours.
+  bool has_neighbours() const;
+  std::shared_ptr<FileVersion> without_neighbours() const;
 
   /// Bytes of memory, and open files.
   std::uint64_t memory() const;
@@ -75,7 +79,7 @@ class FileVersion {
  private:
   struct CodedForm {
     Coded state = Coded::unknown;
-    FileForm form{};
+    std::shared_ptr<const FileForm> form{};
     bool neighbour = false;  // a file beside this one, or the lack of it
   };
   void add(Coding coding, std::variant<std::string, SharedFd> content, std::uint64_t size);
@@ -85,7 +89,7 @@ class FileVersion {
   std::int64_t modified_ = 0;  // seconds since the epoch, not in the future
   std::string_view type_;
   std::string last_modified_;
-  FileForm plain_;
+  std::shared_ptr<const FileForm> plain_;
   std::array<CodedForm, kCodings> forms_;
 };
 

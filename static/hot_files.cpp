@@ -13,12 +13,6 @@ namespace {
 constexpr std::uint64_t kEntryOverhead = 256;  // bytes: list, table, and what the allocator adds
 constexpr std::uint64_t kLargestShare = 4;     // no file takes more than this part of the memory
 
-bool is_same(const FileFacts& facts, const struct stat& status) {
-  return status.st_ino == facts.inode && static_cast<std::uint64_t>(status.st_size) == facts.size &&
-         status.st_mtim.tv_sec == facts.modified &&
-         static_cast<std::uint32_t>(status.st_mtim.tv_nsec) == facts.modified_ns;
-}
-
 }  // namespace
 
 bool HotFiles::is_unchanged(const Entry& entry, int directory) {
@@ -28,17 +22,16 @@ bool HotFiles::is_unchanged(const Entry& entry, int directory) {
 }
 
 /// A file that is open can be written to; what is in memory stays what it is.
-bool HotFiles::is_untouched(const FileVersion& version) {
+bool HotFiles::is_believable(const FileVersion& version) {
   const auto* const file = std::get_if<SharedFd>(&version.plain().content);
-  struct stat status;
-  return !file || (fstat(file->get(), &status) == 0 && is_same(version.facts(), status));
+  return !file || is_untouched(file->get(), version.facts());
 }
 
 std::shared_ptr<FileVersion> HotFiles::find(const Place& place, std::uint64_t now) {
   const auto found = by_place_.find(Key{place.owner, place.path});
   if (found == by_place_.end()) return nullptr;
   Entry& entry = *found->second;
-  if (!is_untouched(*entry.version)) {
+  if (!is_believable(*entry.version)) {
     remove(found->second);
     return nullptr;
   }
@@ -48,7 +41,7 @@ std::shared_ptr<FileVersion> HotFiles::find(const Place& place, std::uint64_t no
       return nullptr;
     }
     entry.looked_at = now;
-    entry.version->forget_neighbours();
+    if (entry.version->has_neighbours()) entry.version = entry.version->without_neighbours();
     count(entry);
   }
   entry.used = true;

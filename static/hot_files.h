@@ -75,7 +75,7 @@ class HotFiles {
   using Entries = std::list<Entry>;
 
   static bool is_unchanged(const Entry& entry, int directory);
-  static bool is_untouched(const FileVersion& version);
+  static bool is_believable(const FileVersion& version);
   void count(Entry& entry);
   void remove(Entries::iterator entry);
   void make_room();

@@ -111,6 +111,17 @@ Resolved resolve_folder(int directory, const Wanted& wanted, OpenStep step) {
 
 }  // namespace
 
+bool is_same(const FileFacts& facts, const struct stat& status) {
+  return status.st_ino == facts.inode && static_cast<std::uint64_t>(status.st_size) == facts.size &&
+         status.st_mtim.tv_sec == facts.modified &&
+         static_cast<std::uint32_t>(status.st_mtim.tv_nsec) == facts.modified_ns;
+}
+
+bool is_untouched(int fd, const FileFacts& facts) {
+  struct stat status;
+  return fstat(fd, &status) == 0 && is_same(facts, status);
+}
+
 Resolved resolve(int directory, const Wanted& wanted, OpenStep step) {
   if (wanted.folder) return resolve_folder(directory, wanted, step);
   KernelPath path;

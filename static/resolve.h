@@ -2,6 +2,8 @@
 // the same function runs on a loop (OpenStep::cached) and on the thread pool (the other steps).
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -20,6 +22,10 @@ struct FileFacts {
   std::uint32_t modified_ns = 0;  // nanoseconds within that second
   std::uint64_t inode = 0;
 };
+
+bool is_same(const FileFacts& facts, const struct stat& status);
+/// Nobody has written to the open file since those facts were read.
+bool is_untouched(int fd, const FileFacts& facts);
 
 /// What is looked for. The views must live until resolve() has returned and its result is used.
 struct Wanted {

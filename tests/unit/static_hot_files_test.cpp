@@ -180,11 +180,26 @@ TEST_CASE("hot files: other forms of a file count, and those found beside it are
   place.hot.recount({place.owner, -1, "a"});
   CHECK(place.hot.memory() >= plain + 4900);
   CHECK(version->form(Coding::gzip).entity_tag != version->plain().entity_tag);
-  CHECK(place.find("a", 1'000) == version);
-  CHECK(version->coded(Coding::br) == FileVersion::Coded::unknown);
-  CHECK(version->coded(Coding::gzip) == FileVersion::Coded::here);
-  version->add(Coding::gzip, std::string(2 * kMegabyte, 'z'));
+  const std::shared_ptr<FileVersion> later = place.find("a", 1'000);
+  CHECK(later->coded(Coding::br) == FileVersion::Coded::unknown);
+  CHECK(later->coded(Coding::gzip) == FileVersion::Coded::here);
+  CHECK(version->coded(Coding::br) == FileVersion::Coded::none);
+  later->add(Coding::gzip, std::string(2 * kMegabyte, 'z'));
   place.hot.recount({place.owner, -1, "a"});
   CHECK(place.hot.memory() == 0);
-  CHECK(version->form(Coding::gzip).size == 2 * kMegabyte);  // whoever is answered with it has it still
+  CHECK(later->form(Coding::gzip).size == 2 * kMegabyte);  // whoever is answered with it has it still
+}
+
+TEST_CASE("hot files: an answer keeps the neighbour that it is made of, when neighbours are looked for again") {
+  Place place;
+  place.write("a", std::string(1000, 'x'));
+  place.write("a.gz", "as gzip");
+  place.keep("a");
+  const std::shared_ptr<FileVersion> version = place.find("a");
+  version->add_neighbour(Coding::gzip,
+                         resolve(place.directory.get(), {"a.gz", false, {}, Links::inside}, OpenStep::by_segment));
+  const Representation under_way = version->representation(Coding::gzip);
+  CHECK(place.find("a", 1'000)->coded(Coding::gzip) == FileVersion::Coded::unknown);
+  CHECK(std::get<std::string_view>(under_way.content) == "as gzip");
+  CHECK(version->coded(Coding::gzip) == FileVersion::Coded::here);
 }
