@@ -60,7 +60,8 @@ std::optional<pid_t> process_listening_at(const std::string& path) {
 
 }  // namespace
 
-ControlServer::ControlServer(Loop& main, ControlTarget& target) : router_(only_site(target)), door_(main, limit_) {}
+ControlServer::ControlServer(Loop& main, ControlTarget& target)
+    : door_(main, limit_), entrance_(door_.open(std::make_shared<Router>(only_site(target)))) {}
 
 ControlServer::~ControlServer() {
   remove_file();
@@ -97,7 +98,7 @@ void ControlServer::accepted(int fd) {
   if (door_.connections() >= kMostConnections) {
     return log::warn("control socket: {} connections are open: that of pid {} is closed", kMostConnections, peer.pid);
   }
-  door_.adopt(connection.release(), {}, {}, router_);
+  door_.adopt(entrance_, connection.release(), {}, {});
 }
 
 void ControlServer::close(std::move_only_function<void()> done) {

@@ -38,9 +38,9 @@ class ControlServer final : private Deadline {
   void on_deadline() override { door_.kill(); }
 
   std::optional<SocketFile> file_;  // until it is removed
-  Router router_;
   ConnectionLimit limit_;
   Door door_;
+  Entrance& entrance_;
   Listener* listener_ = nullptr;  // frees itself once shut
 };
 

@@ -103,7 +103,7 @@ Result<void> EdgeLoop::build(const config::Snapshot& snapshot, LogFiles& files, 
     }
   }
   for (auto& [listen, sites] : addresses) {
-    routers_.push_back({listen, std::make_unique<Router>(std::move(sites))});
+    routers_.push_back({listen, std::make_shared<Router>(std::move(sites))});
   }
   return build_app_sockets(snapshot, files, pools);
 }
@@ -126,7 +126,7 @@ Result<void> EdgeLoop::build_app_sockets(const config::Snapshot& snapshot, LogFi
     site->routes.push_back(std::move(route));
     std::vector<std::unique_ptr<Site>> sites;
     sites.push_back(std::move(site));
-    app_sockets_.push_back({&app, std::make_unique<Router>(std::move(sites)), nullptr});
+    app_sockets_.push_back({&app, std::make_shared<Router>(std::move(sites)), nullptr});
   }
   return {};
 }
@@ -153,7 +153,8 @@ void EdgeLoop::listen(std::vector<OpenListener> listeners) {
       }
       const auto at = std::find_if(routers_.begin(), routers_.end(),
                                    [&](const AddressRouter& r) { return r.listen == *listener.listen; });
-      door_.listen(std::move(listener.socket), listener.address, *at->router);
+      if (!at->entrance) at->entrance = &door_.open(at->router);
+      door_.listen(*at->entrance, std::move(listener.socket), listener.address);
     }
   });
 }
@@ -161,7 +162,7 @@ void EdgeLoop::listen(std::vector<OpenListener> listeners) {
 void EdgeLoop::listen_for_app(OpenListener listener, const std::string& http) {
   const auto at = std::ranges::find_if(app_sockets_, [&](const AppSocket& s) { return s.app == listener.app; });
   at->protocol = std::make_unique<uwsgi::PublicSocket>(loop_, listener.app->name, http);
-  door_.listen(std::move(listener.socket), listener.address, *at->router, *at->protocol);
+  door_.listen(door_.open(at->router, *at->protocol), std::move(listener.socket), listener.address);
 }
 
 void EdgeLoop::drain(std::move_only_function<void()> done) {

@@ -60,12 +60,13 @@ class EdgeLoop {
  private:
   struct AddressRouter {
     config::Listen listen;
-    std::unique_ptr<Router> router;
+    std::shared_ptr<const Router> router;
+    Entrance* entrance = nullptr;  // from listen() on
   };
   /// An app's own socket: it leads to that app alone.
   struct AppSocket {
     const config::App* app;
-    std::unique_ptr<Router> router;
+    std::shared_ptr<const Router> router;
     std::unique_ptr<uwsgi::PublicSocket> protocol;  // from listen() on
   };
   Result<void> build_app_sockets(const config::Snapshot& snapshot, LogFiles& files,

@@ -80,7 +80,7 @@ bool ClientConnection::flush_output(int flags) {
 void ClientConnection::keep_pending(std::string_view bytes) {
   pending_ = std::make_unique<std::string>(bytes);
   want_write(true);
-  loop().arm(*this, router_.first().http.send_timeout);
+  loop().arm(*this, settings().send_timeout);
 }
 
 void ClientConnection::send_pending() {
@@ -90,7 +90,7 @@ void ClientConnection::send_pending() {
     pending_.reset();
   } else {
     pending_->erase(0, static_cast<std::size_t>(sent));
-    loop().arm(*this, router_.first().http.send_timeout);
+    loop().arm(*this, settings().send_timeout);
   }
 }
 

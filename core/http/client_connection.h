@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/http/entrance.h"
 #include "core/http/request.h"
 #include "core/http/router.h"
 #include "core/net/socket.h"
@@ -19,8 +20,8 @@ class Door;
 class ClientConnection : public Socket, protected Deadline {
  public:
   /// Both outlive the connection.
-  ClientConnection(Door& door, const Router& router, const ConnectionInfo& info)
-      : door_(door), router_(router), info_(info) {}
+  ClientConnection(Door& door, Entrance& entrance, const ConnectionInfo& info)
+      : door_(door), entrance_(entrance), info_(info) {}
   virtual ~ClientConnection() = default;
 
   /// Takes ownership of the descriptor. False: it could not be watched, and the caller deletes this.
@@ -32,7 +33,9 @@ class ClientConnection : public Socket, protected Deadline {
   virtual void tear() = 0;
 
   ConnectionInfo& info() { return info_; }
-  const Router& router() const { return router_; }
+  Entrance& entrance() const { return entrance_; }
+  /// What holds while no request is under way.
+  const HttpSettings& settings() const { return entrance_.router()->first().http; }
   Door& door() const { return door_; }
   bool gone() const { return closing(); }
 
@@ -75,7 +78,7 @@ class ClientConnection : public Socket, protected Deadline {
   void shut();
 
   Door& door_;
-  const Router& router_;
+  Entrance& entrance_;
   ConnectionInfo info_;
 
  private:

@@ -22,38 +22,51 @@ Door::Door(Loop& loop, ConnectionLimit& limit)
 
 Door::~Door() = default;
 
-std::unique_ptr<ClientConnection> Door::Http1::connection(Door& door, const Router& router,
-                                                          const ConnectionInfo& info) {
-  return std::make_unique<H1Connection>(door, router, info);
+std::unique_ptr<ClientConnection> Door::Http1::connection(Door& door, Entrance& entrance, const ConnectionInfo& info) {
+  return std::make_unique<H1Connection>(door, entrance, info);
 }
 
-void Door::listen(UniqueFd socket, const Address& local, const Router& router, Protocol& protocol) {
-  const auto accepted = [this, local, &router, &protocol](int fd, const Address& remote) {
-    adopt(fd, remote, local, router, protocol);
-  };
-  if (Listener* listener = Listener::make(loop_, std::move(socket), accepted)) listeners_.push_back(listener);
+Entrance& Door::open(std::shared_ptr<const Router> router, Protocol& protocol) {
+  return *entrances_.emplace_back(std::make_unique<Entrance>(std::move(router), protocol));
 }
 
-void Door::adopt(int fd, const Address& remote, const Address& local, const Router& router, Protocol& protocol) {
+void Door::renew(Entrance& entrance, std::shared_ptr<const Router> router) {
+  entrance.router_ = std::move(router);
+  resting_.clear();  // they hold on to the router before
+}
+
+void Door::listen(Entrance& entrance, UniqueFd socket, const Address& local) {
+  const auto accepted = [this, local, &entrance](int fd, const Address& remote) { adopt(entrance, fd, remote, local); };
+  Listener* const listener = Listener::make(loop_, std::move(socket), accepted);
+  if (!listener) return;
+  listeners_.push_back({&entrance, listener});
+  if (!accepting_) listener->set_accepting(false);
+}
+
+void Door::adopt(Entrance& entrance, int fd, const Address& remote, const Address& local) {
   ConnectionInfo info;
   info.remote = remote;
   info.local = local;
   info.number = limit_.serial.fetch_add(1, std::memory_order_relaxed) + 1;
-  std::unique_ptr<ClientConnection> connection = protocol.connection(*this, router, info);
+  std::unique_ptr<ClientConnection> connection = entrance.protocol_.connection(*this, entrance, info);
   if (!connection->begin(fd)) return;
   ClientConnection* const opened = connection.release();  // deletes itself through closed()
   opened->next_ = first_;
   if (first_) first_->previous_ = opened;
   first_ = opened;
   ++open_;
+  ++entrance.connections_;
   if (limit_.open.fetch_add(1, std::memory_order_relaxed) + 1 >= limit_.most) set_accepting(false);
 }
 
 void Door::closed(ClientConnection& connection) {
   (connection.previous_ ? connection.previous_->next_ : first_) = connection.next_;
   if (connection.next_) connection.next_->previous_ = connection.previous_;
+  Entrance& entrance = connection.entrance();
   delete &connection;
   --open_;
+  --entrance.connections_;
+  leave(entrance);
   limit_.open.fetch_sub(1, std::memory_order_relaxed);
   if (!accepting_) set_accepting(true);
   if (open_ == 0 && stopped_) std::exchange(stopped_, nullptr)();
@@ -62,7 +75,7 @@ void Door::closed(ClientConnection& connection) {
 void Door::set_accepting(bool accepting) {
   if (accepting == accepting_ || draining_) return;
   accepting_ = accepting;
-  for (Listener* listener : listeners_) listener->set_accepting(accepting);
+  for (const Listening& listening : listeners_) listening.listener->set_accepting(accepting);
   if (accepting) return disarm();
   if (std::exchange(warned_at_, loop_.unix_seconds()) != loop_.unix_seconds()) {
     log::warn("{} connections are open (edge.max_connections): new ones wait", limit_.most);
@@ -75,13 +88,33 @@ void Door::on_deadline() {
   loop_.arm(*this, kLookAgain);
 }
 
-void Door::stop(std::move_only_function<void()> done) {
-  draining_ = true;  // first: the backlog is taken whatever max_connections says
-  for (Listener* listener : listeners_) listener->shut();
-  listeners_.clear();
-  disarm();
+void Door::close(Entrance& entrance) {
+  entrance.closing_ = true;
+  // First the backlog is taken, whatever max_connections says.
+  std::erase_if(listeners_, [&entrance](const Listening& listening) {
+    if (listening.entrance != &entrance) return false;
+    listening.listener->shut();
+    return true;
+  });
   // The next is looked up afterwards: the call may end others, but deletes this one in a later turn only.
-  for (ClientConnection* at = first_; at; at = at->next_) at->drain();
+  for (ClientConnection* at = first_; at; at = at->next_) {
+    if (&at->entrance() == &entrance) at->drain();
+  }
+  leave(entrance);
+}
+
+void Door::leave(Entrance& entrance) {
+  if (!entrance.closing_ || entrance.connections_ > 0) return;
+  resting_.clear();
+  std::erase_if(entrances_, [&entrance](const auto& one) { return one.get() == &entrance; });
+}
+
+void Door::stop(std::move_only_function<void()> done) {
+  draining_ = true;
+  disarm();
+  for (std::size_t i = entrances_.size(); i-- > 0;) {
+    if (!entrances_[i]->closing_) close(*entrances_[i]);
+  }
   if (open_ == 0) return done();
   stopped_ = std::move(done);
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/http/client_connection.h"
+#include "core/http/entrance.h"
 #include "core/http/h1_exchange.h"
 #include "core/net/buffer_pool.h"
 #include "core/net/listener.h"
@@ -36,8 +37,7 @@ struct Output {
 class Protocol {
  public:
   /// The object for a new connection, which has not begun.
-  virtual std::unique_ptr<ClientConnection> connection(Door& door, const Router& router,
-                                                       const ConnectionInfo& info) = 0;
+  virtual std::unique_ptr<ClientConnection> connection(Door& door, Entrance& entrance, const ConnectionInfo& info) = 0;
 
  protected:
   ~Protocol() = default;
@@ -51,26 +51,25 @@ class Door final : private Deadline {
   Door(const Door&) = delete;
   Door& operator=(const Door&) = delete;
 
-  /// Accepts from a listening, non-blocking socket, which it then owns. The router must outlive the door.
-  void listen(UniqueFd socket, const Address& local, const Router& router) {
-    listen(std::move(socket), local, router, http1_);
-  }
-  void listen(UniqueFd socket, const Address& local, const Router& router, Protocol& protocol);
+  /// An address to listen on. A protocol that is given must outlive the door; without one HTTP is spoken.
+  Entrance& open(std::shared_ptr<const Router> router) { return open(std::move(router), http1_); }
+  Entrance& open(std::shared_ptr<const Router> router, Protocol& protocol);
+  /// New requests go by `router`, also those on connections that are open.
+  void renew(Entrance& entrance, std::shared_ptr<const Router> router);
+  /// Takes what waits in its backlogs, closes its listeners and its idle connections, lets the others finish.
+  void close(Entrance& entrance);
 
+  /// Accepts from a listening, non-blocking socket, which it then owns.
+  void listen(Entrance& entrance, UniqueFd socket, const Address& local);
   /// Serves a connected, non-blocking socket, which it then owns.
-  void adopt(int fd, const Address& remote, const Address& local, const Router& router) {
-    adopt(fd, remote, local, router, http1_);
-  }
-  void adopt(int fd, const Address& remote, const Address& local, const Router& router, Protocol& protocol);
+  void adopt(Entrance& entrance, int fd, const Address& remote, const Address& local);
 
-  /// Takes what waits in the backlog, closes the listeners and idle connections, lets the others finish. `done` runs
-  /// when the last is closed.
+  /// Closes every entrance. `done` runs when the last connection is closed.
   void stop(std::move_only_function<void()> done);
   /// Closes every connection now. After stop().
   void kill();
 
   Loop& loop() const { return loop_; }
-  bool draining() const { return draining_; }
   std::size_t connections() const { return open_; }
 
   // For its connections ------------------------------------------------------------------------------------------
@@ -84,10 +83,11 @@ class Door final : private Deadline {
 
  private:
   struct Http1 final : Protocol {
-    std::unique_ptr<ClientConnection> connection(Door& door, const Router& router, const ConnectionInfo& info) override;
+    std::unique_ptr<ClientConnection> connection(Door& door, Entrance& entrance, const ConnectionInfo& info) override;
   };
   void set_accepting(bool accepting);
   void on_deadline() override;
+  void leave(Entrance& entrance);
 
   Loop& loop_;
   ConnectionLimit& limit_;
@@ -96,7 +96,12 @@ class Door final : private Deadline {
   Output output_;
   Http1 http1_;
   std::vector<std::unique_ptr<H1Exchange>> resting_;
-  std::vector<Listener*> listeners_;
+  struct Listening {
+    Entrance* entrance;
+    Listener* listener;
+  };
+  std::vector<Listening> listeners_;
+  std::vector<std::unique_ptr<Entrance>> entrances_;
   ClientConnection* first_ = nullptr;
   std::size_t open_ = 0;
   bool draining_ = false;

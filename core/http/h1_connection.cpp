@@ -13,7 +13,7 @@ namespace edge {
 
 bool H1Connection::begin(int fd) {
   if (watch(door_.loop(), fd) != 0) return false;
-  loop().arm(*this, router_.first().http.keepalive_timeout);
+  loop().arm(*this, settings().keepalive_timeout);
   return true;
 }
 
@@ -56,14 +56,14 @@ void H1Connection::process() {
         break;
       }
       exchange_->begin_request();
-      exchange_->parser.begin(*exchange_->request, router_.first().http);
+      exchange_->parser.begin(*exchange_->request, exchange_->router().first().http);
       exchange_->fed = 0;
       state_ = State::reading_head;
     }
     if (!read_head()) break;
   }
   if (gone() || !flush_output()) return;
-  if (has_pending() && !armed()) loop().arm(*this, router_.first().http.send_timeout);
+  if (has_pending() && !armed()) loop().arm(*this, settings().send_timeout);
   if (state_ == State::closing && !has_pending()) close_softly();
 }
 
@@ -76,7 +76,7 @@ bool H1Connection::read_head() {
       exchange.parser.parse_head(input.first() + exchange.fed, input.size() - exchange.fed, consumed);
   exchange.fed += consumed;
   if (step == H1Parser::Step::need_more) {
-    if (!head_deadline_) loop().arm(*this, router_.first().http.header_timeout);
+    if (!head_deadline_) loop().arm(*this, settings().header_timeout);
     head_deadline_ = true;
     make_room_for_head();
     return false;
@@ -92,7 +92,7 @@ bool H1Connection::read_head() {
     return true;
   }
   begin_serving();
-  started(serve(*exchange.request, router_, exchange));
+  started(serve(*exchange.request, exchange.router(), exchange));
   return true;
 }
 
@@ -100,7 +100,7 @@ void H1Connection::make_room_for_head() {
   Buffer& input = exchange_->input;
   if (input.room() > 0) return want_read(true);
   // The head moves, so the parser begins again: at most once for each time the buffer doubles.
-  const std::size_t most = router_.first().http.max_header_size + std::size_t{1024};
+  const std::size_t most = settings().max_header_size + std::size_t{1024};
   const std::size_t capacity = input.begin > 0 ? input.capacity() : std::min(input.capacity() * 2, most);
   Buffer larger = door_.heads().acquire(std::max(capacity, input.size() + 1));
   std::memcpy(larger.data(), input.first(), input.size());
@@ -108,7 +108,7 @@ void H1Connection::make_room_for_head() {
   input = std::move(larger);
   --info_.requests;
   exchange_->begin_request();
-  exchange_->parser.begin(*exchange_->request, router_.first().http);
+  exchange_->parser.begin(*exchange_->request, exchange_->router().first().http);
   exchange_->fed = 0;
   std::size_t consumed = 0;
   exchange_->parser.parse_head(input.first(), input.size(), consumed);  // gave need_more before, and does again
@@ -137,7 +137,7 @@ void H1Connection::started(Task<void> serving) {
 void H1Connection::refuse_with(Error error) {
   unread_input_ = true;
   begin_serving();
-  started(refuse(*exchange_->request, router_, *exchange_, std::move(error)));
+  started(refuse(*exchange_->request, exchange_->router(), *exchange_, std::move(error)));
 }
 
 /// The end of a request that had to wait for something.
@@ -173,8 +173,8 @@ void H1Connection::after_answer() {
 
 void H1Connection::become_idle() {
   release_exchange();
-  state_ = door_.draining() ? State::closing : State::idle;
-  if (!has_pending()) loop().arm(*this, router_.first().http.keepalive_timeout);
+  state_ = entrance_.closing() ? State::closing : State::idle;
+  if (!has_pending()) loop().arm(*this, settings().keepalive_timeout);
 }
 
 void H1Connection::release_exchange() {

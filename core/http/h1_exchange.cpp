@@ -23,6 +23,7 @@ void H1Exchange::rest() {
   arena_.reset();
   head_.reset();
   input.reset();
+  rest_router();
   connection_ = nullptr;
 }
 

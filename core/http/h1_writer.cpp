@@ -41,7 +41,7 @@ void H1Exchange::write_framing(std::optional<std::uint64_t> length, bool has_con
 void H1Exchange::write_head(const Response& response, std::optional<std::uint64_t> length, bool has_content) {
   discard_buffered_body();
   const HttpSettings& http = settings();
-  if (response.close || !body_complete_ || connection_->door().draining() ||
+  if (response.close || !body_complete_ || connection_->entrance().closing() ||
       connection_->info().requests >= http.keepalive_requests) {
     keep_alive_ = false;
   }

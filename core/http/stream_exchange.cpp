@@ -40,6 +40,8 @@ void StreamExchange::renew_request() {
   request.reset();
   arena_.reset();
   request.emplace(loop_, arena_, *this);
+  const std::shared_ptr<const Router>& router = connection_->entrance().router();
+  if (router_ != router) router_ = router;
   ConnectionInfo& info = connection_->info();
   ++info.requests;
   request->connection = &info;
@@ -48,9 +50,13 @@ void StreamExchange::renew_request() {
   aborted_ = false;
 }
 
+void StreamExchange::rest_router() {
+  if (connection_ && router_ != connection_->entrance().router()) router_.reset();
+}
+
 const HttpSettings& StreamExchange::settings() const {
   if (request->route) return request->route->http;
-  return request->site ? request->site->http : connection_->router().first().http;
+  return request->site ? request->site->http : router_->first().http;
 }
 
 void StreamExchange::wake(Result<void> with) {

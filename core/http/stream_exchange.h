@@ -4,6 +4,7 @@
 
 #include <coroutine>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -33,6 +34,8 @@ class StreamExchange : public RequestBody, public ResponseWriter {
   std::uint64_t bytes_written() const override { return bytes_written_; }
 
   bool aborted() const { return aborted_; }
+  /// What the request began with.
+  const Router& router() const { return *router_; }
   bool waits_to_read() const { return waiting_ && waits_for_input_; }
   bool waits_to_write() const { return waiting_ && !waits_for_input_; }
   /// Resumes the wait for the socket, if there is one.
@@ -50,6 +53,8 @@ class StreamExchange : public RequestBody, public ResponseWriter {
 
   /// A new request on the connection: everything of the one before becomes invalid.
   void renew_request();
+  /// No request is under way: a router that is not the connection's any more need not live on.
+  void rest_router();
   /// Those of the route, of the site, or of the listener, whichever is known.
   const HttpSettings& settings() const;
   /// Arms the deadline and the socket for a Wait.
@@ -68,6 +73,7 @@ class StreamExchange : public RequestBody, public ResponseWriter {
  private:
   std::coroutine_handle<> waiting_;  // the one wait for the socket
   Result<void> wait_result_;
+  std::shared_ptr<const Router> router_;
   bool waits_for_input_ = false;
   bool aborted_ = false;
 };

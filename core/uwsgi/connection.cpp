@@ -25,12 +25,12 @@ constexpr std::string_view kTlsBeginning = "\x16\x03";
 
 }  // namespace
 
-Connection::Connection(PublicSocket& socket, Door& door, const Router& router, const ConnectionInfo& info)
-    : ClientConnection(door, router, info), socket_(socket), exchange_(door.loop(), *this) {}
+Connection::Connection(PublicSocket& socket, Door& door, Entrance& entrance, const ConnectionInfo& info)
+    : ClientConnection(door, entrance, info), socket_(socket), exchange_(door.loop(), *this) {}
 
 bool Connection::begin(int fd) {
   if (watch(door_.loop(), fd) != 0) return false;
-  loop().arm(*this, router_.first().http.header_timeout);
+  loop().arm(*this, settings().header_timeout);
   return true;
 }
 
@@ -120,14 +120,14 @@ void Connection::serve_packet() {
   disarm();
   want_read(false);
   want_end(true);
-  started(serve(*exchange_.request, router_, exchange_));
+  started(serve(*exchange_.request, exchange_.router(), exchange_));
 }
 
 void Connection::refuse_with(Error error) {
   state_ = State::serving;
   disarm();
   want_read(false);
-  started(refuse(*exchange_.request, router_, exchange_, std::move(error)));
+  started(refuse(*exchange_.request, exchange_.router(), exchange_, std::move(error)));
 }
 
 void Connection::started(Task<void> serving) {
@@ -153,7 +153,7 @@ void Connection::served() {
 void Connection::send_rest() {
   if (!flush_output()) return;
   if (!has_pending()) return close_softly();
-  if (!armed()) loop().arm(*this, router_.first().http.send_timeout);
+  if (!armed()) loop().arm(*this, settings().send_timeout);
 }
 
 void Connection::on_writable() {

@@ -15,7 +15,7 @@ class PublicSocket;
 /// client has left, and for that one nothing more shall be computed.
 class Connection final : public ClientConnection {
  public:
-  Connection(PublicSocket& socket, Door& door, const Router& router, const ConnectionInfo& info);
+  Connection(PublicSocket& socket, Door& door, Entrance& entrance, const ConnectionInfo& info);
 
   bool begin(int fd) override;
   void drain() override;

@@ -15,8 +15,7 @@ namespace edge::uwsgi {
 Result<void> Exchange::accept_packet() {
   const std::string_view block(packet.first() + kHeaderSize, packet.size() - kHeaderSize);
   request->head_size = static_cast<std::uint32_t>(packet.size());
-  const Result<std::uint64_t> body =
-      read_vars(block, connection_->router().first().http, *request, connection_->info());
+  const Result<std::uint64_t> body = read_vars(block, router().first().http, *request, connection_->info());
   if (!body) return std::unexpected(body.error());
   body_size_ = body_left_ = *body;
   return {};

@@ -18,9 +18,8 @@ PublicSocket::PublicSocket(Loop& loop, std::string app, std::string_view http) :
       page.size(), page);
 }
 
-std::unique_ptr<ClientConnection> PublicSocket::connection(Door& door, const Router& router,
-                                                           const ConnectionInfo& info) {
-  return std::make_unique<Connection>(*this, door, router, info);
+std::unique_ptr<ClientConnection> PublicSocket::connection(Door& door, Entrance& entrance, const ConnectionInfo& info) {
+  return std::make_unique<Connection>(*this, door, entrance, info);
 }
 
 void PublicSocket::complain(std::string_view why) {

@@ -16,7 +16,7 @@ class PublicSocket final : public Protocol {
   /// `app` is the only app behind the listener; `http` where HTTP is served ("http://127.0.0.1:80"), or empty.
   PublicSocket(Loop& loop, std::string app, std::string_view http);
 
-  std::unique_ptr<ClientConnection> connection(Door& door, const Router& router, const ConnectionInfo& info) override;
+  std::unique_ptr<ClientConnection> connection(Door& door, Entrance& entrance, const ConnectionInfo& info) override;
 
   /// The answer to whoever speaks HTTP here: complete, and the last of its connection.
   const std::string& page_for_http() const { return page_for_http_; }

@@ -41,8 +41,7 @@ enum class Speaks : std::uint8_t { http1, uwsgi };
 class Wire {
  public:
   explicit Wire(HttpSettings http = {}, std::unique_ptr<Handler> handler = std::make_unique<EchoHandler>(),
-                Speaks speaks = Speaks::http1)
-      : speaks_(speaks) {
+                Speaks speaks = Speaks::http1) {
     auto site = std::make_unique<Site>();
     site->http = http;
     Route route;
@@ -52,8 +51,9 @@ class Wire {
     site->routes.push_back(std::move(route));
     std::vector<std::unique_ptr<Site>> sites;
     sites.push_back(std::move(site));
-    router_ = std::make_unique<Router>(std::move(sites));
+    auto router = std::make_shared<Router>(std::move(sites));
     door_ = std::make_unique<Door>(loop_, limit_);
+    entrance_ = speaks == Speaks::uwsgi ? &door_->open(router, public_socket_) : &door_->open(router);
     connect();
   }
   ~Wire() {
@@ -72,8 +72,7 @@ class Wire {
     server_ = ends[1];
     ended_ = reset_ = false;
     received_.clear();
-    if (speaks_ == Speaks::uwsgi) return door_->adopt(ends[1], {}, {}, *router_, public_socket_);
-    door_->adopt(ends[1], {}, {}, *router_);
+    door_->adopt(*entrance_, ends[1], {}, {});
   }
   void leave() {
     if (client_ >= 0) ::close(std::exchange(client_, -1));
@@ -141,12 +140,11 @@ class Wire {
   }
 
  private:
-  Speaks speaks_;
   Loop loop_{0};
   uwsgi::PublicSocket public_socket_{loop_, "blog", "http://127.0.0.1:8080"};
   ConnectionLimit limit_;
-  std::unique_ptr<Router> router_;
   std::unique_ptr<Door> door_;
+  Entrance* entrance_ = nullptr;
   int client_ = -1;
   int server_ = -1;  // the door's; used while it is open only
   std::string received_;
