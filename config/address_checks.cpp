@@ -37,7 +37,9 @@ void AddressChecks::add(Site& site, const SiteClaims& claims, const std::string&
       use.first = site.place;
       use.http = site.http;
       use.backlog = listen.backlog;
+      use.first_listen = listen;
     }
+    check_speech(use, listen, path);
     check_hosts(use, site, claims, path);
     check_backlog(use, listen, claims.backlogs[i], path);
     if (!is_first) check_limits(use, site, claims, path);
@@ -61,6 +63,18 @@ void AddressChecks::check_hosts(Use& use, const Site& site, const SiteClaims& cl
   }
   problems_.add(claims.is_default, path + ".default",
                 fmt::format("{} has a default site at {} already; keep one", use.text, use.is_default.text()));
+}
+
+void AddressChecks::check_speech(const Use& use, const Listen& listen, const std::string& path) {
+  const auto differs = [&](std::string_view key, bool first, bool here) {
+    if (first == here) return;
+    problems_.add(listen.place, path + ".listen",
+                  fmt::format("{} has {}: {} at {}; every site on an address must say the same", use.text, key, first,
+                              use.first_listen.place.text()));
+  };
+  differs("tls", use.first_listen.tls, listen.tls);
+  if (use.first_listen.tls == listen.tls) differs("http2", use.first_listen.http2, listen.http2);
+  differs("proxy_protocol", use.first_listen.proxy_protocol, listen.proxy_protocol);
 }
 
 void AddressChecks::check_backlog(Use& use, Listen& listen, const Place& given, const std::string& path) {

@@ -33,6 +33,13 @@ class ListenReader {
     add(read_address(site_.loading(), {node.text, node.place, path}), {}, path);
   }
 
+  /// For a site that does not say.
+  void read_preset(bool tls) {
+    Listen listen = read_address(site_.loading(), {tls ? ":8443" : ":8080", site_.place(), site_.path_of("listen")});
+    listen.tls = listen.http2 = tls;
+    add(std::move(listen), {}, site_.path_of("listen"));
+  }
+
   std::vector<Listen> take() { return std::move(listens_); }
 
  private:
@@ -44,6 +51,10 @@ class ListenReader {
     Listen listen = read_address(site_.loading(), {address->text, address->place, section.path_of("address")});
     std::uint32_t backlog = static_cast<std::uint32_t>(listen.backlog);
     section.read("backlog", backlog);
+    section.read("tls", listen.tls);
+    listen.http2 = listen.tls;
+    section.read("http2", listen.http2);
+    section.read("proxy_protocol", listen.proxy_protocol);
     listen.backlog = static_cast<int>(backlog);
     add(std::move(listen), section.given("backlog") ? section.place_of("backlog") : Place(), path);
   }
@@ -97,11 +108,7 @@ std::vector<Listen> load_listen(const Section& site, SiteClaims& claims) {
   ListenReader reader(site, claims);
   const Node* node = site.given("listen");
   if (!node) {
-    Node preset;
-    preset.kind = Node::Kind::scalar;
-    preset.place = site.place();
-    preset.text = ":8080";
-    reader.read(preset, site.path_of("listen"));
+    reader.read_preset(site.given("tls") != nullptr);
   } else if (node->kind == Node::Kind::list) {
     if (node->items.empty()) site.problem("listen", "the list is empty; leave the key out to listen on :8080");
     for (std::size_t i = 0; i < node->items.size(); ++i) {

@@ -46,8 +46,10 @@ class AddressChecks {
     Place backlog_given;
     int backlog = 0;
     std::vector<Listen*> listens;
+    Listen first_listen;
   };
   void check_hosts(Use& use, const Site& site, const SiteClaims& claims, const std::string& path);
+  void check_speech(const Use& use, const Listen& listen, const std::string& path);
   void check_backlog(Use& use, Listen& listen, const Place& given, const std::string& path);
   void check_limits(const Use& use, const Site& site, const SiteClaims& claims, const std::string& path);
 

@@ -11,9 +11,11 @@ constexpr Key kSite[] = {
     Key{"default", Type::boolean, "false", "Answers the hosts that no other site on its address names."},
     Key{"listen", Type::texts, "[\":8080\"]",
         "Addresses: `:80` (IPv4 and IPv6), `127.0.0.1:80`, `[::1]:80`, `unix:/path`, or maps as below. Port 0: the "
-        "kernel chooses. Sites may share an address."},
-    Key{"tls", Type::map, "~", "Certificates."}.later(),
-    Key{"redirect_https", Type::boolean, "false", "Send plain requests to https."}.later(),
+        "kernel chooses. Sites may share an address. With `tls` the default is `{address: \":8443\", tls: true}`."},
+    Key{"tls", Type::map, "~", "Certificates, and how they are used. For the addresses that speak TLS."},
+    Key{"redirect_https", Type::boolean, "false",
+        "Requests that come without TLS are sent to the site's first address with it (308), but for routes below "
+        "`/.well-known/acme-challenge/`."},
     Key{"deny", Type::texts, "[]", "Addresses that are refused."}.later(),
     Key{"allow", Type::texts, "[]", "When given, only these addresses are served."}.later(),
     Key{"limits", Type::map, "{}", "Rates and counts for each client."}.later(),
@@ -36,19 +38,39 @@ constexpr Key kListen[] = {
     Key{"address", Type::text, "", "As above."},
     Key{"backlog", Type::number, "4096", "Connections that the kernel keeps until they are accepted."}.between(1,
                                                                                                                65535),
-    Key{"tls", Type::boolean, "false", "Speak TLS."}.later(),
-    Key{"http2", Type::boolean, "false", "Offer HTTP/2."}.later(),
-    Key{"proxy_protocol", Type::boolean, "false", "Expect the PROXY protocol."}.later(),
+    Key{"tls", Type::boolean, "false", "Speak TLS, with the certificates of the site's `tls`."},
+    Key{"http2", Type::boolean, "true with tls",
+        "Speak HTTP/2 as well: with TLS to who asks for it (ALPN), without to who begins with it (prior knowledge)."},
+    Key{"proxy_protocol", Type::boolean, "false",
+        "Every connection begins with a header of the PROXY protocol (version 1 or 2), which tells the client's "
+        "address. Only `edge.trusted_proxies` may connect."},
 };
 
 constexpr Key kTls[] = {
-    Key{"certificate", Type::path, "", "Chain in PEM; a list of {certificate, key} for several kinds of key."},
-    Key{"key", Type::path, "", "Private key in PEM."},
+    Key{"certificate", Type::path, "~",
+        "PEM: the site's certificate, then those that lead to the root. A list of `{certificate, key}` for several "
+        "kinds of key (RSA and ECDSA). Read again when it changes."},
+    Key{"key", Type::path, "~", "Its private key, in PEM."},
+    Key{"self_signed", Type::boolean, "false",
+        "For development: a certificate for the site's names by a local authority, which edge makes and keeps. It says "
+        "how to trust it."},
     Key{"protocols", Type::texts, "[TLSv1.2, TLSv1.3]", "Versions."},
-    Key{"ciphers", Type::text, "modern", "`modern`, `intermediate`, or an OpenSSL string."},
-    Key{"session_tickets", Type::boolean, "true", "Resume sessions by ticket."},
-    Key{"client_ca", Type::path, "~", "Authorities of client certificates."},
-    Key{"client_verify", Type::choice, "none", "Whether clients must show one."}.of("none, optional, required"),
+    Key{"ciphers", Type::text, "modern",
+        "For TLS 1.2: `modern` (ECDHE with AES-GCM or ChaCha20), `intermediate`, or OpenSSL's cipher list."},
+    Key{"session_tickets", Type::boolean, "true", "Sessions are resumed by tickets, whose keys change each hour."},
+    Key{"client_ca", Type::path, "~", "PEM: the authorities whose client certificates are accepted."},
+    Key{"client_verify", Type::choice, "none",
+        "Whether clients must show a certificate. `optional`: `$ssl_client_verify` tells."}
+        .of("none, optional, required"),
+    Key{"ocsp", Type::path, "off",
+        "Whether the authority's word that the certificate is not revoked is stapled: `fetch` asks its responder, a "
+        "path names a file with a response (DER)."}
+        .or_words("off, fetch"),
+};
+
+constexpr Key kCertificatePair[] = {
+    Key{"certificate", Type::path, "", "As above."},
+    Key{"key", Type::path, "", "As above."},
 };
 
 constexpr Key kLimits[] = {
@@ -158,7 +180,8 @@ std::span<const SectionSchema> site_sections() {
        "`max_uri`) the first site of an address decides.",
        {kSite, kAnswers, connection_keys(), exchange_keys()}},
       {"sites[].listen[]", "`listen` as a map.", {kListen}},
-      {"sites[].tls", "Certificates.", {kTls}, false},
+      {"sites[].tls", "TLS 1.2 and 1.3.", {kTls}},
+      {"sites[].tls.certificate[]", "One of several certificates.", {kCertificatePair}},
       {"sites[].limits", "Rates and counts.", {kLimits}, false},
       {"sites[].limits.requests", "Rate of requests.", {kRequestLimit}, false},
       {"sites[].limits.connections", "Connections at a time.", {kConnectionLimit}, false},

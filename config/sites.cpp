@@ -10,6 +10,7 @@
 #include "config/answers.h"
 #include "config/listen.h"
 #include "config/process.h"
+#include "config/tls.h"
 
 namespace edge::config {
 namespace {
@@ -65,6 +66,10 @@ Site load_site(const Section& section, const HttpSettings& http, const RouteCont
   section.read("default", site.is_default);
   claims.is_default = section.place_of("default");
   site.listen = load_listen(section, claims);
+  site.tls = load_tls(section);
+  site.tls_place = section.place_of("tls");
+  section.read("redirect_https", site.redirect_https);
+  check_tls(section, site);
   read_connection_settings(section, site.http);
   read_exchange_settings(section, site.http);
   for (const Key& key : connection_keys()) {

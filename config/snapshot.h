@@ -16,6 +16,7 @@
 #include "core/http/router.h"
 #include "core/http/settings.h"
 #include "core/http/template.h"
+#include "core/net/tls_settings.h"
 #include "core/result.h"
 
 namespace edge::config {
@@ -58,6 +59,9 @@ struct Listen {
   Address address;   // family none: unix_path
   std::string unix_path;
   int backlog = 4096;
+  bool tls = false;
+  bool http2 = false;           // over TLS by ALPN, else by prior knowledge
+  bool proxy_protocol = false;  // from trusted proxies: every connection begins with its header
   bool operator==(const Listen& other) const { return address == other.address && unix_path == other.unix_path; }
 };
 
@@ -166,6 +170,9 @@ struct Site {
   std::vector<std::string> hosts;  // lower case; empty: every host
   bool is_default = false;
   std::vector<Listen> listen;
+  std::optional<TlsSettings> tls;
+  Place tls_place;
+  bool redirect_https = false;
   HttpSettings http;
   std::vector<HeaderRule> headers;
   std::vector<ErrorPage> error_pages;

@@ -145,10 +145,31 @@ class SnapshotText {
     for (const Listen& listen : site.listen) {
       text_ += " listen=" + listen_text(listen);
       field("backlog", listen.backlog, Listen().backlog);
+      field("tls", listen.tls, false);
+      field("http2", listen.http2, listen.tls);
+      field("proxy_protocol", listen.proxy_protocol, false);
     }
+    field("redirect_https", site.redirect_https, false);
+    if (site.tls) tls(*site.tls);
     http(site.http);
     answers(site.headers, site.error_pages, site.access);
     for (const Route& each : site.routes) route(each);
+  }
+
+  void tls(const TlsSettings& tls) {
+    const TlsSettings preset;
+    text_ += " tls";
+    for (const TlsCertificateFiles& files : tls.certificates) {
+      text_ += fmt::format(" certificate={} key={}", files.certificate, files.key);
+    }
+    field("self_signed", tls.self_signed, preset.self_signed);
+    field("tls12", tls.tls12, preset.tls12);
+    field("tls13", tls.tls13, preset.tls13);
+    field("ciphers", tls.ciphers, preset.ciphers);
+    field("session_tickets", tls.session_tickets, preset.session_tickets);
+    field("client_ca", tls.client_ca, preset.client_ca);
+    field("client_verify", static_cast<int>(tls.client_verify), static_cast<int>(preset.client_verify));
+    field("ocsp", tls.ocsp, preset.ocsp);
   }
 
   void route(const Route& route) {
