@@ -19,6 +19,9 @@ constexpr const char* kGroups = "X25519:P-256:P-384";
 std::string_view name_of(const std::pair<std::string, const TlsContext*>& named) {
   return named.first;
 }
+std::size_t size_of(const std::pair<std::string, const TlsContext*>& named) {
+  return named.first.size();
+}
 
 int on_client_hello(SSL* session, int* alert, void*) {
   TlsHello& hello = TlsHello::of(session);
@@ -75,12 +78,14 @@ TlsSites::TlsSites(std::vector<TlsSite> sites, std::shared_ptr<const TlsContext>
     : sites_(std::move(sites)), fallback_(std::move(fallback)), http2_(http2), tickets_(tickets) {
   for (const TlsSite& site : sites_) {
     for (const std::string& name : site.names) {
-      const bool wildcard = name.starts_with("*.");
-      (wildcard ? wildcards_ : exact_).emplace_back(wildcard ? name.substr(1) : name, site.context.get());
+      if (name.starts_with("*.")) {
+        const auto at = std::ranges::upper_bound(wildcards_, name.size() - 1, std::ranges::greater(), size_of);
+        wildcards_.emplace(at, name.substr(1), site.context.get());
+      } else {
+        exact_.emplace(std::ranges::upper_bound(exact_, std::string_view(name), {}, name_of), name, site.context.get());
+      }
     }
   }
-  std::ranges::stable_sort(exact_, {}, name_of);
-  std::ranges::stable_sort(wildcards_, std::ranges::greater(), [](const Named& named) { return named.first.size(); });
 }
 
 bool TlsSites::prepare() {
