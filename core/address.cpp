@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
-#include <optional>
 
 namespace edge {
 namespace {
@@ -48,7 +47,7 @@ void set_ipv6(Address& to, const void* sixteen_bytes) {
   }
 }
 
-/// `text` is without brackets and port.
+/// `text` is without brackets and port. `to` keeps its port.
 bool parse_ip(std::string_view text, bool version_6, Address& to) {
   std::array<char, kLongestText> terminated{};
   if (text.size() >= terminated.size() || text.find('\0') != std::string_view::npos) return false;
@@ -97,6 +96,12 @@ Result<Address> Address::parse(std::string_view text) {
   }
   const std::string_view ip = bracketed ? host.substr(1, host.size() - 2) : host;
   if (!parse_ip(ip, bracketed, address)) return expected_form(text, "the part before the port is no IP address");
+  return address;
+}
+
+std::optional<Address> Address::from_ip(std::string_view text) {
+  Address address;
+  if (!parse_ip(text, text.contains(':'), address)) return std::nullopt;
   return address;
 }
 

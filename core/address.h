@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,8 @@ struct Address {
 
   /// "127.0.0.1:80", "[::1]:80", ":80" (every IPv4 and IPv6 address: "[::]:80").
   static Result<Address> parse(std::string_view text);
+  /// "127.0.0.1" or "::1", without brackets and port; nothing when it is neither. The port is 0.
+  static std::optional<Address> from_ip(std::string_view text);
   static Address from_sockaddr(const sockaddr* from);
   /// Fills `to`; returns the length for bind and connect, 0 without a family.
   unsigned to_sockaddr(sockaddr_storage& to) const;

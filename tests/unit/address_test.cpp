@@ -106,3 +106,20 @@ TEST_CASE("what is no address is refused with what was expected") {
   CHECK(why_not("[::1]").find("port is missing") != std::string::npos);
   CHECK(why_not("127.0.0.1:99999").find("0 to 65535") != std::string::npos);
 }
+
+TEST_CASE("an address alone is text without port and brackets") {
+  for (const char* text : {"127.0.0.1", "255.255.255.255", "::", "2001:db8::1"}) {
+    CAPTURE(text);
+    const std::optional<Address> address = Address::from_ip(text);
+    REQUIRE(address);
+    CHECK(ip_of(*address) == text);
+    CHECK(address->port == 0);
+  }
+  CHECK(Address::from_ip("::ffff:192.0.2.7") == Address::from_ip("192.0.2.7"));
+  for (const std::string_view text :
+       {std::string_view(""), std::string_view("127.0.0.1:80"), std::string_view("[::1]"), std::string_view("127.1"),
+        std::string_view("::1%lo"), std::string_view("127.0.0.1\0", 10), std::string_view("unix:")}) {
+    CAPTURE(text);
+    CHECK_FALSE(Address::from_ip(text));
+  }
+}
