@@ -105,6 +105,17 @@ std::optional<Address> Address::from_ip(std::string_view text) {
   return address;
 }
 
+Address Address::from_bytes(std::string_view four_or_sixteen) {
+  Address address;
+  if (four_or_sixteen.size() == 16) {
+    set_ipv6(address, four_or_sixteen.data());
+  } else {
+    std::memcpy(address.bytes.data(), four_or_sixteen.data(), 4);
+    address.family = Family::ipv4;
+  }
+  return address;
+}
+
 Address Address::from_sockaddr(const sockaddr* from) {
   Address address;
   if (from->sa_family == AF_INET) {

@@ -25,6 +25,8 @@ struct Address {
   static Result<Address> parse(std::string_view text);
   /// "127.0.0.1" or "::1", without brackets and port; nothing when it is neither. The port is 0.
   static std::optional<Address> from_ip(std::string_view text);
+  /// Four bytes of IPv4 or sixteen of IPv6, in network order. The port is 0.
+  static Address from_bytes(std::string_view four_or_sixteen);
   static Address from_sockaddr(const sockaddr* from);
   /// Fills `to`; returns the length for bind and connect, 0 without a family.
   unsigned to_sockaddr(sockaddr_storage& to) const;
