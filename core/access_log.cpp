@@ -57,7 +57,7 @@ void render_json(const Request& request, std::string& to) {
   JsonObject object(to);
   object.text("time", time_iso8601(request.loop.unix_seconds()));
   object.text("request_id", request.id());
-  object.text("remote_addr", request.connection->remote.ip_text(ip.data()));
+  object.text("remote_addr", request.client().ip_text(ip.data()));
   object.text("method", request.method_name);
   object.text("host", request.host);
   object.text("uri", request.target);

@@ -1,5 +1,5 @@
-// From request to answer: route -> handler -> fallback or redirect -> error page -> headers -> compression -> expires
-// -> send -> log.
+// From request to answer: client -> route -> handler -> fallback or redirect -> error page -> headers -> compression ->
+// expires -> send -> log.
 #include "core/http/pump.h"
 
 #include "core/access_log.h"
@@ -8,6 +8,7 @@
 #include "core/filters/expires.h"
 #include "core/filters/header_rules.h"
 #include "core/http/conditions.h"
+#include "core/http/forwarded.h"
 #include "core/http/internal_redirect.h"
 #include "core/log.h"
 #include "core/log_pace.h"
@@ -226,6 +227,7 @@ Task<void> send_and_log(Request& request, const Router& router, ResponseWriter& 
 }  // namespace
 
 Task<void> serve(Request& request, const Router& router, ResponseWriter& writer) {
+  if (const TrustedProxies* trusted = router.trusted_proxies()) believe_forwarded(request, *trusted);
   request.site = router.site_for(request.host);
   if (request.path == "*") {  // OPTIONS *: the server as a whole is asked, and it is here
     co_await send_and_log(request, router, writer, Response(request.arena, 204));
@@ -241,6 +243,7 @@ Task<void> serve(Request& request, const Router& router, ResponseWriter& writer)
 }
 
 Task<void> refuse(Request& request, const Router& router, ResponseWriter& writer, Error error) {
+  if (const TrustedProxies* trusted = router.trusted_proxies()) believe_forwarded(request, *trusted);
   log_failure(request, error);
   request.site = &router.first();
   Response response = Response::of_error(request.arena, error);

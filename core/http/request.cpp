@@ -64,6 +64,12 @@ Method method_of(std::string_view name) {
   return Method::other;
 }
 
+std::uint16_t Request::server_port() const {
+  if (forwarded.port != 0) return forwarded.port;
+  if (forwarded.https || !forwarded.host.empty()) return secure() ? 443 : 80;
+  return connection->local.family == Address::Family::none ? 0 : connection->local.port;
+}
+
 std::string_view Request::id() const {
   if (id_.empty()) {
     thread_local IdSource source;

@@ -9,6 +9,7 @@
 #include "core/address.h"
 #include "core/arena.h"
 #include "core/cancellation.h"
+#include "core/http/forwarded.h"
 #include "core/http/header_list.h"
 #include "core/http/request_body.h"
 #include "core/net/loop.h"
@@ -31,7 +32,7 @@ struct Site;
 
 /// What is known of a connection; the same for every request on it.
 struct ConnectionInfo {
-  Address remote;  // family none: a unix socket
+  Address remote;  // family none: a unix socket. It may be a proxy: who the client is tells Request::client()
   Address local;
   std::uint64_t number = 0;    // serial number over the life of the process, $connection
   std::uint32_t requests = 0;  // begun on this connection, $connection_requests
@@ -78,13 +79,23 @@ struct Request {
   std::uint32_t head_size = 0;  // bytes of the head as received
 
   const ConnectionInfo* connection = nullptr;
+  Forwarded forwarded;  // what trusted proxies have told; nothing from anybody else
   const Site* site = nullptr;
   const Route* route = nullptr;
   std::uint64_t begun = 0;  // Loop::now() at the first byte
   UpstreamInfo upstream;
   Sent sent;
 
-  std::string_view scheme() const { return connection->tls ? "https" : "http"; }
+  /// The client as far as it is known: the other end of the connection, unless that is a trusted proxy which says more.
+  const Address& client() const {
+    return forwarded.client.family == Address::Family::none ? connection->remote : forwarded.client;
+  }
+  /// Whether the client came by TLS, if only to a trusted proxy.
+  bool secure() const { return forwarded.https.value_or(connection->tls); }
+  std::string_view scheme() const { return secure() ? "https" : "http"; }
+  /// The port that belongs into a URL of this server (PEP 3333): what a trusted proxy has told; the scheme's own where
+  /// one told scheme or host without a port; else the connection's, which is 0 on a unix socket.
+  std::uint16_t server_port() const;
   /// 32 hexadecimal digits, made when first asked for; the same in both logs and in the app's environ.
   std::string_view id() const;
 

@@ -80,7 +80,8 @@ const Route* Site::route_for(std::string_view path) const {
   return pattern ? pattern : best;
 }
 
-Router::Router(std::vector<std::unique_ptr<Site>> sites) : sites_(std::move(sites)) {
+Router::Router(std::vector<std::unique_ptr<Site>> sites, std::shared_ptr<const TrustedProxies> trusted_proxies)
+    : sites_(std::move(sites)), trusted_proxies_(std::move(trusted_proxies)) {
   const Site* without_hosts = nullptr;
   for (const auto& site : sites_) {
     for (const std::string& host : site->hosts) {

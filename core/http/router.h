@@ -17,6 +17,7 @@
 namespace edge {
 
 class AccessLog;
+struct TrustedProxies;
 
 /// "/p/", "= /p", "^~ /p/", "~ re", "~* re", or a mount ("/shop": /shop and /shop/…).
 struct RoutePath {
@@ -68,19 +69,23 @@ struct Site {
 /// The sites of one listening address.
 class Router {
  public:
-  explicit Router(std::vector<std::unique_ptr<Site>> sites);
+  /// Of `trusted_proxies` X-Forwarded-* and Forwarded are believed; null: of nobody.
+  explicit Router(std::vector<std::unique_ptr<Site>> sites,
+                  std::shared_ptr<const TrustedProxies> trusted_proxies = nullptr);
 
   /// `host` is lower case and without port. Exact beats the longest wildcard beats the default site (the one that
   /// says so, else the first without hosts); null when no site answers that host.
   const Site* site_for(std::string_view host) const;
   /// The site whose limits hold while the host is not known yet, and whose error pages answer what cannot be parsed.
   const Site& first() const { return *sites_.front(); }
+  const TrustedProxies* trusted_proxies() const { return trusted_proxies_.get(); }
 
  private:
   std::vector<std::unique_ptr<Site>> sites_;
   std::vector<std::pair<std::string, const Site*>> exact_;      // sorted by name
   std::vector<std::pair<std::string, const Site*>> wildcards_;  // ".example.com", the longest first
   const Site* default_ = nullptr;
+  std::shared_ptr<const TrustedProxies> trusted_proxies_;
 };
 
 }  // namespace edge

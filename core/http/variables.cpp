@@ -24,8 +24,9 @@ void append_ip(const Address& address, std::string& to) {
   to.append(address.ip_text(buffer.data()));
 }
 
-void append_port(const Address& address, std::string& to) {
-  if (address.family != Address::Family::none) append_number(address.port, to);
+/// Nothing where no port is known: of a unix socket, and of a client that a proxy told without.
+void append_port(std::uint16_t port, std::string& to) {
+  if (port != 0) append_number(port, to);
 }
 
 /// nginx's $status: always three digits.
@@ -183,13 +184,15 @@ constexpr Named kNamed[] = {
     {"document_uri", [](const Request& r, Text, std::string& to) { to.append(r.path); }},
     {"host", append_host},
     {"hostname", append_hostname},
-    {"https", [](const Request& r, Text, std::string& to) { to.append(r.connection->tls ? "on" : ""); }},
+    {"https", [](const Request& r, Text, std::string& to) { to.append(r.secure() ? "on" : ""); }},
     {"is_args", [](const Request& r, Text, std::string& to) { to.append(r.query.empty() ? "" : "?"); }},
     {"msec", append_msec},
     {"pid", append_pid},
     {"query_string", [](const Request& r, Text, std::string& to) { to.append(r.query); }},
-    {"remote_addr", [](const Request& r, Text, std::string& to) { append_ip(r.connection->remote, to); }},
-    {"remote_port", [](const Request& r, Text, std::string& to) { append_port(r.connection->remote, to); }},
+    {"realip_remote_addr", [](const Request& r, Text, std::string& to) { append_ip(r.connection->remote, to); }},
+    {"realip_remote_port", [](const Request& r, Text, std::string& to) { append_port(r.connection->remote.port, to); }},
+    {"remote_addr", [](const Request& r, Text, std::string& to) { append_ip(r.client(), to); }},
+    {"remote_port", [](const Request& r, Text, std::string& to) { append_port(r.client().port, to); }},
     {"remote_user", append_remote_user},
     {"request", append_request},
     {"request_id", [](const Request& r, Text, std::string& to) { to.append(r.id()); }},
@@ -200,7 +203,7 @@ constexpr Named kNamed[] = {
     {"scheme", [](const Request& r, Text, std::string& to) { to.append(r.scheme()); }},
     {"server_addr", [](const Request& r, Text, std::string& to) { append_ip(r.connection->local, to); }},
     {"server_name", [](const Request& r, Text, std::string& to) { to.append(first_host(r)); }},
-    {"server_port", [](const Request& r, Text, std::string& to) { append_port(r.connection->local, to); }},
+    {"server_port", [](const Request& r, Text, std::string& to) { append_port(r.server_port(), to); }},
     {"server_protocol", [](const Request& r, Text, std::string& to) { append_protocol(r, to); }},
     {"status", [](const Request& r, Text, std::string& to) { append_status(r.sent.status, to); }},
     {"time_iso8601", [](const Request& r, Text, std::string& to) { to.append(time_iso8601(r.loop.unix_seconds())); }},

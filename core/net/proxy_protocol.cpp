@@ -32,8 +32,7 @@ bool agree(std::string_view bytes, std::string_view begin) {
   return bytes.substr(0, both) == begin.substr(0, both);
 }
 
-// ---- version 1
-// -------------------------------------------------------------------------------------------------------
+// ---- version 1 -------------------------------------------------------------------------------------------------
 
 /// Up to the next space, which is taken as well; the rest when there is none.
 std::string_view take_word(std::string_view& from) {
@@ -95,8 +94,7 @@ ProxyHeader read_text(std::string_view bytes) {
   return header;
 }
 
-// ---- version 2
-// -------------------------------------------------------------------------------------------------------
+// ---- version 2 -------------------------------------------------------------------------------------------------
 
 std::uint8_t byte_at(std::string_view bytes, std::size_t i) {
   return static_cast<std::uint8_t>(bytes[i]);

@@ -177,21 +177,18 @@ class OwnVariables {
   BlockWriter& to_;
 };
 
-/// PEP 3333 wants a name and a port, also where a unix socket has neither.
+/// PEP 3333 wants a name and a port, also where a unix socket has neither. A client whose port nobody told has 0.
 void add_ends(const Request& request, OwnVariables& to) {
   const Address& local = request.connection->local;
-  const Address& remote = request.connection->remote;
+  const Address& client = request.client();
+  const std::uint16_t port = request.server_port();
   std::array<char, 46> ip;
   const bool has_local = local.family != Address::Family::none;
   const std::string_view fallback = has_local ? local.ip_text(ip.data()) : "localhost";
   to.add("SERVER_NAME", request.host.empty() ? fallback : request.host);
-  if (has_local) {
-    to.add("SERVER_PORT", std::uint64_t{local.port});
-  } else {
-    to.add("SERVER_PORT", request.connection->tls ? std::string_view("443") : "80");
-  }
-  to.add("REMOTE_ADDR", remote.ip_text(ip.data()));
-  if (remote.family != Address::Family::none) to.add("REMOTE_PORT", std::uint64_t{remote.port});
+  to.add("SERVER_PORT", std::uint64_t{port != 0 ? port : request.secure() ? 443U : 80U});
+  to.add("REMOTE_ADDR", client.ip_text(ip.data()));
+  if (client.family != Address::Family::none) to.add("REMOTE_PORT", std::uint64_t{client.port});
 }
 
 }  // namespace
@@ -207,7 +204,7 @@ void add_vars(Request& request, std::string_view script_name, std::optional<std:
   own.add("SERVER_PROTOCOL", request.minor_version == 0 ? std::string_view("HTTP/1.0") : "HTTP/1.1");
   add_ends(request, own);
   own.add("REQUEST_SCHEME", request.scheme());
-  if (request.connection->tls) own.add("HTTPS", std::string_view("on"));
+  if (request.secure()) own.add("HTTPS", std::string_view("on"));
   if (const HeaderField* type = request.headers.find(HeaderName::content_type)) own.add("CONTENT_TYPE", type->value);
   if (content_length) own.add("CONTENT_LENGTH", *content_length);
   own.add("REQUEST_ID", request.id());

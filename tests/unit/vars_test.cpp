@@ -153,6 +153,29 @@ TEST_CASE("a unix socket has a server name and a port all the same") {
   CHECK_FALSE(variables.contains("REMOTE_PORT"));
 }
 
+TEST_CASE("what a trusted proxy has told is the client's in the variables") {
+  Loop loop;
+  FakeRequest fake(loop);
+  fake.request.host = "shop.example";
+  fake.request.forwarded.client = *Address::from_ip("192.0.2.1");
+  fake.request.forwarded.https = true;
+  Variables variables = variables_of(fake);
+  CHECK(variables.at("REMOTE_ADDR") == "192.0.2.1");
+  CHECK(variables.at("REMOTE_PORT") == "0");
+  CHECK(variables.at("REQUEST_SCHEME") == "https");
+  CHECK(variables.at("HTTPS") == "on");
+  CHECK(variables.at("SERVER_NAME") == "shop.example");
+  CHECK(variables.at("SERVER_PORT") == "443");
+  fake.request.forwarded.port = 8443;
+  fake.request.forwarded.client.port = 4711;
+  fake.connection.tls = true;
+  fake.request.forwarded.https = false;
+  variables = variables_of(fake);
+  CHECK(variables.at("REMOTE_PORT") == "4711");
+  CHECK(variables.at("SERVER_PORT") == "8443");
+  CHECK_FALSE(variables.contains("HTTPS"));
+}
+
 TEST_CASE("a block that is too small overflows at every size, and never beyond its end") {
   Loop loop;
   FakeRequest fake(loop, "POST", "/a?b", {{"Host", "example.com"}, {"X-A", "1"}, {"X-A", "2"}});
