@@ -103,7 +103,7 @@ Result<void> EdgeLoop::build(const config::Snapshot& snapshot, LogFiles& files, 
     }
   }
   for (auto& [listen, sites] : addresses) {
-    routers_.push_back({listen, std::make_shared<Router>(std::move(sites))});
+    routers_.push_back({listen, std::make_shared<Router>(std::move(sites), snapshot.process.trusted_proxies)});
   }
   return build_app_sockets(snapshot, files, pools);
 }

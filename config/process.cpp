@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "config/compression.h"
 #include "config/listen.h"
@@ -55,6 +57,31 @@ void check_server_header(const Section& section, const Node& given, HttpSettings
     settings.server_header.clear();
 }
 
+/// Null when none is named.
+std::shared_ptr<const TrustedProxies> read_trusted_proxies(const Section& edge) {
+  const std::vector<ListedText> texts = edge.texts("trusted_proxies");
+  if (texts.empty()) return nullptr;
+  auto trusted = std::make_shared<TrustedProxies>();
+  AddressSet::Builder addresses;
+  for (const ListedText& each : texts) {
+    if (each.text == "unix:") {
+      trusted->unix_sockets = true;
+      continue;
+    }
+    const Result<AddressRange> range = parse_address_range(each.text);
+    if (range) {
+      addresses.add(*range);
+    } else if (each.text.starts_with("unix")) {
+      edge.loading().problems.add(each.place, each.path,
+                                  fmt::format("{} is no network; unix: is for every unix socket", quoted(each.text)));
+    } else {
+      edge.loading().problems.add(each.place, each.path, range.error().context);
+    }
+  }
+  trusted->addresses = addresses.build();
+  return trusted;
+}
+
 }  // namespace
 
 Process load_process(const Section& edge) {
@@ -71,6 +98,7 @@ Process load_process(const Section& edge) {
   edge.read("max_connections", process.max_connections);
   edge.read("hot_files", process.hot_files);
   edge.read("shutdown_timeout", process.shutdown_timeout);
+  process.trusted_proxies = read_trusted_proxies(edge);
   return process;
 }
 

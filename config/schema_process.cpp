@@ -49,7 +49,15 @@ constexpr Key kEdge[] = {
         "changes is served anew within a second; `0`: none is kept."}
         .between(0, 1ULL << 40),
     Key{"shutdown_timeout", Type::duration, "30s", "How long a graceful stop may take."}.between(1, kMostTime),
-    Key{"trusted_proxies", Type::texts, "[]", "Networks whose `X-Forwarded-*` headers are believed."}.later(),
+    Key{"trusted_proxies", Type::texts, "[]",
+        "Proxies in front whose word about the client is believed: addresses, networks (`10.0.0.0/8`), and `unix:` for "
+        "whoever comes through a unix socket. From them `X-Forwarded-For`, `-Proto`, `-Host` and `-Port` tell the "
+        "client's address, the scheme, the host and the port; where none of these is sent, `Forwarded` does. The "
+        "client "
+        "is the last address of the list that is no trusted proxy. A proxy must set or remove each of them, as it "
+        "would "
+        "pass on what a client made up. Not for an app's `socket`, where the server in front tells the client in its "
+        "own way."},
 };
 
 constexpr Key kLog[] = {

@@ -18,6 +18,7 @@
 #include "core/http/template.h"
 #include "core/net/tls_settings.h"
 #include "core/result.h"
+#include "core/trusted_proxies.h"
 
 namespace edge::config {
 
@@ -40,6 +41,7 @@ struct Process {
   std::uint64_t max_connections = 20'000;
   std::uint64_t hot_files = 32 << 20;  // bytes of each loop
   Milliseconds shutdown_timeout{30'000};
+  std::shared_ptr<const TrustedProxies> trusted_proxies;  // null: none
 };
 
 struct AccessTarget {

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "config/problems.h"
 #include "config/snapshot.h"
@@ -56,6 +57,17 @@ class SnapshotText {
     field("max_connections", process.max_connections, preset.max_connections);
     field("hot_files", process.hot_files, preset.hot_files);
     field("shutdown_timeout", process.shutdown_timeout, preset.shutdown_timeout);
+    if (process.trusted_proxies) text_ += " trusted_proxies=" + trusted_text(*process.trusted_proxies);
+  }
+
+  /// A set does not tell what is in it, so it is asked for some addresses; the cases make use of them.
+  static std::string trusted_text(const TrustedProxies& trusted) {
+    std::vector<std::string> known;
+    for (const char* ip : {"127.0.0.1", "10.0.0.0", "10.255.255.255", "11.0.0.0", "192.0.2.7", "::1", "2001:db8::7"}) {
+      if (trusted.contains(*Address::from_ip(ip))) known.emplace_back(ip);
+    }
+    if (trusted.unix_sockets) known.emplace_back("unix:");
+    return fmt::format("{}", known);
   }
 
   /// Formats have no text of their own: each gets a number, the same for the same one.
