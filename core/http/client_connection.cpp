@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/http/door.h"
+#include "core/net/tls_stream.h"
 
 namespace edge {
 
@@ -22,6 +23,25 @@ constexpr Milliseconds kLinger{
 
 Error client_gone() {
   return {ErrorKind::closed, Side::client, false, "the client closed the connection"};
+}
+
+ClientConnection::ClientConnection(Door& door, Entrance& entrance, const ConnectionInfo& info)
+    : door_(door), entrance_(entrance), info_(info) {}
+
+ClientConnection::~ClientConnection() = default;
+
+void ClientConnection::speak_tls(std::unique_ptr<TlsStream> stream) {
+  tls_ = std::move(stream);
+  info_.tls = info_.tls || tls_;
+}
+
+int ClientConnection::give_away() {
+  disarm();
+  return release();
+}
+
+bool ClientConnection::has_pending() const {
+  return pending_ || (tls_ && tls_->has_unsent());
 }
 
 bool ClientConnection::would_block() {
@@ -66,24 +86,53 @@ bool ClientConnection::flush_output(int flags) {
   const std::size_t size = std::exchange(output.size, 0);
   output.owner = nullptr;
   if (size == 0) return true;
-  ssize_t sent = ::send(fd(), output.data.get(), size, MSG_NOSIGNAL | flags);
-  if (sent < 0) {
-    if (!would_block()) return tear(), false;
-    sent = 0;
-  }
-  if (const auto taken = static_cast<std::size_t>(sent); taken < size) {
-    keep_pending({output.data.get() + taken, size - taken});
+  const std::ptrdiff_t taken = write({}, {output.data.get(), size}, flags);
+  if (taken < 0) return false;
+  if (const auto sent = static_cast<std::size_t>(taken); sent < size) {
+    keep_pending({output.data.get() + sent, size - sent});
   }
   return true;
 }
 
+/// Sends both without waiting; how much was taken, or -1 when the connection is gone.
+std::ptrdiff_t ClientConnection::write(std::string_view head, std::string_view content, int flags) {
+  std::ptrdiff_t sent = 0;
+  if (tls_) {
+    sent = tls_->write(head, content);
+    if (sent >= 0 && tls_->has_unsent()) await_room();
+  } else if (head.empty()) {
+    sent = ::send(fd(), content.data(), content.size(), MSG_NOSIGNAL | flags);
+  } else {
+    std::array parts{iovec{const_cast<char*>(head.data()), head.size()},
+                     iovec{const_cast<char*>(content.data()), content.size()}};
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = parts.size();
+    sent = ::sendmsg(fd(), &message, MSG_NOSIGNAL | flags);
+  }
+  if (sent >= 0) return sent;
+  if (!tls_ && would_block()) return 0;
+  tear();
+  return -1;
+}
+
 void ClientConnection::keep_pending(std::string_view bytes) {
   pending_ = std::make_unique<std::string>(bytes);
+  await_room();
+}
+
+void ClientConnection::await_room() {
   want_write(true);
   loop().arm(*this, settings().send_timeout);
 }
 
 void ClientConnection::send_pending() {
+  if (tls_ && tls_->has_unsent()) {
+    const int flushed = tls_->flush_unsent();
+    if (flushed < 0) return tear();
+    if (flushed == 0) return loop().arm(*this, settings().send_timeout);
+  }
+  if (!pending_) return;
   const std::ptrdiff_t sent = send_now(*pending_);
   if (sent < 0) return;
   if (static_cast<std::size_t>(sent) == pending_->size()) {
@@ -95,12 +144,7 @@ void ClientConnection::send_pending() {
 }
 
 std::ptrdiff_t ClientConnection::send_now(std::string_view bytes) {
-  if (gone()) return -1;
-  const ssize_t sent = ::send(fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-  if (sent >= 0) return sent;
-  if (would_block()) return 0;
-  tear();
-  return -1;
+  return gone() ? -1 : write({}, bytes, 0);
 }
 
 std::ptrdiff_t ClientConnection::send_behind_queued(std::string_view bytes) {
@@ -109,13 +153,9 @@ std::ptrdiff_t ClientConnection::send_behind_queued(std::string_view bytes) {
   if (gone()) return -1;
   const std::size_t queued = std::exchange(output.size, 0);
   output.owner = nullptr;
-  std::array parts{iovec{output.data.get(), queued}, iovec{const_cast<char*>(bytes.data()), bytes.size()}};
-  msghdr message{};
-  message.msg_iov = parts.data();
-  message.msg_iovlen = parts.size();
-  const ssize_t sent = ::sendmsg(fd(), &message, MSG_NOSIGNAL);
-  if (sent < 0 && !would_block()) return tear(), -1;
-  const auto taken = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
+  const std::ptrdiff_t sent = write({output.data.get(), queued}, bytes, 0);
+  if (sent < 0) return -1;
+  const auto taken = static_cast<std::size_t>(sent);
   if (taken >= queued) return static_cast<std::ptrdiff_t>(taken - queued);
   keep_pending({output.data.get() + taken, queued - taken});
   return 0;
@@ -123,6 +163,7 @@ std::ptrdiff_t ClientConnection::send_behind_queued(std::string_view bytes) {
 
 std::ptrdiff_t ClientConnection::send_file_now(int file, std::uint64_t offset, std::uint64_t size) {
   if (gone()) return -1;
+  if (tls_) return encrypt_file_now(file, offset, size);
   auto at = static_cast<off_t>(offset);
   const ssize_t sent = ::sendfile(fd(), file, &at, size);
   if (sent > 0) return sent;
@@ -130,6 +171,32 @@ std::ptrdiff_t ClientConnection::send_file_now(int file, std::uint64_t offset, s
   if (would_block()) return 0;
   tear();
   return -1;
+}
+
+/// Goes on until the kernel takes no more.
+std::ptrdiff_t ClientConnection::encrypt_file_now(int file, std::uint64_t offset, std::uint64_t size) {
+  std::uint64_t taken = 0;
+  while (taken < size && !tls_->has_unsent()) {
+    const std::ptrdiff_t step = tls_->write_file(file, offset + taken, size - taken);
+    if (step == -2) return taken > 0 ? static_cast<std::ptrdiff_t>(taken) : -2;
+    if (step < 0) return tear(), -1;
+    if (step == 0) break;
+    taken += static_cast<std::uint64_t>(step);
+  }
+  if (tls_->has_unsent()) await_room();
+  return static_cast<std::ptrdiff_t>(taken);
+}
+
+std::ptrdiff_t ClientConnection::receive(char* to, std::size_t size) {
+  if (tls_) return tls_->read(to, size);
+  const ssize_t got = ::recv(fd(), to, size, 0);
+  if (got >= 0) return got;
+  return would_block() ? kNothingNow : kBroken;
+}
+
+void ClientConnection::want_read(bool wanted) {
+  Socket::want_read(wanted);
+  if (wanted && tls_ && tls_->has_unread()) door_.read_again(*this);
 }
 
 void ClientConnection::wait_readable(Milliseconds timeout) {
@@ -144,10 +211,11 @@ void ClientConnection::wait_writable(Milliseconds timeout) {
 
 void ClientConnection::done_waiting() {
   disarm();
-  if (!gone() && !pending_) want_write(false);
+  if (!gone() && !has_pending()) want_write(false);
 }
 
 void ClientConnection::linger() {
+  if (tls_) tls_->end();
   ::shutdown(fd(), SHUT_WR);
   want_read(true);
   loop().arm(*this, kLinger);
@@ -161,6 +229,7 @@ void ClientConnection::discard_input() {
 
 void ClientConnection::break_off() {
   if (gone()) return;
+  broken_off_ = true;
   const struct linger reset{1, 0};
   setsockopt(fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
   tear();
@@ -174,6 +243,7 @@ void ClientConnection::shut() {
   }
   pending_.reset();
   disarm();
+  if (tls_ && !broken_off_ && !gone()) tls_->end();
   Socket::close();
 }
 

@@ -16,13 +16,13 @@
 namespace edge {
 
 class Door;
+class TlsStream;
 
 class ClientConnection : public Socket, protected Deadline {
  public:
   /// Both outlive the connection.
-  ClientConnection(Door& door, Entrance& entrance, const ConnectionInfo& info)
-      : door_(door), entrance_(entrance), info_(info) {}
-  virtual ~ClientConnection() = default;
+  ClientConnection(Door& door, Entrance& entrance, const ConnectionInfo& info);
+  virtual ~ClientConnection();
 
   /// Takes ownership of the descriptor. False: it could not be watched, and the caller deletes this.
   virtual bool begin(int fd) = 0;
@@ -31,6 +31,12 @@ class ClientConnection : public Socket, protected Deadline {
   virtual void drain() = 0;
   /// Closes at once; what is being served is cancelled.
   virtual void tear() = 0;
+
+  /// Before begin(): all that follows goes through it. Null: nothing of the kind.
+  void speak_tls(std::unique_ptr<TlsStream> stream);
+  const TlsStream* tls_stream() const { return tls_.get(); }
+  /// The descriptor is another's from now on; on_closed() follows.
+  int give_away();
 
   ConnectionInfo& info() { return info_; }
   Entrance& entrance() const { return entrance_; }
@@ -48,7 +54,7 @@ class ClientConnection : public Socket, protected Deadline {
   void queue_commit(std::size_t bytes);
   /// Sends what is queued. What the kernel does not take stays pending. False: the connection is gone.
   bool flush_output(int flags = 0);
-  bool has_pending() const { return pending_ != nullptr; }
+  bool has_pending() const;
   /// Sends without waiting; how much the kernel took, or -1 when the connection is gone.
   std::ptrdiff_t send_now(std::string_view bytes);
   /// The same, and what is queued before it, in one call of the kernel. Nothing may be pending; afterwards what was
@@ -56,6 +62,10 @@ class ClientConnection : public Socket, protected Deadline {
   std::ptrdiff_t send_behind_queued(std::string_view bytes);
   /// As send_now(), from a file; -2 when the file ends before `size`.
   std::ptrdiff_t send_file_now(int file, std::uint64_t offset, std::uint64_t size);
+  /// What has arrived and fits: bytes, 0 when the client has ended, kNothingNow or kBroken.
+  std::ptrdiff_t receive(char* to, std::size_t size);
+  static constexpr std::ptrdiff_t kNothingNow = -1;
+  static constexpr std::ptrdiff_t kBroken = -2;
   void wait_readable(Milliseconds timeout);
   void wait_writable(Milliseconds timeout);
   void done_waiting();
@@ -63,6 +73,8 @@ class ClientConnection : public Socket, protected Deadline {
  protected:
   static constexpr Milliseconds kFirstRequest{1'000};  // for a client that had connected when the stop began
 
+  /// As Socket's, and sees to it that what lies in the TLS stream is read.
+  void want_read(bool wanted);
   /// Whether the error in errno is no end of the connection.
   static bool would_block();
   void send_pending();
@@ -79,11 +91,18 @@ class ClientConnection : public Socket, protected Deadline {
 
   Door& door_;
   Entrance& entrance_;
-  ConnectionInfo info_;
+  [[no_unique_address]] ConnectionInfo info_;  // its padding has room for the next two
 
  private:
   friend class Door;
-  std::unique_ptr<std::string> pending_;  // answered, but not yet taken by the kernel
+  bool broken_off_ = false;   // what was sent is not all, so TLS does not end properly
+  bool reads_again_ = false;  // in the door's list
+  std::ptrdiff_t write(std::string_view head, std::string_view content, int flags);
+  std::ptrdiff_t encrypt_file_now(int file, std::uint64_t offset, std::uint64_t size);
+  void await_room();
+
+  std::unique_ptr<TlsStream> tls_;        // null: plain
+  std::unique_ptr<std::string> pending_;  // answered, but not yet taken by the kernel, or by TLS
   ClientConnection* next_ = nullptr;      // the door's list
   ClientConnection* previous_ = nullptr;
 };

@@ -4,7 +4,11 @@
 #include <algorithm>
 
 #include "core/http/h1_connection.h"
+#include "core/http/proxy_preamble.h"
+#include "core/http/tls_handshake.h"
 #include "core/log.h"
+#include "core/net/tls_output.h"
+#include "core/net/tls_stream.h"
 
 namespace edge {
 
@@ -22,15 +26,30 @@ Door::Door(Loop& loop, ConnectionLimit& limit)
 
 Door::~Door() = default;
 
-std::unique_ptr<ClientConnection> Door::Http1::connection(Door& door, Entrance& entrance, const ConnectionInfo& info) {
-  return std::make_unique<H1Connection>(door, entrance, info);
+std::unique_ptr<ClientConnection> Door::Http::connection(Door& door, Entrance& entrance, const ConnectionInfo& info) {
+  if (entrance.front().proxy_protocol) return std::make_unique<ProxyPreamble>(door, entrance, info);
+  return door.behind_proxy(entrance, info);
+}
+
+std::unique_ptr<ClientConnection> Door::behind_proxy(Entrance& entrance, const ConnectionInfo& info) {
+  if (entrance.front().tls) return std::make_unique<TlsHandshake>(*this, entrance, info);
+  return http_connection(entrance, info, false);
+}
+
+std::unique_ptr<ClientConnection> Door::http_connection(Entrance& entrance, const ConnectionInfo& info, bool) {
+  return std::make_unique<H1Connection>(*this, entrance, info);
+}
+
+Entrance& Door::open(std::shared_ptr<const Router> router, HttpFront front) {
+  return *entrances_.emplace_back(std::make_unique<Entrance>(std::move(router), std::move(front), http_));
 }
 
 Entrance& Door::open(std::shared_ptr<const Router> router, Protocol& protocol) {
-  return *entrances_.emplace_back(std::make_unique<Entrance>(std::move(router), protocol));
+  return *entrances_.emplace_back(std::make_unique<Entrance>(std::move(router), HttpFront(), protocol));
 }
 
-void Door::renew(Entrance& entrance, std::shared_ptr<const Router> router) {
+void Door::renew(Entrance& entrance, std::shared_ptr<const Router> router, HttpFront front) {
+  entrance.front_ = std::move(front);
   entrance.router_ = std::move(router);
   resting_.clear();  // they hold on to the router before
 }
@@ -49,13 +68,40 @@ void Door::adopt(Entrance& entrance, int fd, const Address& remote, const Addres
   info.local = local;
   info.number = limit_.serial.fetch_add(1, std::memory_order_relaxed) + 1;
   std::unique_ptr<ClientConnection> connection = entrance.protocol_.connection(*this, entrance, info);
-  if (!connection->begin(fd)) return;
+  if (connection->begin(fd)) opened(std::move(connection));
+}
+
+void Door::pass_on(ClientConnection& from, std::unique_ptr<ClientConnection> next, std::unique_ptr<TlsStream> tls) {
+  next->speak_tls(std::move(tls));
+  if (!next->begin(from.give_away())) return;
+  ClientConnection& begun = *next;
+  opened(std::move(next));
+  if (begun.entrance().closing()) begun.drain();
+  if (!begun.gone()) begun.on_readable();  // what came behind the beginning may lie in the TLS stream
+}
+
+void Door::read_again(ClientConnection& connection) {
+  if (connection.reads_again_) return;
+  connection.reads_again_ = true;
+  if (reads_.empty()) loop_.post([this] { run_reads(); });
+  reads_.push_back(&connection);
+}
+
+void Door::run_reads() {
+  const std::vector<ClientConnection*> reads = std::exchange(reads_, {});
+  for (ClientConnection* connection : reads) {
+    connection->reads_again_ = false;
+    if (!connection->gone() && connection->wants_read()) connection->on_readable();
+  }
+}
+
+void Door::opened(std::unique_ptr<ClientConnection> connection) {
   ClientConnection* const opened = connection.release();  // deletes itself through closed()
   opened->next_ = first_;
   if (first_) first_->previous_ = opened;
   first_ = opened;
   ++open_;
-  ++entrance.connections_;
+  ++opened->entrance().connections_;
   if (limit_.open.fetch_add(1, std::memory_order_relaxed) + 1 >= limit_.most) set_accepting(false);
 }
 
@@ -63,6 +109,7 @@ void Door::closed(ClientConnection& connection) {
   (connection.previous_ ? connection.previous_->next_ : first_) = connection.next_;
   if (connection.next_) connection.next_->previous_ = connection.previous_;
   Entrance& entrance = connection.entrance();
+  if (connection.reads_again_) std::erase(reads_, &connection);
   delete &connection;
   --open_;
   --entrance.connections_;
@@ -121,6 +168,11 @@ void Door::stop(std::move_only_function<void()> done) {
 
 void Door::kill() {
   for (ClientConnection* at = first_; at; at = at->next_) at->tear();
+}
+
+TlsOutput& Door::tls_output() {
+  if (!tls_output_) tls_output_ = std::make_unique<TlsOutput>();
+  return *tls_output_;
 }
 
 std::unique_ptr<H1Exchange> Door::take_exchange() {

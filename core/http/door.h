@@ -16,7 +16,7 @@
 
 namespace edge {
 
-class H1Connection;
+struct TlsOutput;
 
 /// Counts the connections of all loops against edge.max_connections.
 struct ConnectionLimit {
@@ -51,11 +51,12 @@ class Door final : private Deadline {
   Door(const Door&) = delete;
   Door& operator=(const Door&) = delete;
 
-  /// An address to listen on. A protocol that is given must outlive the door; without one HTTP is spoken.
-  Entrance& open(std::shared_ptr<const Router> router) { return open(std::move(router), http1_); }
+  /// An address to listen on, for HTTP.
+  Entrance& open(std::shared_ptr<const Router> router, HttpFront front = {});
+  /// The same for another protocol, which must outlive the door.
   Entrance& open(std::shared_ptr<const Router> router, Protocol& protocol);
-  /// New requests go by `router`, also those on connections that are open.
-  void renew(Entrance& entrance, std::shared_ptr<const Router> router);
+  /// New requests go by `router`, also those on connections that are open, and new connections by `front`.
+  void renew(Entrance& entrance, std::shared_ptr<const Router> router, HttpFront front = {});
   /// Takes what waits in its backlogs, closes its listeners and its idle connections, lets the others finish.
   void close(Entrance& entrance);
 
@@ -72,19 +73,32 @@ class Door final : private Deadline {
   Loop& loop() const { return loop_; }
   std::size_t connections() const { return open_; }
 
+  /// For HTTP, with or without TLS.
+  std::unique_ptr<ClientConnection> behind_proxy(Entrance& entrance, const ConnectionInfo& info);
+  /// For HTTP, behind whatever came first.
+  std::unique_ptr<ClientConnection> http_connection(Entrance& entrance, const ConnectionInfo& info, bool http2);
+
   // For its connections ------------------------------------------------------------------------------------------
   Output& output() { return output_; }
+  TlsOutput& tls_output();
   BufferPool& heads() { return heads_; }
   BufferPool& bodies() { return bodies_; }
+  /// `next` takes the place and the descriptor of `from`, which was only the beginning of a connection and is deleted
+  /// in a later turn.
+  void pass_on(ClientConnection& from, std::unique_ptr<ClientConnection> next, std::unique_ptr<TlsStream> tls);
+  /// Calls on_readable() in the next turn: what is to be read lies in memory, where the kernel does not see it.
+  void read_again(ClientConnection& connection);
   /// The last that a connection says: it is deleted.
   void closed(ClientConnection& connection);
   std::unique_ptr<H1Exchange> take_exchange();
   void keep_exchange(std::unique_ptr<H1Exchange> exchange);
 
  private:
-  struct Http1 final : Protocol {
+  struct Http final : Protocol {
     std::unique_ptr<ClientConnection> connection(Door& door, Entrance& entrance, const ConnectionInfo& info) override;
   };
+  void opened(std::unique_ptr<ClientConnection> connection);
+  void run_reads();
   void set_accepting(bool accepting);
   void on_deadline() override;
   void leave(Entrance& entrance);
@@ -94,7 +108,9 @@ class Door final : private Deadline {
   BufferPool heads_;
   BufferPool bodies_;
   Output output_;
-  Http1 http1_;
+  std::unique_ptr<TlsOutput> tls_output_;  // once there is TLS
+  std::vector<ClientConnection*> reads_;   // read_again(); null: closed meanwhile
+  Http http_;
   std::vector<std::unique_ptr<H1Exchange>> resting_;
   struct Listening {
     Entrance* entrance;

@@ -28,10 +28,10 @@ void H1Connection::on_readable() {
   Buffer& input = exchange_->input;
   if (!input) input = door_.heads().acquire();
   if (input.room() == 0) return want_read(false);  // read on when there is room
-  const ssize_t got = ::recv(fd(), input.free(), input.room(), 0);
+  const std::ptrdiff_t got = receive(input.free(), input.room());
   if (got == 0) return received_end();
   if (got < 0) {
-    if (!would_block()) return tear();
+    if (got == kBroken) return tear();
     if (state_ == State::idle && input.size() == 0) release_exchange();
     return;
   }

@@ -29,6 +29,7 @@ inline bool is_safe(Method method) {
 
 struct Route;
 struct Site;
+class TlsStream;
 
 /// What is known of a connection; the same for every request on it.
 struct ConnectionInfo {
@@ -79,6 +80,7 @@ struct Request {
   std::uint32_t head_size = 0;  // bytes of the head as received
 
   const ConnectionInfo* connection = nullptr;
+  const TlsStream* tls_stream = nullptr;  // of the connection, when edge itself speaks TLS there
   Forwarded forwarded;  // what trusted proxies have told; nothing from anybody else
   const Site* site = nullptr;
   const Route* route = nullptr;

@@ -45,6 +45,7 @@ void StreamExchange::renew_request() {
   ConnectionInfo& info = connection_->info();
   ++info.requests;
   request->connection = &info;
+  request->tls_stream = connection_->tls_stream();
   request->begun = loop_.now();
   bytes_written_ = 0;
   aborted_ = false;

@@ -47,14 +47,16 @@ void Socket::on_poll(uv_poll_t* poll, int status, int events) {
   if ((events & UV_DISCONNECT) && !self->closing() && self->wants_end()) self->on_peer_end();
 }
 
-void Socket::close() {
-  if (closing()) return;
-  const int fd = std::exchange(fd_, -1);
+int Socket::release() {
   interest_ = 0;
   // Takes the descriptor out of epoll too, before its number can be reused.
   uv_close(reinterpret_cast<uv_handle_t*>(&poll_),
            [](uv_handle_t* handle) { static_cast<Socket*>(handle->data)->on_closed(); });
-  ::close(fd);
+  return std::exchange(fd_, -1);
+}
+
+void Socket::close() {
+  if (!closing()) ::close(release());
 }
 
 }  // namespace edge

@@ -34,6 +34,9 @@ class Socket {
   bool wants_read() const { return (interest_ & UV_READABLE) != 0; }
   bool wants_end() const { return (interest_ & UV_DISCONNECT) != 0; }
 
+  /// Stops watching and gives the descriptor away, which another may watch at once; on_closed() follows in a later
+  /// turn.
+  int release();
   /// Stops watching and closes the descriptor; on_closed() follows in a later turn. Idempotent.
   void close();
   bool closing() const { return fd_ < 0; }

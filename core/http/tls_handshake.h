@@ -1,0 +1,39 @@
+// TlsHandshake: a client connection until TLS is agreed on. Then another takes over its descriptor, which speaks the
+// protocol that was chosen (ALPN).
+#pragma once
+
+#include <memory>
+
+#include "core/http/client_connection.h"
+
+namespace edge {
+
+class TlsStream;
+
+/// Has header_timeout for all of it. Until the client's first byte it holds no TLS state, so connections that only
+/// open cost little.
+class TlsHandshake final : public ClientConnection {
+ public:
+  TlsHandshake(Door& door, Entrance& entrance, const ConnectionInfo& info);
+  ~TlsHandshake() override;
+
+  bool begin(int fd) override;
+  void drain() override;
+  void tear() override;
+
+ private:
+  void on_readable() override;
+  void on_writable() override;
+  void on_closed() override;
+  void on_deadline() override { tear(); }
+
+  void step();
+  void agreed();
+  void answer_plain_text();
+  void complain(std::string_view why);
+
+  std::unique_ptr<TlsStream> stream_;
+  bool answered_ = false;  // a client that does not speak TLS: it may read the page that says so
+};
+
+}  // namespace edge
