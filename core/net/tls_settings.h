@@ -21,15 +21,14 @@ enum class ClientVerify : std::uint8_t {
 };
 
 struct TlsSettings {
-  std::vector<TlsCertificateFiles>
-      certificates;  // of different kinds of key (ECDSA, RSA): the client's abilities choose
+  std::vector<TlsCertificateFiles> certificates{};  // of several kinds of key (ECDSA, RSA): clients differ
   bool tls12 = true;
   bool tls13 = true;
   std::string ciphers = "modern";  // "modern", "intermediate", or a list in OpenSSL's language (TLS 1.2 only)
   bool session_tickets = true;
-  std::string client_ca;  // absolute path of a PEM file; needed unless client_verify is `none`
+  std::string client_ca{};  // absolute path of a PEM file; needed unless client_verify is `none`
   ClientVerify client_verify = ClientVerify::none;
-  std::string ocsp;          // empty: nothing is stapled; "fetch"; or the absolute path of an answer in DER
+  std::string ocsp{};        // empty: nothing is stapled; "fetch"; or the absolute path of an answer in DER
   bool self_signed = false;  // a certificate is made at start, for development
   bool operator==(const TlsSettings&) const = default;
 };

@@ -35,9 +35,12 @@ TlsStream::TlsStream(std::shared_ptr<const TlsSites> sites, TlsOutput& output, i
   if (!session_) return;
   hello_.attach(session_.get());
   BIO* const socket = TlsSocketMethod::make(*this);
-  if (!socket) return session_.reset();
-  SSL_set_bio(session_.get(), socket, socket);
-  SSL_set_accept_state(session_.get());
+  if (socket) {
+    SSL_set_bio(session_.get(), socket, socket);
+    SSL_set_accept_state(session_.get());
+  } else {
+    session_.reset();
+  }
 }
 
 TlsStream::~TlsStream() = default;
