@@ -34,6 +34,15 @@ std::string reason_text(unsigned long code) {
   return text ? text : fmt::format("error {:#x}", code);
 }
 
+/// The first error of the protocol; before it may stand what a cipher had to say, which tells a person less.
+unsigned long most_telling() {
+  const unsigned long first = ERR_get_error();
+  for (unsigned long code = first; code != 0; code = ERR_get_error()) {
+    if (ERR_GET_LIB(code) == ERR_LIB_SSL) return code;
+  }
+  return first;
+}
+
 }  // namespace
 
 std::string take_tls_error() {
@@ -42,8 +51,8 @@ std::string take_tls_error() {
   return code == 0 ? "unknown error" : reason_text(code);
 }
 
-std::string take_handshake_error(const ssl_st* session, unsigned offered) {
-  const unsigned long code = ERR_get_error();
+std::string take_session_error(const ssl_st* session, unsigned offered) {
+  const unsigned long code = most_telling();
   ERR_clear_error();
   const int reason = ERR_GET_REASON(code);
   if (code == 0) return "unknown error";

@@ -8,13 +8,12 @@ namespace edge {
 
 /// One a loop, used by one stream at a time and empty between their calls.
 struct TlsOutput {
-  static constexpr std::size_t kRecord = 16 * 1024;                  // the largest content of a record
-  static constexpr std::size_t kContent = 64 * 1024;                 // goes out in one call of the kernel
-  static constexpr std::size_t kCapacity = kContent + kContent / 8;  // with what TLS adds to records of any cipher
+  static constexpr std::size_t kRecord = 16 * 1024;    // the largest content of a record (RFC 8446, 5.1)
+  static constexpr std::size_t kCapacity = 32 * 1024;  // of small records that leave together, as in a handshake
 
   std::size_t size = 0;  // of `records`
   std::unique_ptr<char[]> records{new char[kCapacity]};
-  std::unique_ptr<char[]> content{new char[kContent]};  // of files, and heads joined with bodies
+  std::unique_ptr<char[]> content{new char[kRecord]};  // of files, and of heads joined with bodies
 };
 
 }  // namespace edge

@@ -4,9 +4,11 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -17,6 +19,9 @@
 namespace edge {
 
 namespace {
+
+/// A record of this size goes from OpenSSL's memory to the kernel without a copy, and what was gathered before with it.
+constexpr std::size_t kStraight = 8 * 1024;
 
 bool would_block() {
   return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
@@ -56,14 +61,14 @@ TlsStream::Step TlsStream::handshake() {
   const int result = SSL_do_handshake(session_.get());
   if (result != 1) return handshake_result();
   has_unread_ = SSL_has_pending(session_.get()) == 1;
-  return send_batch() ? Step::done : Step::failed;
+  return send_gathered() ? Step::done : Step::failed;
 }
 
 TlsStream::Step TlsStream::handshake_result() {
   if (plain_text_) return Step::not_tls;
   switch (SSL_get_error(session_.get(), 0)) {
     case SSL_ERROR_WANT_READ:
-      if (!send_batch()) return Step::failed;
+      if (!send_gathered()) return Step::failed;
       return has_unsent() ? Step::wants_write : Step::wants_read;
     case SSL_ERROR_SSL:
       if (!hello_.site && hello_.offered != 0 && !hello_.server_name.empty()) {
@@ -71,7 +76,7 @@ TlsStream::Step TlsStream::handshake_result() {
       } else if (!hello_.site && hello_.offered != 0) {
         break_off("the client names no site, and none is for that");
       } else {
-        break_off(take_handshake_error(session_.get(), hello_.offered));
+        break_off(take_session_error(session_.get(), hello_.offered));
       }
       break;
     default:
@@ -79,7 +84,7 @@ TlsStream::Step TlsStream::handshake_result() {
   }
   ERR_clear_error();
   broken_ = false;  // the alert may still leave
-  send_batch();
+  send_gathered();
   broken_ = true;
   return Step::failed;
 }
@@ -114,7 +119,7 @@ std::ptrdiff_t TlsStream::read(char* to, std::size_t size) {
   ERR_clear_error();
   while (got < size && SSL_read_ex(session_.get(), to + got, size - got, &step) == 1) got += step;
   const std::ptrdiff_t otherwise = got < size ? read_result() : kNothingNow;
-  if (output_.size > 0 && !send_batch() && got == 0) return kBroken;
+  if (output_.size > 0 && !send_gathered() && got == 0) return kBroken;
   has_unread_ = got == size ? SSL_has_pending(session_.get()) == 1 : got > 0 && (broken_ || ended_);
   return got > 0 ? static_cast<std::ptrdiff_t>(got) : otherwise;
 }
@@ -128,7 +133,7 @@ std::ptrdiff_t TlsStream::read_result() {
       ended_ = true;
       return 0;
     case SSL_ERROR_SSL:
-      break_off(take_tls_error());
+      break_off(take_session_error(session_.get(), hello_.offered));
       return kBroken;
     default:
       break_off(std::strerror(errno));
@@ -139,12 +144,14 @@ std::ptrdiff_t TlsStream::read_result() {
 // Writing ---------------------------------------------------------------------------------------------------------
 
 bool TlsStream::take(std::string_view records) {
-  if (!has_unsent() && output_.size + records.size() > TlsOutput::kCapacity && !send_batch()) return false;
-  if (!has_unsent() && records.size() <= TlsOutput::kCapacity) {
-    std::memcpy(output_.records.get() + output_.size, records.data(), records.size());
-    output_.size += records.size();
-    return true;
-  }
+  if (has_unsent()) return keep(records);
+  if (records.size() >= kStraight || output_.size + records.size() > TlsOutput::kCapacity) return send_with(records);
+  std::memcpy(output_.records.get() + output_.size, records.data(), records.size());
+  output_.size += records.size();
+  return true;
+}
+
+bool TlsStream::keep(std::string_view records) {
   if (unsent_.size() + records.size() > kMostUnsent) {
     return break_off("the client makes us answer and does not read"), false;
   }
@@ -152,18 +159,25 @@ bool TlsStream::take(std::string_view records) {
   return true;
 }
 
-bool TlsStream::send_batch() {
-  const std::size_t size = std::exchange(output_.size, 0);
+bool TlsStream::send_with(std::string_view records) {
+  const std::string_view gathered(output_.records.get(), std::exchange(output_.size, 0));
   if (broken_) return false;
-  if (size == 0) return true;
-  ssize_t sent = ::send(fd_, output_.records.get(), size, MSG_NOSIGNAL);
-  if (sent < 0) {
-    if (!would_block()) return break_off(std::strerror(errno)), false;
-    sent = 0;
-  }
-  const auto taken = static_cast<std::size_t>(sent);
-  if (taken < size) unsent_.assign(output_.records.get() + taken, size - taken);
-  return true;
+  if (gathered.empty() && records.empty()) return true;
+  std::array parts{iovec{output_.records.get(), gathered.size()},
+                   iovec{const_cast<char*>(records.data()), records.size()}};
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  const ssize_t sent = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
+  if (sent < 0 && !would_block()) return break_off(std::strerror(errno)), false;
+  const auto taken = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
+  const std::size_t from_gathered = std::min(taken, gathered.size());
+  return keep(gathered.substr(from_gathered)) && keep(records.substr(taken - from_gathered));
+}
+
+bool TlsStream::send_gathered() {
+  if (output_.size == 0) return !broken_;
+  return send_with({});
 }
 
 int TlsStream::flush_unsent() {
@@ -183,7 +197,7 @@ bool TlsStream::encrypt(std::string_view content) {
   std::size_t taken = 0;
   ERR_clear_error();
   if (SSL_write_ex(session_.get(), content.data(), content.size(), &taken) == 1) return true;
-  if (!broken_) break_off(take_tls_error());
+  if (!broken_) break_off(take_session_error(session_.get(), hello_.offered));
   output_.size = 0;
   return false;
 }
@@ -192,40 +206,36 @@ std::ptrdiff_t TlsStream::write(std::string_view head, std::string_view content)
   if (const int flushed = flush_unsent(); flushed != 1) return flushed;
   std::size_t taken = 0;
   while (!(head.empty() && content.empty()) && !has_unsent()) {
-    for (std::size_t batch = 0; batch < TlsOutput::kContent && !(head.empty() && content.empty());) {
-      std::string_view piece = head.empty() ? content.substr(0, TlsOutput::kContent - batch) : head;
-      if (!head.empty()) {  // the end of the head shares its record with the beginning of the content
-        const std::size_t from_head = std::min(head.size(), TlsOutput::kRecord);
-        const std::size_t from_content = std::min(content.size(), TlsOutput::kRecord - from_head);
-        std::memcpy(output_.content.get(), head.data(), from_head);
-        if (from_content > 0) std::memcpy(output_.content.get() + from_head, content.data(), from_content);
-        piece = {output_.content.get(), from_head + from_content};
-        head.remove_prefix(from_head);
-        content.remove_prefix(from_content);
-      } else {
-        content.remove_prefix(piece.size());
-      }
-      if (!encrypt(piece)) return -1;
-      batch += piece.size();
-      taken += piece.size();
+    std::string_view record = content.substr(0, TlsOutput::kRecord);
+    const std::size_t from_head = std::min(head.size(), TlsOutput::kRecord);
+    if (from_head > 0) {  // the end of the head shares its record with the beginning of the content
+      record = content.substr(0, TlsOutput::kRecord - from_head);
+      char* const end = std::ranges::copy(head.substr(0, from_head), output_.content.get()).out;
+      std::ranges::copy(record, end);
+      head.remove_prefix(from_head);
     }
-    if (!send_batch()) return -1;
+    content.remove_prefix(record.size());
+    if (from_head > 0) record = {output_.content.get(), from_head + record.size()};
+    if (!encrypt(record)) return -1;
+    taken += record.size();
   }
-  return static_cast<std::ptrdiff_t>(taken);
+  return send_gathered() ? static_cast<std::ptrdiff_t>(taken) : -1;
 }
 
 std::ptrdiff_t TlsStream::write_file(int file, std::uint64_t offset, std::uint64_t size) {
   if (const int flushed = flush_unsent(); flushed != 1) return flushed;
   std::uint64_t taken = 0;
   while (taken < size && !has_unsent()) {
-    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(size - taken, TlsOutput::kContent));
+    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(size - taken, TlsOutput::kRecord));
     const ssize_t got = ::pread(file, output_.content.get(), wanted, static_cast<off_t>(offset + taken));
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return taken > 0 ? static_cast<std::ptrdiff_t>(taken) : -2;
-    if (!encrypt({output_.content.get(), static_cast<std::size_t>(got)}) || !send_batch()) return -1;
+    if (got <= 0) break;
+    if (!encrypt({output_.content.get(), static_cast<std::size_t>(got)})) return -1;
     taken += static_cast<std::uint64_t>(got);
   }
-  return static_cast<std::ptrdiff_t>(taken);
+  if (!send_gathered()) return -1;
+  const bool cut_short = taken == 0 && size > 0;
+  return cut_short ? -2 : static_cast<std::ptrdiff_t>(taken);
 }
 
 void TlsStream::end() {
@@ -233,7 +243,7 @@ void TlsStream::end() {
   ERR_clear_error();
   SSL_shutdown(session_.get());
   ERR_clear_error();
-  if (send_batch()) flush_unsent();
+  if (send_gathered()) flush_unsent();
 }
 
 void TlsStream::break_off(std::string why) {

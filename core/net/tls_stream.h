@@ -1,7 +1,6 @@
 // TlsStream: TLS of one connected socket.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -14,8 +13,6 @@
 #include "core/net/tls_pointers.h"
 #include "core/net/tls_sites.h"
 
-struct bio_st;
-
 namespace edge {
 
 /// One thread. The descriptor is non-blocking and its owner's, who closes it after this is gone. Nothing here waits:
@@ -23,9 +20,9 @@ namespace edge {
 /// until the socket is writable and calls flush_unsent(). An idle stream holds no buffer.
 class TlsStream {
  public:
-  static constexpr std::ptrdiff_t kNothingNow = -1;  // read()
-  static constexpr std::ptrdiff_t kBroken = -2;      // read()
-  static constexpr std::size_t kMostUnsent = 2 * TlsOutput::kCapacity;
+  static constexpr std::ptrdiff_t kNothingNow = -1;                     // read()
+  static constexpr std::ptrdiff_t kBroken = -2;                         // read()
+  static constexpr std::size_t kMostUnsent = 2 * TlsOutput::kCapacity;  // bytes
 
   /// `output` belongs to the loop and outlives the stream.
   TlsStream(std::shared_ptr<const TlsSites> sites, TlsOutput& output, int fd);
@@ -81,12 +78,13 @@ class TlsStream {
 
   /// What the socket gave: bytes, 0 at the end, -1 for an error or, with `again`, for nothing now.
   int receive(char* to, int size, bool& again);
-  /// Takes encrypted bytes into the loop's batch, or behind what waits already. False: broken.
+  /// What OpenSSL writes: gathered, sent, or kept behind what waits already. False: broken.
   bool take(std::string_view records);
+  bool keep(std::string_view records);
+  /// Sends what was gathered, then `records`; what the kernel does not take waits. False: broken.
+  bool send_with(std::string_view records);
+  bool send_gathered();
   bool encrypt(std::string_view content);
-  /// Sends the batch; what the kernel does not take waits. False: broken.
-  bool send_batch();
-  bool ready_to_write();
   std::ptrdiff_t read_result();
   Step handshake_result();
   void break_off(std::string why);
