@@ -1,0 +1,130 @@
+// Looks on libuv's thread pool, when a clock that ticks each minute finds that it is time.
+#include "core/net/tls_ocsp.h"
+
+#include <ctime>
+#include <utility>
+
+#include "core/log.h"
+#include "core/net/tls_ocsp_fetch.h"
+#include "core/net/tls_pem.h"
+#include "core/net/tls_x509_text.h"
+
+namespace edge {
+namespace {
+
+// Deadlines of a loop are of few durations, and waking by wall-clock time survives a machine that slept.
+constexpr Milliseconds kTick{60'000};
+
+Result<std::string> read_answer(const std::string& path) {
+  return read_small_file(path, kMostOcspBytes, "an OCSP answer in DER");
+}
+
+}  // namespace
+
+struct OcspStapling::Look {
+  explicit Look(OcspStapling& asked_by) : stapling(&asked_by), subject(asked_by.subject_), source(asked_by.source_) {
+    request.data = this;
+  }
+
+  void run() {
+    Result<std::string> der = (*source)(make_ocsp_request(*subject), unwanted);
+    response = der ? check_ocsp_response(std::move(*der), *subject, std::time(nullptr)) : std::unexpected(der.error());
+  }
+
+  uv_work_t request{};
+  OcspStapling* stapling;  // null: it was destroyed meanwhile; the loop's thread only
+  std::shared_ptr<const OcspSubject> subject;
+  std::shared_ptr<const Source> source;
+  std::atomic<bool> unwanted = false;
+  Result<OcspResponse> response;
+};
+
+OcspStapling::OcspStapling(Loop& loop, OcspSubject subject, Source source, Staple staple)
+    : loop_(loop),
+      subject_(std::make_shared<const OcspSubject>(std::move(subject))),
+      source_(std::make_shared<const Source>(std::move(source))),
+      staple_(std::move(staple)) {
+  look();
+  loop_.arm(*this, kTick);
+}
+
+OcspStapling::~OcspStapling() {
+  if (!look_) return;
+  look_->stapling = nullptr;
+  look_->unwanted = true;
+}
+
+void OcspStapling::look_again() {
+  looks_again_ = look_ != nullptr;
+  if (!look_) look();
+}
+
+void OcspStapling::on_deadline() {
+  loop_.arm(*this, kTick);
+  drop_if_stale();
+  if (!look_ && schedule_.is_due(loop_.unix_seconds())) look();
+}
+
+void OcspStapling::look() {
+  look_ = new Look(*this);
+  const auto run = [](uv_work_t* request) { static_cast<Look*>(request->data)->run(); };
+  const auto done = [](uv_work_t* request, int) {
+    const std::unique_ptr<Look> look(static_cast<Look*>(request->data));
+    if (look->stapling) look->stapling->looked(*look);
+  };
+  uv_queue_work(loop_.uv(), &look_->request, run, done);
+}
+
+void OcspStapling::looked(Look& look) {
+  look_ = nullptr;
+  if (look.response) {
+    schedule_.succeeded(*look.response, loop_.unix_seconds());
+    log::info("{}: an OCSP answer is stapled, good until {}", subject_->file, utc_text(look.response->until));
+    staple_(std::move(look.response->der));
+  } else {
+    failed(look.response.error());
+  }
+  drop_if_stale();
+  if (std::exchange(looks_again_, false)) this->look();
+}
+
+void OcspStapling::failed(const Error& error) {
+  schedule_.failed(loop_.unix_seconds());
+  log::warn("{}: no new OCSP answer: {}", subject_->file, error.context);
+  if (error.kind == ErrorKind::forbidden) drop();
+}
+
+void OcspStapling::drop_if_stale() {
+  if (!schedule_.is_stale(loop_.unix_seconds())) return;
+  log::warn("{}: the OCSP answer is too old and no longer stapled", subject_->file);
+  drop();
+}
+
+void OcspStapling::drop() {
+  schedule_.dropped();
+  staple_({});
+}
+
+Result<OcspStapling::Source> ocsp_source(const std::string& setting, const OcspSubject& subject) {
+  if (setting != "fetch")
+    return [path = setting](const std::string&, const std::atomic<bool>&) { return read_answer(path); };
+  std::string address = ocsp_address(subject);
+  if (address.empty()) {
+    return tls_failure(subject.file +
+                       ": the certificate names no OCSP responder at http://, so nothing can be fetched and stapled; "
+                       "turn `ocsp` off");
+  }
+  return [address = std::move(address)](const std::string& request, const std::atomic<bool>& unwanted) {
+    return fetch_ocsp(address, request, unwanted);
+  };
+}
+
+Result<OcspResponse> read_ocsp_file(const std::string& path, const OcspSubject& subject, std::int64_t now) {
+  Result<std::string> der = read_answer(path);
+  if (!der) return std::unexpected(der.error());
+  Result<OcspResponse> response = check_ocsp_response(std::move(*der), subject, now);
+  if (!response) return std::unexpected(Error{.context = path + ", " + response.error().context});
+  return response;
+}
+
+}  // namespace edge
