@@ -70,7 +70,7 @@ bool set_hosts(X509* certificate, std::span<const std::string> hosts) {
   for (const std::string& host : hosts) {
     Name name = name_of(host);
     if (sk_GENERAL_NAME_push(names.get(), name.get()) <= 0) return false;
-    name.release();  // the list's
+    [[maybe_unused]] GENERAL_NAME* const owned_by_names = name.release();
   }
   return X509_add1_ext_i2d(certificate, NID_subject_alt_name, names.get(), 0, X509V3_ADD_DEFAULT) == 1;
 }

@@ -157,7 +157,7 @@ TEST_SUITE("tls ocsp stapling") {
 
   TEST_CASE_FIXTURE(Stapled, "an answer that is nearly over is withdrawn") {
     const std::string answer = ocsp_answer(leaf, root, {.until = 60});
-    run([answer](const std::string&, const std::atomic<bool>&) { return answer; }, 2);
+    run([answer](const std::string&, const std::atomic<bool>&) { return Result<std::string>(answer); }, 2);
     CHECK(stapled == std::vector<std::string>{answer, ""});
     CHECK(log.contains("warn site.pem: the OCSP answer is too old and no longer stapled"));
   }
