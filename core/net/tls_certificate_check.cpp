@@ -2,6 +2,7 @@
 #include "core/net/tls_certificate_check.h"
 
 #include <fmt/format.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/objects.h>
 #include <openssl/x509v3.h>
@@ -9,7 +10,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/net/tls_owned.h"
+#include "core/net/tls_error.h"
+#include "core/net/tls_names.h"
 #include "core/net/tls_pem.h"
 #include "core/net/tls_x509_text.h"
 
@@ -29,8 +31,8 @@ bool is_issued_by(const X509Pointer& certificate, const X509Pointer& issuer) {
 Result<void> check_key(const X509Pointer& certificate, const std::string& file) {
   const EVP_PKEY* key = X509_get0_pubkey(certificate.get());
   if (!key) {
-    return tls_failure(fmt::format("{}: the public key of {} cannot be used ({})", file, subject_of(certificate),
-                                   take_openssl_error()));
+    return tls_failure(
+        fmt::format("{}: the public key of {} cannot be used ({})", file, subject_of(certificate), take_tls_error()));
   }
   if (EVP_PKEY_get_security_bits(key) >= kLeastSecurityBits) return {};
   return tls_failure(
@@ -66,24 +68,14 @@ void check_time(const X509Pointer& certificate, const std::string& file, std::in
   }
 }
 
-using Names = Owned<GENERAL_NAMES, GENERAL_NAMES_free>;
-
-Names names_of(const X509Pointer& certificate) {
-  return Names(
-      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate.get(), NID_subject_alt_name, nullptr, nullptr)));
-}
-
-bool has_wildcard(const X509Pointer& certificate, std::string_view wildcard) {
-  const Names names = names_of(certificate);
-  for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
-    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
-    if (name->type == GEN_DNS && is_same_name(text_of(name->d.dNSName), wildcard)) return true;
-  }
-  return false;
+TlsNames names_of(const X509Pointer& leaf) {
+  TlsNames names;
+  names.add(*leaf);
+  return names;
 }
 
 void check_names(const X509Pointer& leaf, const std::string& file, CertificateCheck& check) {
-  if (names_of(leaf)) return;
+  if (!names_of(leaf).empty()) return;
   check.warnings.push_back(
       fmt::format("{}: {} names no host in subjectAltName: browsers refuse it; have a certificate issued that does",
                   file, subject_of(leaf)));
@@ -113,7 +105,7 @@ std::size_t find_leaf(const TlsCertificate& certificate) {
 Result<void> put_in_order(TlsCertificate& certificate, const std::string& file, CertificateCheck& check) {
   auto& chain = certificate.chain;
   const std::size_t leaf = find_leaf(certificate);
-  take_openssl_error();
+  ERR_clear_error();
   if (leaf == chain.size()) {
     return tls_failure(
         fmt::format("{}: the key does not belong to the certificate {}; name the key that it was issued for", file,
@@ -157,25 +149,16 @@ void check_for_clients(const TlsCertificate& certificate, const std::string& fil
   check_names(certificate.chain.front(), file, check);
 }
 
-bool covers(const TlsCertificate& certificate, std::string_view host) {
-  const X509Pointer& leaf = certificate.chain.front();
-  if (host.starts_with("*.")) return has_wildcard(leaf, host);
-  const std::string text(host);
-  if (X509_check_ip_asc(leaf.get(), text.c_str(), 0) == 1) return true;
-  constexpr unsigned kFlags = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT;
-  return X509_check_host(leaf.get(), host.data(), host.size(), kFlags, nullptr) == 1;
-}
-
 void check_hosts(std::span<const TlsCertificate> certificates, std::span<const std::string> hosts,
                  const std::string& files, CertificateCheck& check) {
+  TlsNames names;
+  for (const TlsCertificate& certificate : certificates) names.add(*certificate.chain.front());
   for (const std::string& host : hosts) {
-    const auto covers_host = [&host](const TlsCertificate& certificate) { return covers(certificate, host); };
-    if (std::ranges::any_of(certificates, covers_host)) continue;
+    if (names.cover(host)) continue;
     check.warnings.push_back(fmt::format(
         "{}: no certificate is for {}, a host of this site: clients refuse it there; have one issued that names it",
         files, host));
   }
-  take_openssl_error();
 }
 
 }  // namespace edge

@@ -33,11 +33,8 @@ Result<void> check_strength(const TlsCertificate& certificate, const std::string
 void check_for_clients(const TlsCertificate& certificate, const std::string& file, std::int64_t now,
                        CertificateCheck& check);
 
-/// Whether the leaf is for `host`: a name in lower case, an address without brackets, or `*.example.com`, which only
-/// the same wildcard covers. RFC 9525: names of the extension alone, `*` for one whole label.
-bool covers(const TlsCertificate& certificate, std::string_view host);
-
-/// A warning for each host that no certificate covers. `files` say which were looked at.
+/// A warning for each host (lower case, without brackets, or `*.example.com`) that no certificate covers. `files` say
+/// which were looked at.
 void check_hosts(std::span<const TlsCertificate> certificates, std::span<const std::string> hosts,
                  const std::string& files, CertificateCheck& check);
 

@@ -9,6 +9,8 @@
 #include <memory>
 #include <string_view>
 
+#include "core/net/tls_x509_text.h"
+
 namespace edge {
 
 namespace {
@@ -26,12 +28,6 @@ std::string content_of(BIO* text) {
   return size > 0 ? std::string(bytes, static_cast<std::size_t>(size)) : std::string();
 }
 
-std::string name_text(const X509_NAME* name) {
-  const Text text(BIO_new(BIO_s_mem()));
-  if (!text || X509_NAME_print_ex(text.get(), name, 0, XN_FLAG_RFC2253) < 0) return {};
-  return content_of(text.get());
-}
-
 }  // namespace
 
 std::string TlsClientCertificate::verify() const {
@@ -41,11 +37,11 @@ std::string TlsClientCertificate::verify() const {
 }
 
 std::string TlsClientCertificate::subject() const {
-  return certificate_ ? name_text(X509_get_subject_name(certificate_.get())) : std::string();
+  return certificate_ ? distinguished_name(X509_get_subject_name(certificate_.get())) : std::string();
 }
 
 std::string TlsClientCertificate::issuer() const {
-  return certificate_ ? name_text(X509_get_issuer_name(certificate_.get())) : std::string();
+  return certificate_ ? distinguished_name(X509_get_issuer_name(certificate_.get())) : std::string();
 }
 
 std::string TlsClientCertificate::serial() const {

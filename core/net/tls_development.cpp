@@ -2,6 +2,7 @@
 #include "core/net/tls_development.h"
 
 #include <fmt/format.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
 #include <pwd.h>
@@ -11,9 +12,9 @@
 #include <array>
 #include <utility>
 
-#include "core/net/tls_certificate_check.h"
 #include "core/net/tls_certificate_files.h"
 #include "core/net/tls_issue.h"
+#include "core/net/tls_names.h"
 #include "core/net/tls_pem.h"
 #include "core/net/tls_private_folder.h"
 #include "core/net/tls_x509_text.h"
@@ -64,7 +65,7 @@ Result<IssuedCertificate> read_authority(const PrivateFolder& folder, std::int64
   IssuedCertificate found{std::move(certificate->certificates[0]), std::move(key->keys[0])};
   const bool fits = X509_check_private_key(found.certificate.get(), found.key.get()) == 1;
   const bool is_authority = X509_check_ca(found.certificate.get()) == 1;
-  take_openssl_error();
+  ERR_clear_error();
   if (!fits) return broken_authority(folder, key->path + " is the key of another certificate");
   if (!is_authority) return broken_authority(folder, certificate->path + " is no authority");
   const std::int64_t until = unix_time(X509_get0_notAfter(found.certificate.get()));
@@ -95,11 +96,13 @@ bool is_of_use(const std::string& file, const std::vector<std::string>& hosts, c
   const Result<TlsCertificate> found = load_certificate({file, file}, now, ignored);
   if (!found) return false;
   X509* leaf = found->chain.front().get();
+  TlsNames names;
+  names.add(*leaf);
   const bool is_ours = X509_verify(leaf, X509_get0_pubkey(authority.certificate.get())) == 1;
-  take_openssl_error();
+  ERR_clear_error();
   return is_ours && unix_time(X509_get0_notBefore(leaf)) <= now &&
          unix_time(X509_get0_notAfter(leaf)) - now >= kRenewedBefore &&
-         std::ranges::all_of(hosts, [&found](const std::string& host) { return covers(*found, host); });
+         std::ranges::all_of(hosts, [&names](const std::string& host) { return names.cover(host); });
 }
 
 std::vector<std::string> hosts_or_this_machine(std::span<const std::string> hosts) {

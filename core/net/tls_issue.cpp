@@ -2,6 +2,7 @@
 #include "core/net/tls_issue.h"
 
 #include <openssl/bn.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/net/tls_error.h"
 #include "core/net/tls_owned.h"
 #include "core/net/tls_pem.h"
 #include "core/net/tls_x509_text.h"
@@ -82,14 +84,14 @@ Result<IssuedCertificate> begin(const std::string& name, std::int64_t from, std:
   const bool done = certificate && issued.key && X509_set_version(certificate, X509_VERSION_3) == 1 &&
                     set_serial(certificate) && set_times(certificate, from, until) && set_subject(certificate, name) &&
                     X509_set_pubkey(certificate, issued.key.get()) == 1;
-  if (!done) return tls_failure("no certificate for development can be made: " + take_openssl_error());
+  if (!done) return tls_failure("no certificate for development can be made: " + take_tls_error());
   return issued;
 }
 
 Result<IssuedCertificate> sign(IssuedCertificate issued, EVP_PKEY* by, bool extended) {
   if (!extended || !X509_sign(issued.certificate.get(), by, EVP_sha256()))
-    return tls_failure("no certificate for development can be made: " + take_openssl_error());
-  take_openssl_error();
+    return tls_failure("no certificate for development can be made: " + take_tls_error());
+  ERR_clear_error();
   return issued;
 }
 

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <netdb.h>
+#include <openssl/err.h>
 #include <openssl/http.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -61,7 +62,7 @@ std::optional<Target> parse(const std::string& address) {
   const Text owned_port(port);
   const Text owned_path(path);
   const Text owned_query(query);
-  take_openssl_error();
+  ERR_clear_error();
   const bool is_clean = std::ranges::all_of(address, [](unsigned char c) { return c > ' ' && c < 0x7f; });
   const bool is_http = is_same_name(std::string_view(address).substr(0, 7), "http://");
   if (parsed != 1 || !is_http || !is_clean || !*host) return std::nullopt;

@@ -2,12 +2,14 @@
 #include "core/net/tls_ocsp_response.h"
 
 #include <fmt/format.h>
+#include <openssl/err.h>
 #include <openssl/ocsp.h>
 #include <openssl/x509v3.h>
 
 #include <string_view>
 #include <utility>
 
+#include "core/net/tls_error.h"
 #include "core/net/tls_owned.h"
 #include "core/net/tls_pem.h"
 #include "core/net/tls_x509_text.h"
@@ -39,14 +41,14 @@ Result<Basic> parse(const std::string& der, const OcspSubject& subject) {
   const auto* at = reinterpret_cast<const unsigned char*>(der.data());
   const Response response(d2i_OCSP_RESPONSE(nullptr, &at, static_cast<long>(der.size())));
   if (!response) {
-    take_openssl_error();
+    ERR_clear_error();
     return useless(subject, "is none, or not in DER");
   }
   const int status = OCSP_response_status(response.get());
   if (status != OCSP_RESPONSE_STATUS_SUCCESSFUL)
     return useless(subject, fmt::format("is a refusal: {}", OCSP_response_status_str(status)));
   Basic basic(OCSP_response_get1_basic(response.get()));
-  if (!basic) return useless(subject, fmt::format("is of an unknown kind ({})", take_openssl_error()));
+  if (!basic) return useless(subject, fmt::format("is of an unknown kind ({})", take_tls_error()));
   return basic;
 }
 
@@ -59,7 +61,7 @@ Result<void> check_signature(OCSP_BASICRESP* basic, const OcspSubject& subject) 
   sk_X509_push(signers.get(), subject.issuer.get());
   if (OCSP_basic_verify(basic, signers.get(), store.get(), 0) == 1) return {};
   return useless(subject, fmt::format("is not signed by {} or whom it allowed to ({})", subject_of(subject.issuer),
-                                      take_openssl_error()));
+                                      take_tls_error()));
 }
 
 /// Answers name a certificate by hashes of their own choice.

@@ -1,5 +1,6 @@
 // Reads PEM block by block, so that what a file holds is known even where it is not what was expected.
 #include "core/net/tls_pem.h"
+#include "core/net/tls_error.h"
 
 #include <fcntl.h>
 #include <openssl/crypto.h>
@@ -100,7 +101,7 @@ Result<void> add_certificate(const PemBlock& block, PemFile& to) {
   X509Pointer certificate(d2i_X509(nullptr, &at, size));
   if (!certificate) {
     return tls_failure(to.path + ": certificate " + std::to_string(to.certificates.size() + 1) +
-                       " of the file is damaged (" + take_openssl_error() + "); get the file anew");
+                       " of the file is damaged (" + take_tls_error() + "); get the file anew");
   }
   to.certificates.push_back(std::move(certificate));
   return {};
@@ -115,7 +116,7 @@ Result<void> add_key(const PemBlock& block, PemFile& to) {
   const auto size = static_cast<long>(block.bytes.get_deleter().size);
   KeyPointer key(d2i_AutoPrivateKey(nullptr, &at, size));
   if (!key) {
-    return tls_failure(to.path + ": the private key is damaged or of an unknown kind (" + take_openssl_error() +
+    return tls_failure(to.path + ": the private key is damaged or of an unknown kind (" + take_tls_error() +
                        "); get the file anew");
   }
   to.keys.push_back(std::move(key));
@@ -132,13 +133,6 @@ Result<void> add(const PemBlock& block, PemFile& to) {
 
 std::unexpected<Error> tls_failure(std::string context) {
   return fail(ErrorKind::internal, Side::ours, std::move(context));
-}
-
-std::string take_openssl_error() {
-  const unsigned long last = ERR_peek_last_error();
-  const char* reason = ERR_reason_error_string(last);
-  ERR_clear_error();
-  return reason ? reason : "";
 }
 
 Result<std::string> read_small_file(const std::string& path, std::size_t most, std::string_view what) {
@@ -176,7 +170,7 @@ Result<PemFile> read_pem_file(const std::string& path) {
     const Result<void> added = add(*block, file);
     if (!added) return std::unexpected(added.error());
   }
-  if (!at_end_of_blocks()) return tls_failure(path + " is damaged (" + take_openssl_error() + "); get the file anew");
+  if (!at_end_of_blocks()) return tls_failure(path + " is damaged (" + take_tls_error() + "); get the file anew");
   ERR_clear_error();
   if (!is_pem) return tls_failure(explain_without_pem(path, wiped.text));
   return file;

@@ -27,9 +27,6 @@ Result<PemFile> read_pem_file(const std::string& path);
 /// bytes. `what` it should be, for people: "a certificate in PEM".
 Result<std::string> read_small_file(const std::string& path, std::size_t most, std::string_view what);
 
-/// What OpenSSL says of its last failure, for people; empty when it says nothing. Clears this thread's queue of errors.
-std::string take_openssl_error();
-
 /// A failure of what was read or asked for, on our side.
 std::unexpected<Error> tls_failure(std::string context);
 

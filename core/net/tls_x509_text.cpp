@@ -10,25 +10,20 @@
 #include "core/net/tls_owned.h"
 
 namespace edge {
-namespace {
-
-std::string name_text(const X509_NAME* name) {
+std::string distinguished_name(const X509_NAME* name) {
   const OwnedBio memory(BIO_new(BIO_s_mem()));
-  X509_NAME_print_ex(memory.get(), name, 0, XN_FLAG_RFC2253);
+  if (!memory || X509_NAME_print_ex(memory.get(), name, 0, XN_FLAG_RFC2253) < 0) return {};
   char* text = nullptr;
   const long size = BIO_get_mem_data(memory.get(), &text);
-  if (size <= 0) return "\"\"";
-  return '"' + std::string(text, static_cast<std::size_t>(size)) + '"';
+  return size > 0 ? std::string(text, static_cast<std::size_t>(size)) : std::string();
 }
 
-}  // namespace
-
 std::string subject_of(const X509Pointer& certificate) {
-  return name_text(X509_get_subject_name(certificate.get()));
+  return '"' + distinguished_name(X509_get_subject_name(certificate.get())) + '"';
 }
 
 std::string issuer_of(const X509Pointer& certificate) {
-  return name_text(X509_get_issuer_name(certificate.get()));
+  return '"' + distinguished_name(X509_get_issuer_name(certificate.get())) + '"';
 }
 
 std::int64_t unix_time(const ASN1_TIME* time) {
@@ -43,11 +38,6 @@ std::string utc_text(std::int64_t unix_seconds) {
   char text[64];
   if (!::gmtime_r(&seconds, &parts)) return "an unknown time";
   return {text, ::strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &parts)};
-}
-
-std::string_view text_of(const ASN1_STRING* text) {
-  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
-          static_cast<std::size_t>(ASN1_STRING_length(text))};
 }
 
 bool is_same_name(std::string_view one, std::string_view other) {

@@ -11,7 +11,9 @@
 
 namespace edge {
 
-/// The distinguished names as people read them (RFC 2253), in quotes; bytes that are no printable ASCII are escaped.
+/// A distinguished name as RFC 2253 writes it; bytes that are no printable ASCII are escaped. Empty without memory.
+std::string distinguished_name(const X509_NAME* name);
+/// The same of a certificate, in quotes.
 std::string subject_of(const X509Pointer& certificate);
 std::string issuer_of(const X509Pointer& certificate);
 
@@ -20,9 +22,6 @@ std::int64_t unix_time(const ASN1_TIME* time);
 
 /// "2026-11-21 10:55 UTC".
 std::string utc_text(std::int64_t unix_seconds);
-
-/// As long as `text` lives and is not changed.
-std::string_view text_of(const ASN1_STRING* text);
 
 /// Of ASCII: upper and lower case are the same.
 bool is_same_name(std::string_view one, std::string_view other);

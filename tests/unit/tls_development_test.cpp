@@ -14,6 +14,7 @@
 #include "core/net/tls_certificate_files.h"
 #include "core/net/tls_development.h"
 #include "core/net/tls_issue.h"
+#include "core/net/tls_names.h"
 #include "core/net/tls_private_folder.h"
 #include "core/net/tls_x509_text.h"
 #include "support/file_content.h"
@@ -61,6 +62,12 @@ TlsCertificate loaded(const TlsCertificateFiles& files, std::vector<std::string>
   REQUIRE(certificate);
   warnings = check.warnings;
   return std::move(*certificate);
+}
+
+bool covers(const TlsCertificate& certificate, const char* host) {
+  TlsNames names;
+  names.add(*certificate.chain.front());
+  return names.cover(host);
 }
 
 /// What a client says that trusts the authority and nothing else; "ok" when it is content.
