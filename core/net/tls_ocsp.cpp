@@ -14,6 +14,7 @@ namespace {
 
 // Deadlines of a loop are of few durations, and waking by wall-clock time survives a machine that slept.
 constexpr Milliseconds kTick{60'000};
+constexpr Milliseconds kUntilTurn{1'000};
 
 Result<std::string> read_answer(const std::string& path) {
   return read_small_file(path, kMostOcspBytes, "an OCSP answer in DER");
@@ -22,8 +23,10 @@ Result<std::string> read_answer(const std::string& path) {
 }  // namespace
 
 struct OcspStapling::Look {
-  explicit Look(OcspStapling& asked_by) : stapling(&asked_by), subject(asked_by.subject_), source(asked_by.source_) {
+  explicit Look(OcspStapling& asked_by)
+      : stapling(&asked_by), turn(asked_by.turn_), subject(asked_by.subject_), source(asked_by.source_) {
     request.data = this;
+    turn->taken = true;
   }
 
   void run() {
@@ -32,20 +35,22 @@ struct OcspStapling::Look {
   }
 
   uv_work_t request{};
-  OcspStapling* stapling;  // null: it was destroyed meanwhile; the loop's thread only
+  OcspStapling* stapling;          // null: it was destroyed meanwhile; the loop's thread only
+  std::shared_ptr<OcspTurn> turn;  // the loop's thread only
   std::shared_ptr<const OcspSubject> subject;
   std::shared_ptr<const Source> source;
   std::atomic<bool> unwanted = false;
   Result<OcspResponse> response;
 };
 
-OcspStapling::OcspStapling(Loop& loop, OcspSubject subject, Source source, Staple staple)
+OcspStapling::OcspStapling(Loop& loop, std::shared_ptr<OcspTurn> turn, OcspSubject subject, Source source,
+                           Staple staple)
     : loop_(loop),
+      turn_(std::move(turn)),
       subject_(std::make_shared<const OcspSubject>(std::move(subject))),
       source_(std::make_shared<const Source>(std::move(source))),
       staple_(std::move(staple)) {
-  look();
-  loop_.arm(*this, kTick);
+  look_if_due();
 }
 
 OcspStapling::~OcspStapling() {
@@ -55,21 +60,28 @@ OcspStapling::~OcspStapling() {
 }
 
 void OcspStapling::look_again() {
-  looks_again_ = look_ != nullptr;
-  if (!look_) look();
+  looks_again_ = true;
+  look_if_due();
 }
 
 void OcspStapling::on_deadline() {
-  loop_.arm(*this, kTick);
   drop_if_stale();
-  if (!look_ && schedule_.is_due(loop_.unix_seconds())) look();
+  look_if_due();
+}
+
+void OcspStapling::look_if_due() {
+  const bool due = !look_ && (looks_again_ || schedule_.is_due(loop_.unix_seconds()));
+  loop_.arm(*this, due && turn_->taken ? kUntilTurn : kTick);
+  if (due && !turn_->taken) look();
 }
 
 void OcspStapling::look() {
+  looks_again_ = false;
   look_ = new Look(*this);
   const auto run = [](uv_work_t* request) { static_cast<Look*>(request->data)->run(); };
   const auto done = [](uv_work_t* request, int) {
     const std::unique_ptr<Look> look(static_cast<Look*>(request->data));
+    look->turn->taken = false;
     if (look->stapling) look->stapling->looked(*look);
   };
   uv_queue_work(loop_.uv(), &look_->request, run, done);
@@ -85,7 +97,7 @@ void OcspStapling::looked(Look& look) {
     failed(look.response.error());
   }
   drop_if_stale();
-  if (std::exchange(looks_again_, false)) this->look();
+  look_if_due();
 }
 
 void OcspStapling::failed(const Error& error) {

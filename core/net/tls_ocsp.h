@@ -13,6 +13,11 @@
 
 namespace edge {
 
+/// Shared by the staplings of a loop, so that responders which hang keep one thread of the pool and not all of them.
+struct OcspTurn {
+  bool taken = false;
+};
+
 /// On its loop's thread; it asks on the thread pool, and never twice at once. Nothing waits for it: until there is an
 /// answer, nothing is stapled. What is stapled was checked, and is withdrawn before it is too old, or when the
 /// certificate turns out to be revoked. Each success is logged (info), each failure too (warn), which is at most once a
@@ -25,8 +30,8 @@ class OcspStapling final : Deadline {
   /// `der`: what is to be stapled from now on; empty: nothing any more.
   using Staple = std::move_only_function<void(std::string der)>;
 
-  /// Looks at once, and then as OcspSchedule says.
-  OcspStapling(Loop& loop, OcspSubject subject, Source source, Staple staple);
+  /// Looks as soon as nobody else with the same turn does, and then as OcspSchedule says.
+  OcspStapling(Loop& loop, std::shared_ptr<OcspTurn> turn, OcspSubject subject, Source source, Staple staple);
   OcspStapling(const OcspStapling&) = delete;
   OcspStapling& operator=(const OcspStapling&) = delete;
   /// At any time but within `staple`: a look that is under way ends by itself, soon and without effect.
@@ -39,6 +44,7 @@ class OcspStapling final : Deadline {
   struct Look;
 
   void on_deadline() override;
+  void look_if_due();
   void look();
   void looked(Look& look);
   void failed(const Error& error);
@@ -46,6 +52,7 @@ class OcspStapling final : Deadline {
   void drop();
 
   Loop& loop_;
+  std::shared_ptr<OcspTurn> turn_;              // shared with the look
   std::shared_ptr<const OcspSubject> subject_;  // shared with the look
   std::shared_ptr<const Source> source_;        // shared with the look
   Staple staple_;

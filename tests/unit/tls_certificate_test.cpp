@@ -196,6 +196,14 @@ TEST_SUITE("tls certificate") {
     const std::string end = utc_text(unix_time(X509_get0_notAfter(soon.certificate.get())));
     CHECK(warning_of(soon) == "site.pem: \"CN=localhost\" expires at " + end + "; renew it");
     CHECK(warning_of(issue({.begins = kDay}, &middle)).contains("is valid only from "));
+    IssueOptions over = authority("Over");
+    over.ends = -1;
+    const Issued old_middle = issue(over, &root);
+    const Issued below = issue({}, &old_middle);
+    const std::vector<std::string> warnings = warnings_of(below.pem + old_middle.pem, below.key_pem);
+    REQUIRE(warnings.size() == 1);
+    CHECK(warnings[0].starts_with("site.pem: \"CN=Over\" has expired at "));
+    CHECK(warnings_of(leaf.pem + middle.pem + issue(over).pem, leaf.key_pem).empty());
   }
 
   TEST_CASE_FIXTURE(Files, "a missing intermediate and missing names are warnings") {

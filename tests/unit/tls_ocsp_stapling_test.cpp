@@ -1,6 +1,7 @@
 // Asking an OCSP responder, however it behaves, and stapling what it says.
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <chrono>
 #include <ctime>
 #include <memory>
@@ -45,6 +46,7 @@ struct Stapled {
   Issued root = issue(authority("Root"));
   Issued leaf = issue({}, &root);
   OcspSubject subject = *OcspSubject::of(test::chain_of(leaf, {&root}), "site.pem");
+  std::shared_ptr<OcspTurn> turn = std::make_shared<OcspTurn>();
   std::vector<std::string> stapled;
   std::unique_ptr<OcspStapling> stapling;
 
@@ -53,7 +55,7 @@ struct Stapled {
       stapled.push_back(std::move(der));
       if (stapled.size() == answers) loop.stop();
     };
-    stapling = std::make_unique<OcspStapling>(loop, std::move(subject), std::move(source), staple);
+    stapling = std::make_unique<OcspStapling>(loop, turn, std::move(subject), std::move(source), staple);
     loop.run();
   }
 };
@@ -153,6 +155,22 @@ TEST_SUITE("tls ocsp stapling") {
     run(source, 1);
     CHECK(stapled.size() == 1);
     CHECK(log.contains("warn site.pem: no new OCSP answer: the responder is asleep"));
+  }
+
+  TEST_CASE_FIXTURE(Stapled, "certificates take turns, so that one thread at most waits for responders") {
+    std::atomic<bool> other_is_stapled = false;
+    std::atomic<bool> came_later = false;
+    const std::string answer = ocsp_answer(leaf, root);
+    OcspStapling other(
+        loop, turn, *OcspSubject::of(test::chain_of(leaf, {&root}), "other.pem"),
+        [&answer](const std::string&, const std::atomic<bool>&) { return Result<std::string>(answer); },
+        [&other_is_stapled](const std::string&) { other_is_stapled = true; });
+    const auto source = [&](const std::string&, const std::atomic<bool>&) {
+      came_later = other_is_stapled.load();
+      return Result<std::string>(answer);
+    };
+    run(source, 1);
+    CHECK(came_later);
   }
 
   TEST_CASE_FIXTURE(Stapled, "an answer that is nearly over is withdrawn") {
