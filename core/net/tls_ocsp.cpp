@@ -7,6 +7,7 @@
 #include "core/log.h"
 #include "core/net/tls_ocsp_fetch.h"
 #include "core/net/tls_pem.h"
+#include "core/net/tls_thread.h"
 #include "core/net/tls_x509_text.h"
 
 namespace edge {
@@ -32,6 +33,7 @@ struct OcspStapling::Look {
   void run() {
     Result<std::string> der = (*source)(make_ocsp_request(*subject), unwanted);
     response = der ? check_ocsp_response(std::move(*der), *subject, std::time(nullptr)) : std::unexpected(der.error());
+    leave_tls_thread();
   }
 
   uv_work_t request{};
