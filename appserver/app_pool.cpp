@@ -18,7 +18,8 @@ AppQueue::Limits AppPool::queue_limits(const config::App& app) {
 
 AppPool::AppPool(Loop& main, std::vector<Loop*> loops, const config::App& app, const std::string& runtime_dir,
                  const std::string& self_exe)
-    : app_(std::make_shared<const config::App>(app)),
+    : name_(app.name),
+      app_(std::make_shared<const config::App>(app)),
       queue_(loops, queue_limits(app)),
       house_{main, std::move(loops), queue_, {}, self_exe, {}} {
   for (Loop* loop : house_.loops) {
@@ -52,7 +53,8 @@ void AppPool::start(std::move_only_function<void(bool)> started) {
   when_started_ = std::move(started);
   Result<UniqueFd> gateway = gateway_memory();
   if (!gateway) {
-    log::error("[{}] {}", name(), gateway.error().context);
+    start_error_ = gateway.error().context;
+    log::error("[{}] {}", name(), start_error_);
     return report(false);
   }
   house_.gateway = std::move(*gateway);
@@ -82,6 +84,7 @@ void AppPool::on_failed(Generation& generation, const std::string& why) {
   if (started_) return end_swap(why);
   coming_ = nullptr;
   if (failed_ || stopping_) return;
+  start_error_ = why;
   const std::size_t last_line = why.rfind('\n') + 1;  // what is before was logged when it came
   log::error("{}: apps.{}: the app cannot be started: {}", app_->place.text(), name(), why.substr(last_line));
   report(false);

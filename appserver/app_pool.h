@@ -21,7 +21,8 @@
 
 namespace edge {
 
-/// Owned by the composition, used on the main loop's thread but for handler(). Outlives its handlers.
+/// Owned by the composition, used on the main loop's thread but for name() and handler(). Outlives its handlers, and
+/// what was posted to the loops before stop() called back.
 class AppPool final : private Generation::Owner {
  public:
   /// How long the generation before the present one can be gone back to.
@@ -35,20 +36,27 @@ class AppPool final : private Generation::Owner {
   AppPool& operator=(const AppPool&) = delete;
   ~AppPool();
 
-  const std::string& name() const { return app_->name; }
+  /// From any thread.
+  const std::string& name() const { return name_; }
   /// As the generation that serves was made, or is being made.
   const config::App& app() const { return *app_; }
 
   /// The app is asked for its folders of files, which `open` opens and which are served from when what has named them
-  /// serves. Before start().
+  /// serves. After start() it holds for the generations that come.
   void find_folders(OpenFolders open) { house_.open_folders = std::move(open); }
+  bool finds_folders() const { return static_cast<bool>(house_.open_folders); }
+  /// What is served from is opened once more, because it is wanted elsewhere too. `opened` runs in a later turn, also
+  /// when there is nothing to open.
+  void open_folders_again(std::move_only_function<void()> opened);
 
   /// Begins to start. `started` runs once, in a later turn of the main loop, unless stop() or kill() comes first: true
   /// when every worker is ready; false when the app cannot be started, and the log says why. After a false, stop() is
   /// still to be called.
   void start(std::move_only_function<void(bool started)> started);
+  /// Why it cannot be started, as the log says it; after a false.
+  const std::string& start_error() const { return start_error_; }
 
-  /// For a route of that loop: `script_name` is its mount or empty. On the loop's thread, or before the loop runs.
+  /// For a route of that loop: `script_name` is its mount or empty. From any thread.
   std::unique_ptr<Handler> handler(Loop& loop, std::string script_name, bool cancel_on_disconnect = false);
 
   using Swapped = std::move_only_function<void(SwapResult)>;
@@ -105,6 +113,7 @@ class AppPool final : private Generation::Owner {
   // Status: app_pool_status.cpp
   AppStatus own_status() const;
 
+  const std::string name_;
   std::shared_ptr<const config::App> app_;
   AppQueue queue_;
   AppHouse house_;
@@ -119,9 +128,10 @@ class AppPool final : private Generation::Owner {
   std::uint64_t kept_since_ = 0;  // Loop::now()
   Alarm stop_deadline_{[this] { on_stop_deadline(); }};
   std::deque<PastError> errors_;  // newest first
-  bool swap_failed_ = false;      // the last one
-  bool started_ = false;          // it served once
-  bool failed_ = false;           // the start was given up
+  std::string start_error_;
+  bool swap_failed_ = false;  // the last one
+  bool started_ = false;      // it served once
+  bool failed_ = false;       // the start was given up
   bool stopping_ = false;
   bool killed_ = false;
   bool closing_lanes_ = false;

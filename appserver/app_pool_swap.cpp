@@ -108,6 +108,11 @@ void AppPool::forget_kept() {
   if (Generation* const old = std::exchange(kept_, nullptr)) old->leave(false);
 }
 
+void AppPool::open_folders_again(std::move_only_function<void()> opened) {
+  if (!serving_) return house_.main.post(std::move(opened));
+  serving_->open_folders_again(std::move(opened));
+}
+
 void AppPool::ask_changed(std::move_only_function<void(std::string)> answer) {
   if (swap_failed_) return answer("the last reload failed");
   if (!serving_) return answer("the app does not serve");

@@ -201,6 +201,7 @@ bool Generation::revive(unsigned workers) {
   state_ = State::starting;
   target_ = workers;
   house_.main.arm(zygote_deadline_, app_->start_timeout);
+  open_folders_again([] {});  // routes may have come and gone meanwhile
   balance();
   return true;
 }

@@ -90,6 +90,10 @@ class Generation final : private Zygote::Supervisor {
   /// Asks the zygote whether a file of the app has changed since the import; `answer` gets what changed, or nothing.
   void ask_changed(std::move_only_function<void(std::string what)> answer);
 
+  /// The folders that the app has told of are opened once more; `opened` runs in a later turn, also when there are
+  /// none.
+  void open_folders_again(std::move_only_function<void()> opened);
+
   /// Requests wait in the queue: more workers may be wanted.
   void on_pressure();
   /// A request of a worker, perhaps of this generation, ran longer than request_timeout.
@@ -201,11 +205,13 @@ class Generation final : private Zygote::Supervisor {
   Interpreter interpreter_;
   Task<void> finding_interpreter_;
   bool finding_ = false;
-  bool folders_told_ = false;                                // by this zygote, or a worker of it
+  bool folders_told_ = false;  // by this zygote, or a worker of it
+  std::vector<StaticFolder> told_folders_;
   std::optional<std::vector<StaticFolder>> wanted_folders_;  // to be opened next
   Task<void> opening_folders_;
   bool opening_ = false;
   bool ready_waits_ = false;  // for the folders to be opened
+  std::vector<std::move_only_function<void()>> when_folders_opened_;
   std::shared_ptr<OpenedFolders> folders_;
   std::vector<std::unique_ptr<Seat>> seats_;
   std::unique_ptr<Zygote> zygote_;

@@ -1,4 +1,6 @@
 // The folders of files that a generation's app has told of: opened before it counts as ready, served when it serves.
+#include <utility>
+
 #include "appserver/generation.h"
 #include "core/log.h"
 
@@ -16,7 +18,15 @@ void Generation::on_static_folders(std::string_view text) {
         app_->name, found->folders.front().url, found->folders.front().directory);
     found->folders.clear();
   }
-  wanted_folders_ = std::move(found->folders);
+  told_folders_ = std::move(found->folders);
+  wanted_folders_ = told_folders_;
+  if (!opening_) opening_folders_ = open_folders();
+}
+
+void Generation::open_folders_again(std::move_only_function<void()> opened) {
+  if (!house_.open_folders || !folders_told_) return house_.main.post(std::move(opened));
+  when_folders_opened_.push_back(std::move(opened));
+  wanted_folders_ = told_folders_;
   if (!opening_) opening_folders_ = open_folders();
 }
 
@@ -29,6 +39,7 @@ Task<void> Generation::open_folders() {
     folders_ = std::move(opened);
   }
   opening_ = false;
+  for (auto& tell : std::exchange(when_folders_opened_, {})) house_.main.post(std::move(tell));
   if (!zygote_ && (killed_ || state_ >= State::leaving)) {
     end();
   } else if (state_ == State::serving) {

@@ -18,8 +18,7 @@ namespace edge {
 namespace {
 
 struct RouteFolders {
-  AppFoldersHandler* route;
-  Loop& loop;
+  std::shared_ptr<FolderPlace> place;
   std::shared_ptr<const FolderList> folders;
 };
 
@@ -29,12 +28,15 @@ class Opened final : public OpenedFolders {
       : routes_(std::move(routes)), status_(std::move(status)) {}
   /// Handlers of files belong to their loops: there they are let go.
   ~Opened() override {
-    for (RouteFolders& each : routes_) each.loop.post([folders = std::move(each.folders)] {});
+    for (RouteFolders& each : routes_) {
+      Loop& loop = each.place->loop;
+      loop.post([gone = std::move(each)] {});
+    }
   }
 
   void serve() override {
     for (const RouteFolders& each : routes_) {
-      each.loop.post([route = each.route, folders = each.folders] { route->use(folders); });
+      each.place->loop.post([each] { each.place->folders = each.folders; });
     }
   }
   const std::vector<FolderStatus>& folders() const override { return status_; }
@@ -81,30 +83,33 @@ std::unique_ptr<Handler> open_files(const std::string& url, const std::string& d
 
 class Opener {
  public:
-  Opener(std::string app, std::vector<AppFoldersHandler*> routes) : app_(std::move(app)), routes_(std::move(routes)) {}
+  explicit Opener(std::string app) : app_(std::move(app)) {}
 
-  std::shared_ptr<OpenedFolders> operator()(const std::vector<StaticFolder>& told) const {
+  std::shared_ptr<OpenedFolders> open(const std::vector<StaticFolder>& told,
+                                      std::vector<std::shared_ptr<FolderPlace>> places) const {
     const std::vector<StaticFolder> found = without_closed(app_, told);
     std::vector<RouteFolders> routes;
     std::vector<FolderStatus> status;
-    for (AppFoldersHandler* route : routes_) {
-      routes.push_back({route, route->loop(), open_for(*route, found, status)});
+    for (std::shared_ptr<FolderPlace>& place : places) {
+      std::shared_ptr<const FolderList> folders = open_for(*place, found, status);
+      place->opened = true;
+      routes.push_back({std::move(place), std::move(folders)});
     }
     return std::make_shared<Opened>(std::move(routes), std::move(status));
   }
 
  private:
-  std::shared_ptr<const FolderList> open_for(const AppFoldersHandler& route, const std::vector<StaticFolder>& found,
+  std::shared_ptr<const FolderList> open_for(const FolderPlace& place, const std::vector<StaticFolder>& found,
                                              std::vector<FolderStatus>& status) const {
     FolderList list;
     for (const StaticFolder& folder : found) {
-      const std::optional<std::string> url = url_at(folder, route.mount());
+      const std::optional<std::string> url = url_at(folder, place.mount);
       if (!url) {
-        if (route.loop().index() == 0) warn_of_mount(folder, route.mount());
+        if (place.loop.index() == 0) warn_of_mount(folder, place.mount);
         continue;
       }
       if (std::ranges::find(list, *url, &OpenFolder::url) != list.end()) continue;  // written in two ways
-      std::unique_ptr<Handler> files = open_files(*url, folder.directory, route.hot_files());
+      std::unique_ptr<Handler> files = open_files(*url, folder.directory, place.hot);
       if (!files) continue;
       list.push_back({*url, std::move(files), folder.hashed_names});
       const bool known = std::ranges::any_of(status, [&](const FolderStatus& one) { return one.url == *url; });
@@ -122,13 +127,39 @@ class Opener {
   }
 
   std::string app_;
-  std::vector<AppFoldersHandler*> routes_;
 };
 
 }  // namespace
 
-OpenFolders folder_opener(std::string app, std::vector<AppFoldersHandler*> routes) {
-  return Opener(std::move(app), std::move(routes));
+std::shared_ptr<FolderPlace> AppFolders::place(Loop& loop, HotFiles& hot, const std::string& mount) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(places_, [](const auto& one) { return one.expired(); });
+  for (const auto& one : places_) {
+    std::shared_ptr<FolderPlace> known = one.lock();
+    if (known && &known->loop == &loop && known->mount == mount) return known;
+  }
+  auto made = std::make_shared<FolderPlace>(loop, hot, mount);
+  places_.push_back(made);
+  return made;
+}
+
+std::vector<std::shared_ptr<FolderPlace>> AppFolders::places() {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<FolderPlace>> all;
+  for (const auto& one : places_) {
+    if (std::shared_ptr<FolderPlace> place = one.lock()) all.push_back(std::move(place));
+  }
+  return all;
+}
+
+bool AppFolders::wants_opening() {
+  return std::ranges::any_of(places(), [](const auto& place) { return !place->opened; });
+}
+
+OpenFolders AppFolders::opener() {
+  return [self = shared_from_this()](const std::vector<StaticFolder>& told) {
+    return Opener(self->app_).open(told, self->places());
+  };
 }
 
 }  // namespace edge

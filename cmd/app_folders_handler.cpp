@@ -40,13 +40,13 @@ bool has_hash(std::string_view path) {
 const OpenFolder* AppFoldersHandler::folder_for(const Request& request) const {
   if (request.method != Method::get && request.method != Method::head) return nullptr;
   const auto found = std::ranges::find_if(
-      *folders_, [&request](const OpenFolder& folder) { return request.path.starts_with(folder.url); });
-  return found == folders_->end() ? nullptr : &*found;
+      *place_->folders, [&request](const OpenFolder& folder) { return request.path.starts_with(folder.url); });
+  return found == place_->folders->end() ? nullptr : &*found;
 }
 
 Task<Response> AppFoldersHandler::handle(Request& request) {
   const OpenFolder* const folder = folder_for(request);
-  return folder ? handle_in(request, folders_, *folder) : app_->handle(request);
+  return folder ? handle_in(request, place_->folders, *folder) : app_->handle(request);
 }
 
 Task<Response> AppFoldersHandler::handle_in(Request& request,

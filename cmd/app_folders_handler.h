@@ -2,6 +2,7 @@
 // without the app; everything else is the app's to answer, a file that is missing too.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,20 +22,25 @@ struct OpenFolder {
 };
 using FolderList = std::vector<OpenFolder>;  // the longest URL first
 
+/// The folders that the routes of one mount serve from on one loop; it outlives each of these routes, and what they use
+/// at present goes on being used by those that come with another configuration.
+struct FolderPlace {
+  /// `files` is the loop's, and outlives the place and its folders; `at` the mount, "/shop" or empty.
+  FolderPlace(Loop& on, HotFiles& files, std::string at) : loop(on), hot(files), mount(std::move(at)) {}
+
+  Loop& loop;
+  HotFiles& hot;
+  const std::string mount;
+  std::atomic<bool> opened = false;  // folders were, for this place; set on any thread
+  /// Of the loop's thread. What a request has begun with lives until that has ended.
+  std::shared_ptr<const FolderList> folders = std::make_shared<const FolderList>();
+};
+
 /// One object a route and loop.
 class AppFoldersHandler final : public Handler {
  public:
-  /// `hot` is the loop's, and outlives the handler and its folders.
-  AppFoldersHandler(Loop& loop, HotFiles& hot, std::string mount, std::unique_ptr<Handler> app)
-      : loop_(loop), hot_(hot), mount_(std::move(mount)), app_(std::move(app)) {}
-
-  /// From the loop's thread, or before it runs. What a request has begun with lives until that has ended.
-  void use(std::shared_ptr<const FolderList> folders) { folders_ = std::move(folders); }
-
-  // From any thread:
-  Loop& loop() const { return loop_; }
-  HotFiles& hot_files() const { return hot_; }
-  const std::string& mount() const { return mount_; }
+  AppFoldersHandler(std::shared_ptr<const FolderPlace> place, std::unique_ptr<Handler> app)
+      : place_(std::move(place)), app_(std::move(app)) {}
 
   Task<Response> handle(Request& request) override;
 
@@ -42,11 +48,8 @@ class AppFoldersHandler final : public Handler {
   const OpenFolder* folder_for(const Request& request) const;
   Task<Response> handle_in(Request& request, std::shared_ptr<const FolderList> folders, const OpenFolder& folder);
 
-  Loop& loop_;
-  HotFiles& hot_;
-  std::string mount_;  // "/shop" or empty
+  std::shared_ptr<const FolderPlace> place_;
   std::unique_ptr<Handler> app_;
-  std::shared_ptr<const FolderList> folders_ = std::make_shared<const FolderList>();
 };
 
 /// Whether a file's name holds the hash of its content as Django puts it there: NAME.55e7cbb9ba48.EXT, or without EXT.

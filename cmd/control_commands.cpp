@@ -170,13 +170,18 @@ ReloadText reload_text(const ReloadReport& report) {
     if (app.outcome == "reloaded") {
       text.out += fmt::format("{}: generation {} serves ({}){}\n", name, app.generation, human_time(app.took), because);
     } else if (app.outcome == "failed") {
-      text.error += fmt::format("{}: NOT reloaded{}:\n{}", name, serves_on(app.generation), indented(app.error));
+      const char* const what = report.nothing_changed ? "NOT started" : "NOT reloaded";
+      text.error += fmt::format("{}: {}{}:\n{}", name, what, serves_on(app.generation), indented(app.error));
       text.status = kExitApp;
     } else {
       text.out += fmt::format("{}: {}\n", name, printable(app.outcome));
     }
   }
-  if (report.ok && report.apps.empty()) text.out += "reloaded\n";
+  for (const std::string& applied : report.applied) text.out += printable(applied) + "\n";
+  if (report.ok && report.apps.empty() && report.applied.empty()) text.out += "reloaded\n";
+  if (report.nothing_changed) text.error += "nothing was changed: what served before goes on\n";
+  if (report.nothing_changed) return text;
+  for (const std::string& problem : report.not_applied) text.error += printable(problem) + "\n";
   for (const std::string& setting : report.needs_restart) {
     text.error += fmt::format("{}: takes effect only once edge is stopped and started again\n", printable(setting));
   }

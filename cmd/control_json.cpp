@@ -106,7 +106,10 @@ void fields(Is<AppReload> auto& app, auto at) {
 void fields(Is<ReloadReport> auto& report, auto at) {
   at("ok", report.ok);
   at("problems", report.problems);
+  at("nothing_changed", report.nothing_changed);
   at("apps", report.apps);
+  at("applied", report.applied);
+  at("not_applied", report.not_applied);
   at("needs_restart", report.needs_restart);
 }
 

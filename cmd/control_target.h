@@ -30,7 +30,7 @@ struct ServiceStatus {
 /// What a reload did to one app.
 struct AppReload {
   std::string name{};
-  std::string outcome{};         // "reloaded", "unchanged", "failed"
+  std::string outcome{};         // "reloaded", "unchanged", "failed", "started", "removed"
   std::uint32_t generation = 0;  // that serves now; 0: none
   std::string because{};         // what had changed: "site.yaml changed"; of "reloaded" and "failed"
   std::string error{};           // of "failed": what the import printed, or one line
@@ -39,8 +39,12 @@ struct AppReload {
 
 struct ReloadReport {
   bool ok = false;                           // nothing is wrong with the site file, and no app failed
-  std::vector<std::string> problems{};       // of the site file, "site.yaml:3:7: …"; then nothing was touched
+  std::vector<std::string> problems{};       // of the site file or what it asks for, "site.yaml:3:7: …"; then nothing
+                                             // was touched
+  bool nothing_changed = false;              // because of an app that failed: what served before goes on
   std::vector<AppReload> apps{};             // in the order of the site file
+  std::vector<std::string> applied{};        // settings that changed: "sites: 2 listeners opened, 1 closed"
+  std::vector<std::string> not_applied{};    // "site.yaml:3:7: …": what the system refused while the rest was applied
   std::vector<std::string> needs_restart{};  // settings that changed and hold only when edge itself is started anew
 };
 

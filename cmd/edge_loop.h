@@ -1,4 +1,4 @@
-// EdgeLoop: one event-loop thread of the edge with all that belongs to it: door, routers, handlers, access logs.
+// EdgeLoop: one event-loop thread of the edge, with its door and what each address of it goes by at present.
 #pragma once
 
 #include <functional>
@@ -7,86 +7,58 @@
 #include <thread>
 #include <vector>
 
-#include "cmd/app_folders_handler.h"
 #include "cmd/listeners.h"
-#include "config/snapshot.h"
-#include "core/access_log.h"
+#include "cmd/loop_edition.h"
 #include "core/http/door.h"
-#include "core/http/router.h"
-#include "core/log_files.h"
 #include "core/net/loop.h"
 #include "core/uwsgi/public_socket.h"
+#include "static/hot_files.h"
 
 namespace edge {
 
-class AppPool;
-class HotFiles;
-
-/// Everything is made on the main thread before start(), and destroyed there after join().
+/// Made on the main thread before start(), and destroyed there after join().
 class EdgeLoop {
  public:
-  EdgeLoop(int index, ConnectionLimit& limit);
+  EdgeLoop(int index, ConnectionLimit& limit, std::uint64_t hot_memory);
   ~EdgeLoop();
 
   Loop& loop() { return loop_; }
-
-  /// Builds routers with their handlers for each address. A problem names the place in the configuration.
-  Result<void> build(const config::Snapshot& snapshot, LogFiles& files,
-                     const std::vector<std::unique_ptr<AppPool>>& pools);
-
-  /// A route with `static: auto`.
-  struct FoldersRoute {
-    std::string app;
-    AppFoldersHandler* handler;
-  };
-  const std::vector<FoldersRoute>& folders_routes() const { return folders_routes_; }
+  HotFiles& hot_files() { return hot_files_; }
 
   void start();
-  /// From any thread, after start(): begins to accept.
-  void listen(std::vector<OpenListener> listeners);
+  /// A change of what it serves.
+  struct Turn {
+    std::shared_ptr<const LoopEdition> edition;
+    std::vector<OpenListener> listeners;  // of addresses of the edition that were not listened on before
+    std::string http;                     // where HTTP is served, for those who speak it elsewhere; may be empty
+  };
+  /// From any thread, after start(): new requests go by the edition, on all addresses that it has; others are closed,
+  /// and what is under way there comes to its end. Then `done` runs on this loop.
+  void turn_to(Turn turn, std::move_only_function<void()> done);
   /// From any thread: `done` runs on this loop when every connection is closed.
   void drain(std::move_only_function<void()> done);
   void kill();
   /// From any thread: hands the buffered access lines to their files, then runs `done` on this loop.
   void flush_logs(std::move_only_function<void()> done);
   void join();
-  /// Destroys routers and handlers, which need the apps' pools. After join(), or without start().
-  void forget_routes() {
-    folders_routes_.clear();
-    routers_.clear();
-    app_sockets_.clear();
-  }
 
  private:
-  struct AddressRouter {
+  /// An address that is listened on. What belongs to the address and is renewed with the router is renewed here.
+  struct Address {
     config::Listen listen;
-    std::shared_ptr<const Router> router;
-    Entrance* entrance = nullptr;  // from listen() on
+    std::string app;  // whose own socket it is; empty: the sites'
+    Entrance* entrance;
+    std::shared_ptr<uwsgi::PublicSocket> protocol;  // of an app's own socket
   };
-  /// An app's own socket: it leads to that app alone.
-  struct AppSocket {
-    const config::App* app;
-    std::shared_ptr<const Router> router;
-    std::unique_ptr<uwsgi::PublicSocket> protocol;  // from listen() on
-  };
-  Result<void> build_app_sockets(const config::Snapshot& snapshot, LogFiles& files,
-                                 const std::vector<std::unique_ptr<AppPool>>& pools);
-  void listen_for_app(OpenListener listener, const std::string& http);
-  Result<AccessLog*> access_log(const std::optional<config::AccessTarget>& target, LogFiles& files);
-  Result<std::unique_ptr<Site>> build_site(const config::Site& site, LogFiles& files,
-                                           const std::vector<std::unique_ptr<AppPool>>& pools);
-
-  struct SharedLog {
-    config::AccessTarget target;
-    std::unique_ptr<AccessLog> log;
-  };
+  void turn(Turn turn);
+  void open_or_renew(const LoopEdition::Address& address, std::shared_ptr<const Router> router,
+                     const std::string& http);
+  Address* find(const config::Listen& listen, const std::string& app);
 
   Loop loop_;
-  std::unique_ptr<HotFiles> hot_files_;
-  std::vector<SharedLog> access_logs_;
-  std::vector<AddressRouter> routers_;
-  std::vector<AppSocket> app_sockets_;
-  std::vector<FoldersRoute> folders_routes_;
+  HotFiles hot_files_;
+  std::vector<std::weak_ptr<const LoopEdition>> editions_;  // that requests may still go by
+  std::vector<Address> addresses_;
   Door door_;
   std::thread thread_;
 };

@@ -43,6 +43,7 @@ class Opener {
       }
       set.push_back({&listen, std::move(own), listen.address, app});
     }
+    sets_.front().back().file = OwnSocketFile(listen.unix_path);
     return {};
   }
 
@@ -82,19 +83,22 @@ std::string OpenListener::url() const {
   return listen->unix_path.empty() ? "http://" + where : where;
 }
 
-Result<std::vector<std::vector<OpenListener>>> open_listeners(const config::Snapshot& snapshot) {
-  Opener opener(snapshot.process.threads);
+Result<std::vector<std::vector<OpenListener>>> open_listeners(
+    const config::Snapshot& snapshot, std::size_t loops,
+    const std::function<bool(const config::Listen& listen)>& is_open) {
+  Opener opener(loops);
   std::vector<config::Listen> seen;
   for (const config::Site& site : snapshot.sites) {
     for (const config::Listen& listen : site.listen) {
       if (std::find(seen.begin(), seen.end(), listen) != seen.end()) continue;
       seen.push_back(listen);
+      if (is_open(listen)) continue;
       const Result<void> opened = opener.open(listen, nullptr, std::nullopt);
       if (!opened) return std::unexpected(opened.error());
     }
   }
   for (const config::App& app : snapshot.apps) {
-    if (!app.socket) continue;
+    if (!app.socket || is_open(*app.socket)) continue;
     const Result<void> opened = opener.open(*app.socket, &app, app.socket_mode);
     if (!opened) return std::unexpected(opened.error());
     const Result<void> given = give_to_account(snapshot.process, *app.socket);
@@ -103,16 +107,10 @@ Result<std::vector<std::vector<OpenListener>>> open_listeners(const config::Snap
   return opener.take();
 }
 
-SocketFiles::~SocketFiles() {
-  for (const SocketFile& file : files_) remove_socket_file(file);
-}
+OwnSocketFile::OwnSocketFile(const std::string& path) : file_(find_socket_file(path)) {}
 
-void SocketFiles::add(const std::vector<OpenListener>& listeners) {
-  for (const OpenListener& listener : listeners) {
-    const std::string& path = listener.listen->unix_path;
-    if (path.empty()) continue;
-    if (const std::optional<SocketFile> made = find_socket_file(path)) files_.push_back(*made);
-  }
+OwnSocketFile::~OwnSocketFile() {
+  if (file_) remove_socket_file(*file_);
 }
 
 }  // namespace edge

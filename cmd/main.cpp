@@ -18,7 +18,6 @@
 #include "cmd/exit_code.h"
 #include "cmd/serve.h"
 #include "config/load.h"
-#include "core/log.h"
 #include "core/log_files.h"
 #include "core/nearest.h"
 
@@ -43,15 +42,13 @@ int serve_command(const std::string& file) {
     return kExitConfiguration;
   }
   LogFiles files;
-  const Result<LogFile*> log_file = files.open((*snapshot)->log.error);
+  const Result<std::shared_ptr<LogFile>> log_file = files.open((*snapshot)->log.error);
   if (!log_file) {
     std::fprintf(stderr, "%s\n", log_file.error().context.c_str());
     return kExitConfiguration;
   }
-  log::open(*log_file, (*snapshot)->log.level);
-  const int status = serve(*snapshot, files, own_path(), from_environment);
-  log::open(nullptr, LogLevel::info);
-  return status;
+  files.log_errors_to(*log_file, (*snapshot)->log.level);
+  return serve(*snapshot, files, own_path(), from_environment);
 }
 
 constexpr std::array<std::string_view, 8> kCommands = {"serve",   "check",    "status", "reload",

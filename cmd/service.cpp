@@ -3,7 +3,6 @@
 
 #include <csignal>
 
-#include "cmd/app_folders.h"
 #include "config/control_path.h"
 #include "core/log.h"
 #include "core/net/orphan_reaper.h"
@@ -11,72 +10,67 @@
 
 namespace edge {
 
-Service::Service(std::shared_ptr<const config::Snapshot> snapshot, LogFiles& files, const std::string& self,
-                 const config::Environment& environment)
-    : snapshot_(std::move(snapshot)),
-      files_(files),
-      self_(self),
-      environment_(environment),
-      reload_(main_, snapshot_, environment, pools_) {}
+namespace {
 
-Service::~Service() {
-  for (const auto& loop : loops_) loop->forget_routes();
-  pools_.clear();  // handlers die before pools, and pools before loops
+std::vector<Loop*> loops_of(const Running& running) {
+  std::vector<Loop*> loops;
+  for (const auto& loop : running.loops) loops.push_back(&loop->loop());
+  return loops;
 }
 
+}  // namespace
+
+Service::Service(std::shared_ptr<const config::Snapshot> snapshot, LogFiles& files, const std::string& self,
+                 const config::Environment& environment)
+    : self_(self), running_(files), environment_(environment), reload_(running_, snapshot->process, environment) {
+  running_.snapshot = std::move(snapshot);
+  first_ = std::make_unique<Changeover>(running_, running_.snapshot);
+}
+
+Service::~Service() {
+  first_.reset();
+  running_.apps.clear();  // handlers die before pools, and pools before loops
+}
+
+/// The sockets first, as root where edge is root; what belongs to those who own edge's files later.
 Result<void> Service::build() {
-  raise_file_limit(snapshot_->process);
-  Result<std::vector<std::vector<OpenListener>>> listeners = open_listeners(*snapshot_);
-  if (!listeners) {
+  raise_file_limit(snapshot().process);
+  make_loops();
+  if (Result<void> opened = first_->open_addresses(); !opened) {
     status_ = kExitListen;
-    return std::unexpected(listeners.error());
+    return opened;
   }
-  listeners_ = std::move(*listeners);
-  socket_files_.add(listeners_.front());
   status_ = kExitFailed;
-  Result<PidFile> pid_file = PidFile::write(snapshot_->process.pid_file);
+  Result<PidFile> pid_file = PidFile::write(snapshot().process.pid_file);
   if (!pid_file) return std::unexpected(pid_file.error());
   pid_file_ = std::move(*pid_file);
-  Result<RuntimeDir> runtime_dir = RuntimeDir::make(snapshot_->process);
+  Result<RuntimeDir> runtime_dir = RuntimeDir::make(snapshot().process);
   if (!runtime_dir) return std::unexpected(runtime_dir.error());
   runtime_dir_ = std::move(*runtime_dir);
   if (Result<void> opened = open_control(); !opened) return opened;
-  if (Result<void> dropped = drop_privileges(*snapshot_); !dropped) return dropped;
-  connections_.most = snapshot_->process.max_connections;
-  std::vector<Loop*> loops;
-  for (unsigned i = 0; i < snapshot_->process.threads; ++i) {
-    loops_.push_back(std::make_unique<EdgeLoop>(static_cast<int>(i), connections_));
-    loops.push_back(&loops_.back()->loop());
-  }
-  for (const config::App& app : snapshot_->apps) {
-    pools_.push_back(std::make_unique<AppPool>(main_, loops, app, runtime_dir_.path(), self_));
-  }
-  for (const auto& loop : loops_) {
-    if (Result<void> built = loop->build(*snapshot_, files_, pools_); !built) return built;
-  }
-  find_folders();
+  if (Result<void> dropped = drop_privileges(snapshot()); !dropped) return dropped;
+  if (Result<void> opened = first_->open_logs(); !opened) return opened;
+  running_.apps.set_up(loops_of(running_), runtime_dir_.path(), self_);
+  first_->make_apps();
+  first_->add_apps();
+  if (Result<void> built = first_->build(); !built) return built;
   status_ = kExitOk;
   return {};
 }
 
-/// Apps with a route of `static: auto` are asked for their folders of files.
-void Service::find_folders() {
-  for (const auto& pool : pools_) {
-    std::vector<AppFoldersHandler*> routes;
-    for (const auto& loop : loops_) {
-      for (const EdgeLoop::FoldersRoute& route : loop->folders_routes()) {
-        if (route.app == pool->name()) routes.push_back(route.handler);
-      }
-    }
-    if (!routes.empty()) pool->find_folders(folder_opener(pool->name(), std::move(routes)));
+void Service::make_loops() {
+  const config::Process& process = snapshot().process;
+  for (unsigned i = 0; i < process.threads; ++i) {
+    const int index = static_cast<int>(i);
+    running_.loops.push_back(std::make_unique<EdgeLoop>(index, running_.connections, process.hot_files));
   }
 }
 
 /// Where nobody has named it, edge serves without one rather than not at all.
 Result<void> Service::open_control() {
-  const std::string& named = snapshot_->process.control;
-  const std::string path = named.empty() ? config::default_control_path(snapshot_->file, environment_) : named;
-  Result<std::unique_ptr<ControlServer>> opened = ControlServer::open(main_, path, *this);
+  const std::string& named = snapshot().process.control;
+  const std::string path = named.empty() ? config::default_control_path(snapshot().file, environment_) : named;
+  Result<std::unique_ptr<ControlServer>> opened = ControlServer::open(running_.main, path, *this);
   if (opened) {
     control_ = std::move(*opened);
   } else if (!named.empty()) {
@@ -87,36 +81,23 @@ Result<void> Service::open_control() {
   return {};
 }
 
-void Service::start_apps() {
-  starting_ = pools_.size();
-  if (starting_ == 0) return accept();
-  for (const auto& pool : pools_) {
-    if (stop_begun_) return;  // one before could not even be tried, and all are stopped
-    pool->start([this, &name = pool->name()](bool ok) { app_started(name, ok); });
-  }
-}
-
-void Service::app_started(const std::string& name, bool ok) {
-  --starting_;
-  if (!ok) {
-    if (status_ == kExitOk) log::error("app {} cannot be started: stopping", name);
-    status_ = kExitApp;
-    if (!std::exchange(stop_begun_, true)) stop_apps();
-    return;
-  }
-  if (starting_ == 0 && !stop_begun_) accept();
+void Service::apps_started(const AppPool* failed) {
+  if (!failed) return accept();
+  log::error("app {} cannot be started: stopping", failed->name());
+  status_ = kExitApp;
+  if (!std::exchange(stop_begun_, true)) stop_apps();
 }
 
 void Service::accept() {
+  if (stop_begun_) return;
   accepting_ = true;
-  announce();
-  for (std::size_t i = 0; i < loops_.size(); ++i) loops_[i]->listen(std::move(listeners_[i]));
-  log::info("ready");
+  first_->commit([this](const Changeover::Done&) {
+    if (stop_begun_) return;
+    log::info("ready");
+    reload_.open();
+  });
+  first_.reset();
   watch_files();
-}
-
-void Service::announce() const {
-  for (const OpenListener& listener : listeners_.front()) log::info("listening on {}", listener.url());
 }
 
 int Service::run() {
@@ -125,18 +106,18 @@ int Service::run() {
     log::error("{}", built.error().context);
     return status_;
   }
-  const OrphanReaper orphans(main_);
-  const SignalWatch term(main_, SIGTERM, [this] { stop_asked("SIGTERM"); });
-  const SignalWatch interrupt(main_, SIGINT, [this] { stop_asked("SIGINT"); });
-  const SignalWatch reopen(main_, SIGUSR1,
+  const OrphanReaper orphans(running_.main);
+  const SignalWatch term(running_.main, SIGTERM, [this] { stop_asked("SIGTERM"); });
+  const SignalWatch interrupt(running_.main, SIGINT, [this] { stop_asked("SIGINT"); });
+  const SignalWatch reopen(running_.main, SIGUSR1,
                            [this] { Service::reopen([](const auto&) { log::info("SIGUSR1: log files reopened"); }); });
-  const SignalWatch hang_up(main_, SIGHUP, [this] { reload_on_signal(); });
-  begun_ = main_.now();
-  started_at_ = main_.unix_seconds();
-  for (const auto& loop : loops_) loop->start();
-  start_apps();
-  main_.run();
-  for (const auto& loop : loops_) loop->join();
+  const SignalWatch hang_up(running_.main, SIGHUP, [this] { reload_on_signal(); });
+  begun_ = running_.main.now();
+  started_at_ = running_.main.unix_seconds();
+  for (const auto& loop : running_.loops) loop->start();
+  first_->start_apps([this](const AppPool* failed) { apps_started(failed); });
+  running_.main.run();
+  for (const auto& loop : running_.loops) loop->join();
   log::info("stopped");
   return status_;
 }

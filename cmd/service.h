@@ -3,23 +3,22 @@
 // Start: listen -> apps -> ready. Stop: listeners -> connections -> apps -> logs.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "appserver/app_pool.h"
+#include "cmd/changeover.h"
 #include "cmd/control_server.h"
 #include "cmd/control_target.h"
-#include "cmd/edge_loop.h"
 #include "cmd/exit_code.h"
-#include "cmd/listeners.h"
 #include "cmd/process_setup.h"
 #include "cmd/reload.h"
+#include "cmd/running.h"
 #include "config/load.h"
 #include "core/log_files.h"
 #include "core/net/alarm.h"
-#include "core/net/loop.h"
 #include "core/net/path_watch.h"
 
 namespace edge {
@@ -45,19 +44,16 @@ class Service final : private ControlTarget {
   void rollback(const std::string& app, Answer<SwapResult> done) override;
   void reopen(Answer<ReopenReport> done) override;
   void stop() override { stop_asked("the command stop"); }
-  AppPool& pool(const std::string& name);
   void reload_on_signal();
   void watch_files();
   void answer_reopened();
 
   // service.cpp
   Result<void> build();
+  void make_loops();
   Result<void> open_control();
-  void find_folders();
-  void start_apps();
-  void app_started(const std::string& name, bool ok);
+  void apps_started(const AppPool* failed);
   void accept();
-  void announce() const;
 
   // service_stop.cpp
   void stop_asked(const std::string& by);
@@ -66,18 +62,14 @@ class Service final : private ControlTarget {
   void cut(const char* why);
   void finish();
 
-  std::shared_ptr<const config::Snapshot> snapshot_;
-  LogFiles& files_;
+  const config::Snapshot& snapshot() const { return *running_.snapshot; }
+
   std::string self_;
   int status_ = kExitOk;
   RuntimeDir runtime_dir_;
   PidFile pid_file_;
-  ConnectionLimit connections_;
-  Loop main_;
-  std::vector<std::vector<OpenListener>> listeners_;
-  SocketFiles socket_files_;
-  std::vector<std::unique_ptr<AppPool>> pools_;
-  std::vector<std::unique_ptr<EdgeLoop>> loops_;
+  Running running_;
+  std::unique_ptr<Changeover> first_;  // from nothing to what serves; until it does
   config::Environment environment_;
   Reload reload_;
   std::unique_ptr<ControlServer> control_;
@@ -91,9 +83,7 @@ class Service final : private ControlTarget {
   Alarm stop_deadline_{[this] { cut("shutdown_timeout has passed with requests under way"); }};
   std::uint64_t begun_ = 0;      // Loop::now()
   std::int64_t started_at_ = 0;  // seconds since the epoch
-  std::size_t starting_ = 0;     // apps whose start is not decided
   std::size_t draining_ = 0;     // loops with connections
-  std::size_t stopping_ = 0;     // apps with processes
   bool accepting_ = false;
   bool stop_begun_ = false;  // by whatever
   bool stop_asked_ = false;  // by a person: asked again, it is a cut

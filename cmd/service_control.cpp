@@ -15,13 +15,9 @@ constexpr Milliseconds kLookReopened{2};
 
 }  // namespace
 
-AppPool& Service::pool(const std::string& name) {
-  return **std::ranges::find_if(pools_, [&name](const auto& pool) { return pool->name() == name; });
-}
-
 std::vector<std::string> Service::apps() {
   std::vector<std::string> names;
-  for (const auto& pool : pools_) names.push_back(pool->name());
+  for (const Apps::App& app : running_.apps.all()) names.push_back(app.pool->name());
   return names;
 }
 
@@ -35,19 +31,20 @@ void Service::status(Answer<ServiceStatus> done) {
   ServiceStatus& status = gathering->status;
   status.version = EDGE_VERSION;
   status.pid = ::getpid();
-  status.file = snapshot_->file;
+  status.file = snapshot().file;
   status.state = stop_begun_ ? "stopping" : accepting_ ? "serving" : "starting";
   status.started_at = started_at_;
-  status.uptime = main_.now() - begun_;
-  status.loops = static_cast<std::uint32_t>(loops_.size());
-  status.connections = connections_.open;
-  status.most_connections = connections_.most;
-  status.apps.resize(pools_.size());
+  status.uptime = running_.main.now() - begun_;
+  status.loops = static_cast<std::uint32_t>(running_.loops.size());
+  status.connections = running_.connections.open;
+  status.most_connections = running_.connections.most;
+  const std::vector<Apps::App>& apps = running_.apps.all();
+  status.apps.resize(apps.size());
   gathering->done = std::move(done);
-  gathering->left = pools_.size();
-  if (pools_.empty()) return gathering->done(std::move(status));
-  for (std::size_t i = 0; i < pools_.size(); ++i) {
-    pools_[i]->status([gathering, i](AppStatus app) {
+  gathering->left = apps.size();
+  if (apps.empty()) return gathering->done(std::move(status));
+  for (std::size_t i = 0; i < apps.size(); ++i) {
+    apps[i].pool->status([gathering, i](AppStatus app) {
       gathering->status.apps[i] = std::move(app);
       if (--gathering->left == 0) gathering->done(std::move(gathering->status));
     });
@@ -75,18 +72,18 @@ void Service::restart(const std::string& app, Answer<SwapResult> done) {
 }
 
 void Service::rollback(const std::string& app, Answer<SwapResult> done) {
-  pool(app).rollback(std::move(done));
+  running_.apps.pool(app).rollback(std::move(done));
 }
 
 /// What was logged before the signal goes to the old files, from every loop.
 void Service::reopen(Answer<ReopenReport> done) {
-  const auto left = std::make_shared<std::size_t>(loops_.size());
+  const auto left = std::make_shared<std::size_t>(running_.loops.size());
   const auto then = std::make_shared<Answer<ReopenReport>>(std::move(done));
-  for (const auto& loop : loops_) {
+  for (const auto& loop : running_.loops) {
     loop->flush_logs([this, left, then] {
-      main_.post([this, left, then] {
+      running_.main.post([this, left, then] {
         if (--*left > 0) return;
-        files_.reopen();
+        running_.files.reopen();
         reopening_.push_back(std::move(*then));
         answer_reopened();
       });
@@ -96,8 +93,8 @@ void Service::reopen(Answer<ReopenReport> done) {
 
 /// The files have threads of their own, which outlive this service: they are asked, and call nobody.
 void Service::answer_reopened() {
-  const std::optional<std::vector<std::string>> errors = files_.reopened();
-  if (!errors) return main_.arm(look_reopened_, kLookReopened);
+  const std::optional<std::vector<std::string>> errors = running_.files.reopened();
+  if (!errors) return running_.main.arm(look_reopened_, kLookReopened);
   for (auto& answer : std::exchange(reopening_, {})) answer({.ok = errors->empty(), .errors = *errors});
 }
 
@@ -114,18 +111,19 @@ void Service::reload_on_signal() {
 /// until its first look.
 void Service::watch_files() {
   if (stop_begun_) return;
-  for (const auto& pool : pools_) {
-    const std::string& name = pool->name();
+  std::erase_if(watched_, [this](const auto& watched) { return !running_.apps.find(watched.first); });
+  for (const Apps::App& app : running_.apps.all()) {
+    const std::string& name = app.pool->name();
     Watched& watched = watched_[name];
-    if (watched.patterns == pool->app().reload_on) continue;
-    watched.patterns = pool->app().reload_on;
+    if (watched.patterns == app.pool->app().reload_on) continue;
+    watched.patterns = app.pool->app().reload_on;
     watched.watch.reset();
     if (watched.patterns.empty()) continue;
     const auto changed = [this, name](const std::string& what) {
       log::info("[{}] reload_on: {}", name, what);
       restart(name, [](const SwapResult&) {});
     };
-    watched.watch = std::make_unique<PathWatch>(main_, watched.patterns, kLookForChanges, changed);
+    watched.watch = std::make_unique<PathWatch>(running_.main, watched.patterns, kLookForChanges, changed);
   }
 }
 

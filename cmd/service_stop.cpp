@@ -10,18 +10,20 @@ void Service::stop_asked(const std::string& by) {
   if (std::exchange(stop_asked_, true)) return cut("it was asked for a second time");
   if (std::exchange(stop_begun_, true)) return;
   watched_.clear();
+  reload_.stop();
   log::info("{}: stopping when what is under way is answered, within {} s", by,
-            std::chrono::duration_cast<std::chrono::seconds>(snapshot_->process.shutdown_timeout).count());
-  main_.arm(stop_deadline_, snapshot_->process.shutdown_timeout);
+            std::chrono::duration_cast<std::chrono::seconds>(snapshot().process.shutdown_timeout).count());
+  running_.main.arm(stop_deadline_, snapshot().process.shutdown_timeout);
   drain();
 }
 
 void Service::drain() {
   if (!accepting_) return stop_apps();
-  draining_ = loops_.size();
-  for (const auto& loop : loops_) {
+  running_.addresses.close();
+  draining_ = running_.loops.size();
+  for (const auto& loop : running_.loops) {
     loop->drain([this] {
-      main_.post([this] {
+      running_.main.post([this] {
         if (--draining_ == 0) stop_apps();
       });
     });
@@ -29,29 +31,22 @@ void Service::drain() {
 }
 
 void Service::stop_apps() {
-  stopping_ = pools_.size();
-  if (stopping_ == 0) return finish();
-  for (const auto& pool : pools_) {
-    pool->stop([this] {
-      if (--stopping_ == 0) finish();
-    });
-  }
+  reload_.stop();
+  reload_.when_stopped([this] { running_.apps.stop([this] { finish(); }); });
 }
 
 void Service::cut(const char* why) {
   if (std::exchange(cut_, true)) return;
   log::warn("stopping at once: {}", why);
   status_ = kExitCut;
-  for (const auto& loop : loops_) loop->kill();
-  for (const auto& pool : pools_) pool->kill();
+  for (const auto& loop : running_.loops) loop->kill();
+  running_.apps.kill();
 }
 
 void Service::finish() {
   stop_deadline_.disarm();
-  reload_.stop([this] {
-    if (!control_) return main_.stop();
-    control_->close([this] { main_.stop(); });
-  });
+  if (!control_) return running_.main.stop();
+  control_->close([this] { running_.main.stop(); });
 }
 
 }  // namespace edge

@@ -2,16 +2,36 @@
 #include "core/log_files.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "core/log.h"
 
 namespace edge {
 
-Result<LogFile*> LogFiles::open(const std::string& where) {
+LogFiles::~LogFiles() {
+  if (errors_) log::open(nullptr, LogLevel::info);
+}
+
+Result<std::shared_ptr<LogFile>> LogFiles::open(const std::string& where) {
   const auto known = std::ranges::find_if(files_, [&where](const auto& file) { return file->where() == where; });
-  if (known != files_.end()) return known->get();
+  if (known != files_.end()) return *known;
   Result<std::unique_ptr<LogFile>> opened = LogFile::open(where);
   if (!opened) return std::unexpected(std::move(opened.error()));
   files_.push_back(std::move(*opened));
-  return files_.back().get();
+  return files_.back();
+}
+
+void LogFiles::log_errors_to(std::shared_ptr<LogFile> file, LogLevel level) {
+  log::open(file.get(), level);
+  errors_ = std::move(file);
+}
+
+std::vector<std::shared_ptr<LogFile>> LogFiles::take_unused() {
+  const auto unused = std::ranges::partition(files_, [](const auto& file) { return file.use_count() > 1; });
+  std::vector<std::shared_ptr<LogFile>> taken(std::move_iterator(unused.begin()), std::move_iterator(unused.end()));
+  files_.erase(unused.begin(), unused.end());
+  return taken;
 }
 
 void LogFiles::reopen() {

@@ -10,19 +10,29 @@
 
 namespace edge {
 
-/// For the main thread. Files stay open until it is destroyed; then no log may write to them any more, the error log
-/// (log::open()) included.
+/// For the main thread. The end returns the error log to standard error.
 class LogFiles {
  public:
-  /// The file that is open already under that very path, or a new one.
-  Result<LogFile*> open(const std::string& where);
+  LogFiles() = default;
+  LogFiles(const LogFiles&) = delete;
+  LogFiles& operator=(const LogFiles&) = delete;
+  ~LogFiles();
+
+  /// The file that is open already under that very path, or a new one. Other threads may let go of it, but not share it
+  /// out.
+  Result<std::shared_ptr<LogFile>> open(const std::string& where);
+  /// The error log goes to `file` from now on.
+  void log_errors_to(std::shared_ptr<LogFile> file, LogLevel level);
+  /// Hands out the files that nobody uses any more. To end one may take seconds, where a pipe takes nothing.
+  std::vector<std::shared_ptr<LogFile>> take_unused();
   /// Every file, as LogFile::reopen().
   void reopen();
   /// How that has ended: what went wrong, a text for each file; nothing while it is under way.
   std::optional<std::vector<std::string>> reopened() const;
 
  private:
-  std::vector<std::unique_ptr<LogFile>> files_;
+  std::vector<std::shared_ptr<LogFile>> files_;
+  std::shared_ptr<LogFile> errors_;
 };
 
 }  // namespace edge

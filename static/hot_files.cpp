@@ -71,6 +71,11 @@ void HotFiles::recount(const Place& place) {
   make_room();
 }
 
+void HotFiles::begin_anew(std::uint64_t memory) {
+  while (!entries_.empty()) remove(entries_.begin());
+  most_memory_ = memory;
+}
+
 void HotFiles::drop_open_files() {
   for (auto entry = entries_.begin(); entry != entries_.end();) {
     const auto next = std::next(entry);

@@ -48,6 +48,8 @@ class HotFiles {
   void keep(const Place& place, const std::shared_ptr<FileVersion>& version, std::uint64_t now, std::int64_t unix_now);
   /// The version that may be kept under that place has got another form.
   void recount(const Place& place);
+  /// Drops everything. From now on it takes as much memory as this.
+  void begin_anew(std::uint64_t memory);
   /// No descriptors are left: closes all that nobody uses at present.
   void drop_open_files();
 

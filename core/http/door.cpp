@@ -41,11 +41,16 @@ std::unique_ptr<ClientConnection> Door::http_connection(Entrance& entrance, cons
 }
 
 Entrance& Door::open(std::shared_ptr<const Router> router, HttpFront front) {
-  return *entrances_.emplace_back(std::make_unique<Entrance>(std::move(router), std::move(front), http_));
+  return *entrances_.emplace_back(std::make_unique<Entrance>(
+      std::move(router), std::move(front), std::shared_ptr<Protocol>(std::shared_ptr<void>(), &http_)));
+}
+
+Entrance& Door::open(std::shared_ptr<const Router> router, std::shared_ptr<Protocol> protocol) {
+  return *entrances_.emplace_back(std::make_unique<Entrance>(std::move(router), HttpFront(), std::move(protocol)));
 }
 
 Entrance& Door::open(std::shared_ptr<const Router> router, Protocol& protocol) {
-  return *entrances_.emplace_back(std::make_unique<Entrance>(std::move(router), HttpFront(), protocol));
+  return open(std::move(router), std::shared_ptr<Protocol>(std::shared_ptr<void>(), &protocol));
 }
 
 void Door::renew(Entrance& entrance, std::shared_ptr<const Router> router, HttpFront front) {
@@ -67,7 +72,7 @@ void Door::adopt(Entrance& entrance, int fd, const Address& remote, const Addres
   info.remote = remote;
   info.local = local;
   info.number = limit_.serial.fetch_add(1, std::memory_order_relaxed) + 1;
-  std::unique_ptr<ClientConnection> connection = entrance.protocol_.connection(*this, entrance, info);
+  std::unique_ptr<ClientConnection> connection = entrance.protocol_->connection(*this, entrance, info);
   if (connection->begin(fd)) opened(std::move(connection));
 }
 
@@ -102,7 +107,9 @@ void Door::opened(std::unique_ptr<ClientConnection> connection) {
   first_ = opened;
   ++open_;
   ++opened->entrance().connections_;
-  if (limit_.open.fetch_add(1, std::memory_order_relaxed) + 1 >= limit_.most) set_accepting(false);
+  if (limit_.open.fetch_add(1, std::memory_order_relaxed) + 1 >= limit_.most.load(std::memory_order_relaxed)) {
+    set_accepting(false);
+  }
 }
 
 void Door::closed(ClientConnection& connection) {
@@ -125,13 +132,15 @@ void Door::set_accepting(bool accepting) {
   for (const Listening& listening : listeners_) listening.listener->set_accepting(accepting);
   if (accepting) return disarm();
   if (std::exchange(warned_at_, loop_.unix_seconds()) != loop_.unix_seconds()) {
-    log::warn("{} connections are open (edge.max_connections): new ones wait", limit_.most);
+    log::warn("{} connections are open (edge.max_connections): new ones wait",
+              limit_.most.load(std::memory_order_relaxed));
   }
   loop_.arm(*this, kLookAgain);
 }
 
 void Door::on_deadline() {
-  if (limit_.open.load(std::memory_order_relaxed) < limit_.most) return set_accepting(true);
+  if (limit_.open.load(std::memory_order_relaxed) < limit_.most.load(std::memory_order_relaxed))
+    return set_accepting(true);
   loop_.arm(*this, kLookAgain);
 }
 

@@ -20,7 +20,7 @@ struct TlsOutput;
 
 /// Counts the connections of all loops against edge.max_connections.
 struct ConnectionLimit {
-  std::uint64_t most = 20'000;
+  std::atomic<std::uint64_t> most{20'000};
   std::atomic<std::uint64_t> open{0};
   std::atomic<std::uint64_t> serial{0};
 };
@@ -33,7 +33,7 @@ struct Output {
   std::unique_ptr<char[]> data{new char[kCapacity]};
 };
 
-/// What the clients of a listener speak. Used on the loop of its door, and outlives the door's connections.
+/// What the clients of a listener speak. Used on the loop of its door, and outlives the connections that it makes.
 class Protocol {
  public:
   /// The object for a new connection, which has not begun.
@@ -53,7 +53,9 @@ class Door final : private Deadline {
 
   /// An address to listen on, for HTTP.
   Entrance& open(std::shared_ptr<const Router> router, HttpFront front = {});
-  /// The same for another protocol, which must outlive the door.
+  /// The same for another protocol.
+  Entrance& open(std::shared_ptr<const Router> router, std::shared_ptr<Protocol> protocol);
+  /// The same with one that outlives the door.
   Entrance& open(std::shared_ptr<const Router> router, Protocol& protocol);
   /// New requests go by `router`, also those on connections that are open, and new connections by `front`.
   void renew(Entrance& entrance, std::shared_ptr<const Router> router, HttpFront front = {});

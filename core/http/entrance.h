@@ -21,8 +21,8 @@ struct HttpFront {
 /// Owned by its Door, and gone when it was closed and its last connection has ended.
 class Entrance {
  public:
-  Entrance(std::shared_ptr<const Router> router, HttpFront front, Protocol& protocol)
-      : router_(std::move(router)), front_(std::move(front)), protocol_(protocol) {}
+  Entrance(std::shared_ptr<const Router> router, HttpFront front, std::shared_ptr<Protocol> protocol)
+      : router_(std::move(router)), front_(std::move(front)), protocol_(std::move(protocol)) {}
 
   /// What new requests go by. A request that is under way keeps the one that it began with.
   const std::shared_ptr<const Router>& router() const { return router_; }
@@ -34,7 +34,7 @@ class Entrance {
   friend class Door;
   std::shared_ptr<const Router> router_;  // never null
   HttpFront front_;
-  Protocol& protocol_;
+  std::shared_ptr<Protocol> protocol_;  // outlives the connections; never null
   std::size_t connections_ = 0;
   bool closing_ = false;
 };

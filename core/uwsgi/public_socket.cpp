@@ -9,6 +9,10 @@
 namespace edge::uwsgi {
 
 PublicSocket::PublicSocket(Loop& loop, std::string app, std::string_view http) : loop_(loop), app_(std::move(app)) {
+  http_is_at(http);
+}
+
+void PublicSocket::http_is_at(std::string_view http) {
   const std::string page = fmt::format(
       "400 Bad Request\n\nThis port speaks the uwsgi protocol, for the app {}: it is for nginx's uwsgi_pass.\n{}\n",
       app_, http.empty() ? std::string("HTTP is not served here.") : fmt::format("HTTP is at {}.", http));

@@ -16,6 +16,9 @@ class PublicSocket final : public Protocol {
   /// `app` is the only app behind the listener; `http` where HTTP is served ("http://127.0.0.1:80"), or empty.
   PublicSocket(Loop& loop, std::string app, std::string_view http);
 
+  /// As `http` above, from now on.
+  void http_is_at(std::string_view http);
+
   std::unique_ptr<ClientConnection> connection(Door& door, Entrance& entrance, const ConnectionInfo& info) override;
 
   /// The answer to whoever speaks HTTP here: complete, and the last of its connection.

@@ -237,7 +237,7 @@ def test_reload_tells_what_it_cannot_apply(serve, tmp_path):
     change(tmp_path, "site.yaml", "blog, processes: 2", "blog, processes: 3")
     out, error = ask(tmp_path, "reload")
     assert re.match(r"blog: generation 2 serves \(\S+ m?s\): its settings have changed\n", out)
-    assert error == "edge: takes effect only once edge is stopped and started again\n"
+    assert error == "edge.threads: takes effect only once edge is stopped and started again\n"
     assert len(pids_of(app_of(tmp_path, "blog"))) == 3
 
 

@@ -36,9 +36,10 @@ std::string answer_of(Loop& loop, AppFoldersHandler& handler, std::string_view m
 TEST_CASE("app folders: the longest folder that holds a path is asked, and the app for all else") {
   Loop loop;
   HotFiles hot(0);
-  AppFoldersHandler handler(loop, hot, {}, answering("app"));
+  const auto place = std::make_shared<FolderPlace>(loop, hot, "");
+  AppFoldersHandler handler(place, answering("app"));
   CHECK(answer_of(loop, handler, "GET", "/static/a") == "app");
-  handler.use(folders());
+  place->folders = folders();
   CHECK(answer_of(loop, handler, "GET", "/static/a") == "files");
   CHECK(answer_of(loop, handler, "HEAD", "/static/deep/a") == "deep");
   for (const char* path : {"/", "/static", "/statica/b", "/other/static/a"}) {
@@ -47,20 +48,21 @@ TEST_CASE("app folders: the longest folder that holds a path is asked, and the a
   for (const char* method : {"POST", "PUT", "DELETE", "OPTIONS", "PATCH"}) {
     CHECK(answer_of(loop, handler, method, "/static/a") == "app");
   }
-  handler.use(std::make_shared<const FolderList>());
+  place->folders = std::make_shared<const FolderList>();
   CHECK(answer_of(loop, handler, "GET", "/static/a") == "app");
 }
 
 TEST_CASE("app folders: only what is a file's answer counts") {
   Loop loop;
   HotFiles hot(0);
-  AppFoldersHandler handler(loop, hot, {}, answering("app"));
+  const auto place = std::make_shared<FolderPlace>(loop, hot, "");
+  AppFoldersHandler handler(place, answering("app"));
   for (const int status : {206, 304, 412, 416}) {
-    handler.use(folders(status));
+    place->folders = folders(status);
     CHECK(answer_of(loop, handler, "GET", "/static/a") == "files");
   }
   for (const int status : {301, 403, 404, 500, 503}) {
-    handler.use(folders(status));
+    place->folders = folders(status);
     CHECK(answer_of(loop, handler, "GET", "/static/a") == "app");
   }
 }
@@ -68,9 +70,10 @@ TEST_CASE("app folders: only what is a file's answer counts") {
 TEST_CASE("app folders: names with a hash are immutable where the app says that they have one") {
   Loop loop;
   HotFiles hot(0);
-  AppFoldersHandler handler(loop, hot, {}, answering("app"));
+  const auto place = std::make_shared<FolderPlace>(loop, hot, "");
+  AppFoldersHandler handler(place, answering("app"));
   const auto cache_control = [&](bool hashed_names, const char* path) {
-    handler.use(folders(200, hashed_names));
+    place->folders = folders(200, hashed_names);
     FakeRequest fake(loop, "GET", path);
     const Response response = run(loop, handler.handle(fake.request));
     CHECK(response.coding_settled);

@@ -292,8 +292,8 @@ TEST_CASE("the end waits two seconds for a stalled pipe, and no longer") {
 TEST_CASE("LogFiles shares a path, and reopens every file") {
   const TemporaryDirectory folder;
   LogFiles files;
-  const Result<LogFile*> first = files.open(folder / "a.log");
-  const Result<LogFile*> other = files.open(folder / "b.log");
+  const Result<std::shared_ptr<LogFile>> first = files.open(folder / "a.log");
+  const Result<std::shared_ptr<LogFile>> other = files.open(folder / "b.log");
   REQUIRE(first);
   REQUIRE(other);
   CHECK(*files.open(folder / "a.log") == *first);
@@ -308,7 +308,7 @@ TEST_CASE("LogFiles shares a path, and reopens every file") {
   };
   CHECK(reopened().empty());
   CHECK(file_content(folder / "a.log").empty());
-  for (LogFile* file : {*first, *other}) {
+  for (LogFile* file : {first->get(), other->get()}) {
     file->append("again\n");
     CHECK(file->flush());
     CHECK(file_content(file->where()) == "again\n");

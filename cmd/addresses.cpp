@@ -1,0 +1,180 @@
+// What is open, what comes beside it, and what goes.
+#include "cmd/addresses.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <iterator>
+#include <system_error>
+#include <utility>
+
+#include "core/log.h"
+#include "core/net/listener.h"
+#include "core/net/socket_file.h"
+
+namespace edge {
+
+namespace {
+
+constexpr std::uint16_t kFirstFreePort = 1024;
+
+Result<UniqueFd> duplicate(const UniqueFd& socket, const std::string& url) {
+  UniqueFd own(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 0));
+  if (own) return own;
+  return fail(ErrorKind::internal, Side::ours,
+              fmt::format("{}: no descriptor is left for it: {}", url, std::generic_category().message(errno)));
+}
+
+/// Everything that the snapshot listens on, by the name of the app whose own socket it is, or none.
+template <class Visit>
+void for_each_listen(const config::Snapshot& snapshot, Visit visit) {
+  for (const config::Site& site : snapshot.sites) {
+    for (const config::Listen& listen : site.listen) visit(listen, static_cast<const config::App*>(nullptr));
+  }
+  for (const config::App& app : snapshot.apps) {
+    if (app.socket) visit(*app.socket, &app);
+  }
+}
+
+std::string name_of(const config::App* app) {
+  return app ? app->name : std::string();
+}
+
+/// Of the same kind as before.
+void adjust(Addresses::Address& address, const config::Listen& listen, const config::App* app,
+            std::vector<std::string>& problems) {
+  if (std::exchange(address.listen, listen).backlog != listen.backlog) {
+    for (const UniqueFd& socket : address.sockets) ::listen(socket.get(), listen.backlog);
+  }
+  if (!app || listen.unix_path.empty() || std::exchange(address.mode, app->socket_mode) == app->socket_mode) return;
+  const Result<void> set = set_socket_mode(listen.unix_path, app->socket_mode);
+  if (!set) problems.push_back(listen.place.text() + ": " + set.error().context);
+}
+
+}  // namespace
+
+const Addresses::Address* Addresses::find(const config::Listen& listen) const {
+  const auto at = std::ranges::find(open_, listen, &Address::listen);
+  return at == open_.end() ? nullptr : &*at;
+}
+
+std::string Addresses::http() const {
+  const auto at = std::ranges::find_if(open_, [](const Address& address) { return address.app.empty(); });
+  return at == open_.end() ? std::string() : at->url;
+}
+
+/// What to do about an address that cannot be opened while edge runs, when it could be at a start.
+std::string Addresses::hint(const config::Snapshot& snapshot, const config::Listen& listen) const {
+  const std::uint16_t port = listen.address.port;
+  if (!listen.unix_path.empty() || port == 0) return {};
+  for (const Address& other : open_) {
+    if (!other.listen.unix_path.empty() || other.listen.address.port != port) continue;
+    return fmt::format(
+        "; edge itself listens on {}, and where two addresses share a port a reload cannot put one in the place of the "
+        "other: restart edge, or take another port",
+        other.listen.text);
+  }
+  if (port >= kFirstFreePort || geteuid() == 0 || snapshot.process.user.empty()) return {};
+  return fmt::format(
+      "; edge has given up the rights of root since it was started: restart it, or start it as {} with {}",
+      snapshot.process.user, "CAP_NET_BIND_SERVICE and without edge.user");
+}
+
+Result<Addresses::Added> Addresses::open(const config::Snapshot& snapshot, std::size_t loops) const {
+  const auto is_open = [this](const config::Listen& listen) { return find(listen) != nullptr; };
+  Result<std::vector<std::vector<OpenListener>>> opened = open_listeners(snapshot, loops, is_open);
+  if (!opened) {
+    Error error = opened.error();
+    std::string more;
+    for_each_listen(snapshot, [&](const config::Listen& listen, const config::App*) {
+      if (more.empty() && error.context.starts_with(listen.place.text() + ": ")) more = hint(snapshot, listen);
+    });
+    error.context += more;
+    return std::unexpected(std::move(error));
+  }
+  Added added{std::move(*opened), {}};
+  if (Result<void> copied = add_own_copies(added); !copied) return std::unexpected(std::move(copied.error()));
+  Result<void> result;
+  for_each_listen(snapshot, [&](const config::Listen& listen, const config::App* app) {
+    const Address* const known = find(listen);
+    if (result && known && known->app != name_of(app)) result = hand_over(listen, app, added);
+  });
+  if (!result) return std::unexpected(std::move(result.error()));
+  return added;
+}
+
+Result<void> Addresses::add_own_copies(Added& added) {
+  if (added.listeners.empty()) return {};
+  for (std::size_t i = 0; i < added.listeners.front().size(); ++i) {
+    OpenListener& first = added.listeners.front()[i];
+    Address& address = added.addresses.emplace_back();
+    address.listen = *first.listen;
+    address.app = name_of(first.app);
+    address.mode = first.app ? first.app->socket_mode : 0;
+    address.url = first.url();
+    address.file = std::move(first.file);
+    for (const auto& set : added.listeners) {
+      Result<UniqueFd> own = duplicate(set[i].socket, address.url);
+      if (!own) return std::unexpected(std::move(own.error()));
+      address.sockets.push_back(std::move(*own));
+    }
+  }
+  return {};
+}
+
+/// A socket that is open gets another owner, from sites to an app or the other way: nobody else could open it
+/// meanwhile.
+Result<void> Addresses::hand_over(const config::Listen& listen, const config::App* app, Added& to) const {
+  const auto same = [&](const Address& one) { return one.listen == listen && one.app == name_of(app); };
+  if (std::ranges::any_of(to.addresses, same)) return {};  // of several sites
+  const Address& from = *find(listen);
+  Address& address = to.addresses.emplace_back();
+  address.listen = listen;
+  address.app = name_of(app);
+  address.mode = from.mode;
+  for (std::size_t i = 0; i < from.sockets.size(); ++i) {
+    Result<UniqueFd> own = duplicate(from.sockets[i], from.url);
+    Result<UniqueFd> of_loop = duplicate(from.sockets[i], from.url);
+    if (!own || !of_loop) return std::unexpected(own ? of_loop.error() : own.error());
+    const edge::Address bound = listen.unix_path.empty() ? bound_address(own->get()) : listen.address;
+    OpenListener listener{&listen, std::move(*of_loop), bound, app};
+    if (address.url.empty()) address.url = listener.url();
+    address.sockets.push_back(std::move(*own));
+    to.listeners[i].push_back(std::move(listener));
+  }
+  return {};
+}
+
+Addresses::Change Addresses::turn_to(const config::Snapshot& snapshot, std::vector<Address> added) {
+  Change change;
+  std::vector<Address> before = std::exchange(open_, {});
+  const auto taken_from = [&](std::vector<Address>& list, const config::Listen& listen, const std::string& app) {
+    const auto at =
+        std::ranges::find_if(list, [&](const Address& one) { return one.listen == listen && one.app == app; });
+    if (at == list.end()) return false;
+    open_.push_back(std::move(*at));
+    list.erase(at);
+    return true;
+  };
+  for_each_listen(snapshot, [&](const config::Listen& listen, const config::App* app) {
+    const std::string name = name_of(app);
+    if (taken_from(before, listen, name)) return adjust(open_.back(), listen, app, change.problems);
+    if (!taken_from(added, listen, name)) return;  // of several sites
+    ++change.opened;
+    const auto gives = std::ranges::find(before, listen, &Address::listen);
+    if (gives != before.end()) {
+      open_.back().file = std::move(gives->file);
+      adjust(open_.back(), listen, app, change.problems);
+    }
+    log::info("listening on {}", open_.back().url);
+  });
+  for (const Address& gone : before) log::info("no longer listening on {}", gone.url);
+  change.closed = before.size();
+  return change;
+}
+
+}  // namespace edge

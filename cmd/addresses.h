@@ -1,0 +1,60 @@
+// Addresses: what the process listens on, from the first socket on and through every change of the configuration.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "cmd/listeners.h"
+#include "config/snapshot.h"
+#include "core/result.h"
+#include "core/unique_fd.h"
+
+namespace edge {
+
+/// On the main thread. It has a descriptor of its own for each listening socket, so that a socket can be given another
+/// owner, and a longer backlog, while a loop accepts from it.
+class Addresses {
+ public:
+  struct Address {
+    config::Listen listen;
+    std::string app;  // whose own socket it is; empty: the sites'
+    unsigned mode = 0;
+    std::string url;
+    std::vector<UniqueFd> sockets;  // by loop
+    OwnSocketFile file;
+  };
+  /// What a configuration adds, open, and not in use yet. Destroyed, it is closed again.
+  struct Added {
+    std::vector<std::vector<OpenListener>> listeners;  // for each loop
+    std::vector<Address> addresses;
+  };
+
+  /// Opens for that many loops what the snapshot, which must outlive the answer, names beyond what is open. Blocking
+  /// for microseconds an address. An error names the place in the configuration, the reason, and what to do.
+  Result<Added> open(const config::Snapshot& snapshot, std::size_t loops) const;
+
+  struct Change {
+    std::size_t opened = 0;
+    std::size_t closed = 0;
+    std::vector<std::string> problems;  // what could not be changed of a socket that stays
+  };
+  /// From now on these are the addresses: those of the snapshot. What is new and what is gone is logged. The listeners
+  /// of `added` have been taken out for the loops, or are to be taken next.
+  Change turn_to(const config::Snapshot& snapshot, std::vector<Address> added);
+  /// Lets go of everything: what no loop listens on any more is closed.
+  void close() { open_.clear(); }
+
+  /// Where HTTP is served: the first address that is no app's own socket; or empty.
+  std::string http() const;
+
+ private:
+  const Address* find(const config::Listen& listen) const;
+  std::string hint(const config::Snapshot& snapshot, const config::Listen& listen) const;
+  static Result<void> add_own_copies(Added& added);
+  Result<void> hand_over(const config::Listen& listen, const config::App* app, Added& to) const;
+
+  std::vector<Address> open_;
+};
+
+}  // namespace edge

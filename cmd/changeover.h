@@ -1,0 +1,75 @@
+// Changeover: from the configuration that is in force to another: all that can fail is made beside what serves, and
+// then either takes its place on every loop, or is taken back with nothing changed.
+//
+//   open -> make_apps -> build -> start_apps -> commit, or abandon at any point but during build
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cmd/addresses.h"
+#include "cmd/apps.h"
+#include "cmd/loop_edition.h"
+#include "cmd/running.h"
+#include "config/snapshot.h"
+#include "core/log_file.h"
+#include "core/result.h"
+
+namespace edge {
+
+/// On the main loop's thread but for build(). One at a time for what it changes, which outlives it.
+class Changeover {
+ public:
+  Changeover(Running& running, std::shared_ptr<const config::Snapshot> to) : running_(running), to_(std::move(to)) {}
+
+  /// Listening sockets, then log files. Errors say where and what to do. Blocking for microseconds, or as long as a
+  /// disk takes to open a log.
+  Result<void> open_addresses();
+  Result<void> open_logs();
+  /// Pools for the apps that are new.
+  void make_apps();
+  /// Gives the new apps to what runs before commit() does: at the start, when nothing serves.
+  void add_apps();
+  /// On any thread, while nothing else is called: routers and handlers for every loop. Blocks, because it opens
+  /// folders.
+  Result<void> build();
+  /// Starts the new apps, and opens the folders of those that serve at mounts that are new. `done` runs once, in a
+  /// later turn, unless abandon() comes first: with nothing when all are ready, or with the first that cannot be
+  /// started.
+  void start_apps(std::move_only_function<void(const AppPool* failed)> done);
+  /// An app that serves was never asked for its folders of files, and a new route wants them: it needs to be loaded
+  /// anew.
+  bool wants_folders(const Apps::App& app) const { return app.folders->wants_opening() && !app.pool->finds_folders(); }
+
+  struct Done {
+    std::vector<std::string> started;  // apps
+    std::vector<std::string> removed;
+    Addresses::Change addresses;
+  };
+  /// Nothing of it fails but what `problems` of the addresses tell. `done` runs in a later turn, when every loop goes
+  /// by the new configuration; what began by the old one goes on, and old parts end when nothing uses them.
+  void commit(std::move_only_function<void(Done)> done);
+  /// Closes and ends what was made.
+  void abandon();
+
+ private:
+  bool is_new(const config::App& app) const { return !running_.apps.find(app.name); }
+  Result<void> open_log(const std::string& path);
+  void turn_loops(std::shared_ptr<Done> told, std::move_only_function<void(Done)> done);
+
+  Running& running_;
+  std::shared_ptr<const config::Snapshot> to_;
+  Addresses::Added added_;
+  std::shared_ptr<LogFile> error_log_;
+  std::vector<Apps::App> new_apps_;
+  std::vector<AppPool*> to_start_;
+  EditionParts parts_;
+  std::vector<std::shared_ptr<const LoopEdition>> editions_;  // by loop
+  std::move_only_function<void(const AppPool*)> when_started_;
+  std::size_t starting_ = 0;
+  std::shared_ptr<char> alive_ = std::make_shared<char>();  // expires with it, for those who call back
+};
+
+}  // namespace edge

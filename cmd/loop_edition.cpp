@@ -1,0 +1,142 @@
+// Building a loop's routers and handlers from the snapshot.
+#include "cmd/loop_edition.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "core/http/redirect_handler.h"
+#include "core/http/return_handler.h"
+#include "static/static_handler.h"
+
+namespace edge {
+
+namespace {
+
+/// One overload a kind of handler: the list of all there are.
+struct MakeHandler {
+  Loop& loop;
+  HotFiles& hot;
+  const EditionParts& parts;
+  const RoutePath& path;
+
+  using Made = Result<std::unique_ptr<Handler>>;
+  Made operator()(const config::StaticFiles& files) const { return StaticHandler::open(files, path, hot); }
+  Made operator()(const config::Redirect& redirect) const {
+    return std::make_unique<RedirectHandler>(redirect.to, redirect.status);
+  }
+  Made operator()(const config::Return& answer) const {
+    return std::make_unique<ReturnHandler>(answer.status, answer.body, answer.type);
+  }
+  Made operator()(const config::AppRef& named) const {
+    const EditionParts::App& app = parts.apps.at(named.app);
+    const std::string mount = path.kind == RoutePath::Kind::mount ? path.path : std::string();
+    std::unique_ptr<Handler> handler = app.pool->handler(loop, mount, named.cancel_on_disconnect);
+    if (!named.static_auto) return handler;
+    return std::make_unique<AppFoldersHandler>(app.folders->place(loop, hot, mount), std::move(handler));
+  }
+};
+
+}  // namespace
+
+class LoopEdition::Builder {
+ public:
+  Builder(Loop& loop, HotFiles& hot, const EditionParts& parts, LoopEdition& to)
+      : loop_(loop), hot_(hot), parts_(parts), to_(to) {}
+
+  Result<void> build() {
+    for (const config::Site& site : parts_.snapshot->sites) {
+      for (const config::Listen& listen : site.listen) {
+        Result<std::unique_ptr<Site>> built = build_site(site);
+        if (!built) return std::unexpected(std::move(built.error()));
+        sites_of(listen).push_back(std::move(*built));
+      }
+    }
+    for (auto& [listen, sites] : sites_) {
+      to_.addresses_.push_back(
+          {listen, {}, std::make_unique<Router>(std::move(sites), to_.snapshot().process.trusted_proxies)});
+    }
+    for (const config::App& app : parts_.snapshot->apps) {
+      if (app.socket) to_.addresses_.push_back({*app.socket, app.name, app_router(app)});
+    }
+    return {};
+  }
+
+ private:
+  using Sites = std::vector<std::unique_ptr<Site>>;
+
+  Sites& sites_of(const config::Listen& listen) {
+    const auto at = std::ranges::find_if(sites_, [&listen](const auto& address) { return address.first == listen; });
+    return at == sites_.end() ? sites_.emplace_back(listen, Sites()).second : at->second;
+  }
+
+  AccessLog* access_log(const std::optional<config::AccessTarget>& target) {
+    if (!target) return nullptr;
+    for (const SharedLog& shared : to_.access_logs_) {
+      if (shared.target.path == target->path && shared.target.format == target->format) return shared.log.get();
+    }
+    LogFile& file = *parts_.logs.at(target->path);
+    to_.access_logs_.push_back({*target, std::make_unique<AccessLog>(loop_, file, *target->format)});
+    return to_.access_logs_.back().log.get();
+  }
+
+  Result<std::unique_ptr<Site>> build_site(const config::Site& from) {
+    auto site = std::make_unique<Site>();
+    site->hosts = from.hosts;
+    site->is_default = from.is_default;
+    site->http = from.http;
+    site->headers = from.headers;
+    site->error_pages = from.error_pages;
+    site->access_log = access_log(from.access);
+    for (const config::Route& route : from.routes) {
+      auto handler = std::visit(MakeHandler{loop_, hot_, parts_, route.path}, route.handler);
+      if (!handler) {
+        Error error = handler.error();
+        error.context = route.place.text() + ": " + error.context;
+        return std::unexpected(std::move(error));
+      }
+      site->routes.push_back({route.path, route.http, route.headers, route.error_pages, access_log(route.access),
+                              std::move(*handler), route.internal, route.expires});
+    }
+    return site;
+  }
+
+  std::unique_ptr<const Router> app_router(const config::App& app) {
+    const config::Snapshot& snapshot = *parts_.snapshot;
+    auto site = std::make_unique<Site>();
+    site->http = snapshot.http;
+    site->http.compress.reset();  // the server in front does that, for clients that it knows
+    site->access_log = access_log(snapshot.log.access);
+    site->passes_redirects = true;
+    Route route;
+    route.path.path = "/";
+    route.http = site->http;
+    route.access_log = site->access_log;
+    route.handler = parts_.apps.at(app.name).pool->handler(loop_, {});
+    site->routes.push_back(std::move(route));
+    Sites sites;
+    sites.push_back(std::move(site));
+    return std::make_unique<Router>(std::move(sites));
+  }
+
+  Loop& loop_;
+  HotFiles& hot_;
+  const EditionParts& parts_;
+  LoopEdition& to_;
+  std::vector<std::pair<config::Listen, Sites>> sites_;
+};
+
+Result<std::shared_ptr<const LoopEdition>> LoopEdition::build(Loop& loop, HotFiles& hot, const EditionParts& parts) {
+  std::shared_ptr<LoopEdition> edition(new LoopEdition(parts));
+  if (Result<void> built = Builder(loop, hot, parts, *edition).build(); !built) {
+    return std::unexpected(std::move(built.error()));
+  }
+  return edition;
+}
+
+void LoopEdition::flush_logs() const {
+  for (const SharedLog& shared : access_logs_) shared.log->flush();
+}
+
+}  // namespace edge

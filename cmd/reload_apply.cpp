@@ -1,0 +1,137 @@
+// Asking the apps what has changed, swapping those that have, and turning the loops to the new configuration.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "cmd/reload.h"
+#include "core/log.h"
+
+namespace edge {
+
+namespace {
+
+const config::App* find_app(const config::Snapshot& snapshot, const std::string& name) {
+  const auto at = std::ranges::find(snapshot.apps, name, &config::App::name);
+  return at == snapshot.apps.end() ? nullptr : &*at;
+}
+
+bool same_apps(const Apps& running, const config::Snapshot& now) {
+  return running.all().size() == now.apps.size() &&
+         std::ranges::all_of(now.apps, [&running](const config::App& app) { return running.find(app.name); });
+}
+
+bool same_sockets(const config::Snapshot& before, const config::Snapshot& now) {
+  return std::ranges::all_of(now.apps, [&before](const config::App& app) {
+    const config::App* const was = find_app(before, app.name);
+    return was && was->socket == app.socket && was->socket_mode == app.socket_mode;
+  });
+}
+
+/// "2 listeners opened, 1 closed", or nothing.
+std::string listeners_text(const Addresses::Change& change) {
+  const auto counted = [](std::size_t count) { return fmt::format("{} listener{}", count, count == 1 ? "" : "s"); };
+  if (change.opened == 0) return change.closed == 0 ? std::string() : counted(change.closed) + " closed";
+  const std::string opened = counted(change.opened) + " opened";
+  return change.closed == 0 ? opened : fmt::format("{}, {} closed", opened, change.closed);
+}
+
+}  // namespace
+
+void Reload::ask_apps(Job& job) {
+  job.phase = Phase::swapping;
+  for (const config::App& app : job.snapshot->apps) {
+    if (!running_.apps.find(app.name) || (!job.only.empty() && job.only != app.name)) continue;
+    AppReload& entry = job.report.apps.emplace_back();
+    entry.name = app.name;
+    entry.outcome = "unchanged";
+  }
+  job.left = job.report.apps.size() + 1;
+  const auto answered = [this, &job] {
+    if (--job.left == 0) swap_apps(job);
+  };
+  for (AppReload& entry : job.report.apps) {
+    const Apps::App& app = *running_.apps.find(entry.name);
+    if (!(app.pool->app() == *find_app(*job.snapshot, entry.name))) {
+      entry.because = "its settings have changed";
+      answered();
+    } else if (job.change && job.change->wants_folders(app)) {
+      entry.because = "it is to name its folders of files (static: auto)";
+      answered();
+    } else {
+      app.pool->ask_changed([&entry, answered](std::string what) {
+        entry.because = std::move(what);
+        answered();
+      });
+    }
+  }
+  answered();
+}
+
+void Reload::swap_apps(Job& job) {
+  std::vector<AppReload>& apps = job.report.apps;
+  const bool nothing = job.only.empty() && job.sections.empty() && job.report.needs_restart.empty() &&
+                       same_apps(running_.apps, *job.snapshot) && same_sockets(*running_.snapshot, *job.snapshot) &&
+                       std::ranges::all_of(apps, [](const AppReload& app) { return app.because.empty(); });
+  job.left = 1;
+  for (AppReload& app : apps) {
+    const bool differs = !app.because.empty();
+    if (!differs && !job.only.empty()) app.because = "it was asked for";
+    if (!differs && nothing) app.because = "nothing has changed, so every app is reloaded";
+    if (app.because.empty()) continue;
+    ++job.left;
+    swap(job, app, differs);
+  }
+  if (--job.left == 0) commit(job);
+}
+
+void Reload::swap(Job& job, AppReload& entry, bool differs) {
+  log::info("[{}] reloading: {}", entry.name, entry.because);
+  const Apps::App& app = *running_.apps.find(entry.name);
+  if (app.folders->wants_opening()) app.pool->find_folders(app.folders->opener());
+  app.pool->reload(*find_app(*job.snapshot, entry.name), differs,
+                   [this, &job, &entry, began = running_.main.now()](SwapResult result) {
+                     entry.outcome = result.ok ? "reloaded" : "failed";
+                     entry.generation = result.generation;
+                     entry.took = running_.main.now() - began;
+                     entry.error = std::move(result.error);
+                     if (--job.left == 0) commit(job);
+                   });
+}
+
+/// An app that could not be swapped serves on by its old generation; the rest takes effect.
+void Reload::commit(Job& job) {
+  if (!job.change) return finish();
+  job.phase = Phase::committing;
+  job.change->commit([this, &job](const Changeover::Done& done) {
+    report_change(job, done);
+    finish();
+  });
+  job.change.reset();
+}
+
+void Reload::report_change(Job& job, const Changeover::Done& done) {
+  ReloadReport& report = job.report;
+  for (const std::string& name : done.started) {
+    AppReload& entry = report.apps.emplace_back();
+    entry.name = name;
+    entry.outcome = "started";
+    entry.generation = 1;
+  }
+  for (const std::string& name : done.removed) {
+    AppReload& entry = report.apps.emplace_back();
+    entry.name = name;
+    entry.outcome = "removed";
+  }
+  const std::string listeners = listeners_text(done.addresses);
+  for (const std::string& section : job.sections) {
+    if (section != "sites" || listeners.empty()) report.applied.push_back(section + ": applied");
+  }
+  if (!listeners.empty()) report.applied.push_back("sites: " + listeners);
+  for (const std::string& problem : done.addresses.problems) {
+    log::error("{}", problem);
+    report.not_applied.push_back(problem);
+  }
+}
+
+}  // namespace edge
