@@ -72,11 +72,11 @@ std::string Addresses::hint(const config::Snapshot& snapshot, const config::List
   const std::uint16_t port = listen.address.port;
   if (!listen.unix_path.empty() || port == 0) return {};
   for (const Address& other : open_) {
-    if (!other.listen.unix_path.empty() || other.listen.address.port != port) continue;
+    if (other.port != port) continue;
     return fmt::format(
         "; edge itself listens on {}, and where two addresses share a port a reload cannot put one in the place of the "
         "other: restart edge, or take another port",
-        other.listen.text);
+        other.url);
   }
   if (port >= kFirstFreePort || geteuid() == 0 || snapshot.process.user.empty()) return {};
   return fmt::format(
@@ -116,6 +116,7 @@ Result<void> Addresses::add_own_copies(Added& added) {
     address.app = name_of(first.app);
     address.mode = first.app ? first.app->socket_mode : 0;
     address.url = first.url();
+    address.port = first.address.port;
     address.file = std::move(first.file);
     for (const auto& set : added.listeners) {
       Result<UniqueFd> own = duplicate(set[i].socket, address.url);
@@ -136,6 +137,7 @@ Result<void> Addresses::hand_over(const config::Listen& listen, const config::Ap
   address.listen = listen;
   address.app = name_of(app);
   address.mode = from.mode;
+  address.port = from.port;
   for (std::size_t i = 0; i < from.sockets.size(); ++i) {
     Result<UniqueFd> own = duplicate(from.sockets[i], from.url);
     Result<UniqueFd> of_loop = duplicate(from.sockets[i], from.url);

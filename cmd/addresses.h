@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ class Addresses {
     std::string app;  // whose own socket it is; empty: the sites'
     unsigned mode = 0;
     std::string url;
+    std::uint16_t port = 0;         // that the kernel chose, where it was to; 0 of a unix socket
     std::vector<UniqueFd> sockets;  // by loop
     OwnSocketFile file;
   };

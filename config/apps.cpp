@@ -221,7 +221,7 @@ bool App::operator==(const App& other) const {
                     app.python_path, app.env, app.processes, app.most_processes, app.idle, app.threads, app.interface,
                     app.concurrency, app.preload, app.queue, app.queue_timeout, app.depth, app.request_timeout,
                     app.start_timeout, app.max_requests, app.max_memory, app.user, app.group, app.restart_delay,
-                    app.restart_max_delay, app.shutdown_timeout, app.socket, app.socket_mode, app.reload_on);
+                    app.restart_max_delay, app.shutdown_timeout, app.reload_on);
   };
   return settings(*this) == settings(other);
 }

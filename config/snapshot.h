@@ -102,7 +102,7 @@ struct App {
   std::vector<std::string> reload_on;   // absolute paths or patterns
   std::vector<std::string> site_files;  // that the configuration was read from: no part of the app, no setting
 
-  /// The same settings, wherever they stand.
+  /// The same settings, wherever they stand, of all that its processes go by: its socket is edge's.
   bool operator==(const App& other) const;
 };
 
