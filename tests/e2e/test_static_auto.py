@@ -1,9 +1,11 @@
 """`static: auto` with Flask: edge asks the app for its folders of files and serves them; reloads, users, mounts."""
 import json
 import os
+import re
 import shutil
 import signal
 import tempfile
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -258,3 +260,48 @@ def test_a_folder_that_edge_cannot_enter_is_left_to_the_app(serve, open_folder):
     edge = serve(site(edge=", user: nobody"), FILES, folder=open_folder)
     edge.log.wait_for(rf"warn \[web\] static: auto: directory {closed}: edge has no right to look into it")
     assert by_edge(edge.get("/static/a.css")) and edge.get("/admin/files/c.js").status == 404
+
+
+def routes(*paths, auto=True):
+    """The same app at several places."""
+    lines = "".join(f"\n              - {{{path}, app: web{', static: auto' if auto else ''}}}" for path in paths)
+    return site().rpartition("\n              - ")[0].replace("            routes:", "            routes:" + lines)
+
+
+def test_a_reload_that_adds_a_mount_opens_the_folders_there_too(serve, tmp_path):
+    edge = serve(routes("path: /"), FILES)
+    assert by_edge(edge.get("/static/a.css"))
+    with edge.connect() as kept:
+        for paths in (["path: /", "mount: /shop"], ["mount: /shop"], ["path: /", "mount: /shop"]):
+            (tmp_path / "site.yaml").write_text(textwrap.dedent(routes(*paths)))
+            done = run("reload", folder=tmp_path)
+            assert done.stdout == "web: unchanged\nsites: applied\n", done
+            for _ in range(3):                          # on both loops, by chance
+                assert by_edge(edge.get("/static/a.css")) == ("path: /" in paths)
+            assert by_edge(kept.request("GET", "/shop/static/a.css"))
+
+
+def test_a_reload_that_asks_for_the_folders_for_the_first_time(serve, tmp_path):
+    edge = serve(routes("path: /", auto=False), FILES)
+    assert edge.get("/static/a.css").get("Content-Disposition") is not None
+    (tmp_path / "site.yaml").write_text(textwrap.dedent(routes("path: /")))
+    done = run("reload", folder=tmp_path)
+    assert re.match(r"web: generation 2 serves \(\S+ m?s\): it is to name its folders of files \(static: auto\)\n",
+                    done.stdout), done
+    assert by_edge(edge.get("/static/a.css"))
+    (tmp_path / "site.yaml").write_text(textwrap.dedent(routes("path: /", auto=False)))
+    assert run("reload", folder=tmp_path).stdout == "web: unchanged\nsites: applied\n"
+    assert not by_edge(edge.get("/static/a.css"))
+
+
+def test_a_rollback_serves_the_folders_where_routes_are_now(serve, tmp_path):
+    edge = serve(routes("path: /", auto=False), FILES)
+    for text in (routes("path: /"), routes("path: /", auto=False)):
+        (tmp_path / "site.yaml").write_text(textwrap.dedent(text))
+        assert run("reload", folder=tmp_path).returncode == 0
+    (tmp_path / "app.py").write_text((tmp_path / "app.py").read_text() + "# changed\n")
+    (tmp_path / "site.yaml").write_text(textwrap.dedent(routes("path: /")))
+    assert "generation 3 serves" in run("reload", folder=tmp_path).stdout
+    assert by_edge(edge.get("/static/a.css"))
+    assert "generation 2 serves again" in run("rollback", "web", folder=tmp_path).stdout
+    assert by_edge(edge.get("/static/a.css"))
