@@ -95,6 +95,8 @@ def resident(pid):
 @pytest.mark.skipif("asan" in str(BINARY) or "tsan" in str(BINARY), reason="a sanitizer keeps what was freed")
 def test_two_hundred_reloads_leave_nothing_behind(serve, tmp_path):
     edge = serve(site(0), FILES)
+    for name in ("a.txt", "b.txt"):
+        os.utime(tmp_path / "files" / name, (1, 1))     # files that have just changed are not kept open
     with edge.connect() as kept:
         def settle(number):
             reload(tmp_path, number)
@@ -111,7 +113,8 @@ def test_two_hundred_reloads_leave_nothing_behind(serve, tmp_path):
         before, memory = wait_until(count, "the removed apps have ended"), resident(edge.pid)
         for number in range(21, 221):
             settle(number)
-        wait_until(lambda: count() == before, f"there are {before} descriptors and processes again")
+        wait_until(lambda: (now := count()) and now[0] <= before[0] and now[1] <= before[1],
+                   f"there are {before} descriptors and processes again, or fewer")
         grown = resident(edge.pid) - memory
     assert grown < 4 << 20, f"{grown} bytes more after 200 reloads"
 
