@@ -128,6 +128,7 @@ void Reload::report_change(Job& job, const Changeover::Done& done) {
     if (section != "sites" || listeners.empty()) report.applied.push_back(section + ": applied");
   }
   if (!listeners.empty()) report.applied.push_back("sites: " + listeners);
+  for (const std::string& what : report.applied) log::info("{}", what);
   for (const std::string& problem : done.addresses.problems) {
     log::error("{}", problem);
     report.not_applied.push_back(problem);

@@ -320,3 +320,25 @@ TEST_CASE("LogFiles shares a path, and reopens every file") {
   REQUIRE(errors.size() == 1);
   CHECK(errors[0].find("b.log") != std::string::npos);
 }
+
+TEST_CASE("LogFiles gives up what nobody uses, and the error log stays where it is until its end") {
+  const TemporaryDirectory folder;
+  {
+    LogFiles files;
+    Result<std::shared_ptr<LogFile>> used = files.open(folder / "used.log");
+    REQUIRE(files.open(folder / "unused.log"));
+    files.log_errors_to(*files.open(folder / "error.log"), LogLevel::warn);
+    const std::vector<std::shared_ptr<LogFile>> unused = files.take_unused();
+    REQUIRE(unused.size() == 1);
+    CHECK(unused[0]->where() == folder / "unused.log");
+    CHECK(*files.open(folder / "used.log") == *used);
+    log::info("not told");
+    log::warn("told");
+    files.log_errors_to(*files.open(folder / "next.log"), LogLevel::info);
+    log::info("told there");
+    CHECK(files.take_unused().size() == 1);
+  }
+  CHECK(file_content(folder / "error.log").ends_with(" warn told\n"));
+  CHECK(file_content(folder / "next.log").ends_with(" info told there\n"));
+  CHECK(log::level() == LogLevel::info);
+}

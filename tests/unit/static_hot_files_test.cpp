@@ -96,6 +96,20 @@ TEST_CASE("hot files: directories do not mix, and a new owner has nothing") {
   CHECK(place.find("a") == nullptr);
 }
 
+TEST_CASE("hot files: a new beginning keeps nothing of the old, and has its own bound") {
+  Place place;
+  place.write("a", "content");
+  place.keep("a");
+  place.hot.begin_anew(0);
+  CHECK(place.content("a") == "nothing");
+  CHECK(place.hot.memory() == 0);
+  place.keep("a");
+  CHECK(place.hot.size() == 0);
+  place.hot.begin_anew(kMegabyte);
+  place.keep("a");
+  CHECK(place.content("a") == "content");
+}
+
 TEST_CASE("hot files: what has changed just now may change again within the same tick") {
   Place place;
   place.write("a", "x");

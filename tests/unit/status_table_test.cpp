@@ -172,3 +172,22 @@ TEST_CASE("reload text: one line an app, and an exit code that tells the worst")
   CHECK(wrong.error == "site.yaml:1:1: wrong\n");
   CHECK(wrong.status == kExitConfiguration);
 }
+
+TEST_CASE("reload text: what was applied, and what was not") {
+  ReloadReport report{.ok = true};
+  report.apps.push_back({.name = "wiki", .outcome = "started", .generation = 1});
+  report.applied = {"http: applied", "sites: 2 listeners opened, 1 closed"};
+  const ReloadText good = reload_text(report);
+  CHECK(good.out == "wiki: started\nhttp: applied\nsites: 2 listeners opened, 1 closed\n");
+  CHECK(good.status == kExitOk);
+  report.ok = false;
+  report.not_applied = {"site.yaml:1:1: no\x1b"};
+  CHECK(reload_text(report).error == "site.yaml:1:1: no\\x1B\n");
+  CHECK(reload_text(report).status == kExitFailed);
+
+  ReloadReport failed{.nothing_changed = true};
+  failed.apps.push_back({.name = "wiki", .outcome = "failed", .error = "why"});
+  failed.needs_restart = {"edge.threads"};
+  CHECK(reload_text(failed).error == "wiki: NOT started:\n  why\nnothing was changed: what served before goes on\n");
+  CHECK(reload_text(failed).status == kExitApp);
+}

@@ -1,0 +1,152 @@
+// Addresses: what is opened beside what is open, given another owner, adjusted and closed.
+#include "cmd/addresses.h"
+
+#include <doctest/doctest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <filesystem>
+#include <utility>
+
+#include "support/captured_log.h"
+#include "support/temporary_directory.h"
+
+using namespace edge;
+using edge::test::CapturedLog;
+using edge::test::TemporaryDirectory;
+
+namespace {
+
+config::Listen tcp(const char* address, int line = 1) {
+  config::Listen listen;
+  listen.place = {"site.yaml", line, 1};
+  listen.address = *Address::parse(address);
+  listen.text = address;
+  return listen;
+}
+
+config::Listen unix_socket(const std::string& path) {
+  config::Listen listen;
+  listen.place = {"site.yaml", 1, 1};
+  listen.unix_path = path;
+  return listen;
+}
+
+config::Snapshot with_site(std::vector<config::Listen> listen) {
+  config::Snapshot snapshot;
+  snapshot.sites.emplace_back().listen = std::move(listen);
+  return snapshot;
+}
+
+config::Snapshot with_app(const std::string& name, config::Listen socket) {
+  config::Snapshot snapshot;
+  config::App& app = snapshot.apps.emplace_back();
+  app.name = name;
+  app.socket = std::move(socket);
+  return snapshot;
+}
+
+Addresses::Change change(Addresses& addresses, const config::Snapshot& to) {
+  Result<Addresses::Added> added = addresses.open(to, 2);
+  REQUIRE_MESSAGE(added, added.error().context);
+  return addresses.turn_to(to, std::move(added->addresses));
+}
+
+/// How many clients may wait.
+unsigned backlog(const UniqueFd& listening) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  REQUIRE(getsockopt(listening.get(), IPPROTO_TCP, TCP_INFO, &info, &size) == 0);
+  return info.tcpi_sacked;
+}
+
+}  // namespace
+
+TEST_CASE("addresses: what both configurations have stays open, the rest comes and goes") {
+  CapturedLog log;
+  Addresses addresses;
+  const config::Snapshot first = with_site({tcp("127.0.0.1:0"), tcp("127.0.0.2:0")});
+  CHECK(change(addresses, first).opened == 2);
+  const std::string http = addresses.http();
+  CHECK(http.starts_with("http://127.0.0.1:"));
+
+  const config::Snapshot second = with_site({tcp("127.0.0.1:0"), tcp("127.0.0.3:0")});
+  Result<Addresses::Added> added = addresses.open(second, 2);
+  REQUIRE(added);
+  CHECK(added->listeners.size() == 2);
+  CHECK(added->listeners[0].size() == 1);
+  CHECK(added->listeners[0][0].address == added->listeners[1][0].address);
+  const Addresses::Change done = addresses.turn_to(second, std::move(added->addresses));
+  CHECK(done.opened == 1);
+  CHECK(done.closed == 1);
+  CHECK(addresses.http() == http);
+  CHECK(log.contains("no longer listening on http://127.0.0.2:"));
+  CHECK(change(addresses, second).opened == 0);
+}
+
+TEST_CASE("addresses: what was opened in vain is closed again, its file removed") {
+  const TemporaryDirectory folder;
+  Addresses addresses;
+  const config::Snapshot good = with_site({unix_socket(folder / "a.sock")});
+  {
+    const Result<Addresses::Added> added = addresses.open(good, 2);
+    REQUIRE(added);
+    CHECK(std::filesystem::exists(folder / "a.sock"));
+  }
+  CHECK_FALSE(std::filesystem::exists(folder / "a.sock"));
+  const config::Snapshot half = with_site({unix_socket(folder / "a.sock"), unix_socket(folder / "no" / "b.sock")});
+  CHECK_FALSE(addresses.open(half, 2));
+  CHECK_FALSE(std::filesystem::exists(folder / "a.sock"));
+}
+
+TEST_CASE("addresses: a socket gets another owner without being closed") {
+  CapturedLog log;
+  const TemporaryDirectory folder;
+  const std::string path = folder / "a.sock";
+  Addresses addresses;
+  change(addresses, with_app("blog", unix_socket(path)));
+  const config::Snapshot to = with_app("shop", unix_socket(path));
+  Result<Addresses::Added> added = addresses.open(to, 2);
+  REQUIRE_MESSAGE(added, added.error().context);
+  CHECK(added->listeners[1].at(0).app == &to.apps[0]);
+  const Addresses::Change done = addresses.turn_to(to, std::move(added->addresses));
+  CHECK(done.opened == 1);
+  CHECK(done.closed == 1);
+  CHECK(std::filesystem::exists(path));
+  CHECK(log.contains("(app shop)"));
+  change(addresses, with_site({tcp("127.0.0.1:0")}));
+  CHECK_FALSE(std::filesystem::exists(path));
+}
+
+TEST_CASE("addresses: the backlog and the mode of what stays change in place") {
+  const TemporaryDirectory folder;
+  Addresses addresses;
+  config::Snapshot snapshot = with_app("blog", unix_socket(folder / "a.sock"));
+  snapshot.sites.emplace_back().listen = {tcp("127.0.0.1:0")};
+  snapshot.sites[0].listen[0].backlog = 7;
+  Result<Addresses::Added> added = addresses.open(snapshot, 1);
+  REQUIRE(added);
+  const UniqueFd of_loop = std::move(added->listeners[0].at(0).socket);
+  addresses.turn_to(snapshot, std::move(added->addresses));
+  CHECK(backlog(of_loop) == 7);
+  snapshot.sites[0].listen[0].backlog = 9;
+  snapshot.apps[0].socket_mode = 0606;
+  CHECK(change(addresses, snapshot).problems.empty());
+  CHECK(backlog(of_loop) == 9);
+  const auto mode = std::filesystem::status(folder / "a.sock").permissions();
+  CHECK(static_cast<unsigned>(mode) == 0606);
+  std::filesystem::remove(folder / "a.sock");
+  snapshot.apps[0].socket_mode = 0600;
+  CHECK(change(addresses, snapshot).problems.size() == 1);
+}
+
+TEST_CASE("addresses: of two that share a port one cannot take the place of the other") {
+  Addresses addresses;
+  change(addresses, with_site({tcp("127.0.0.1:0")}));
+  const std::string port = addresses.http().substr(addresses.http().rfind(':'));
+  const Result<Addresses::Added> added = addresses.open(with_site({tcp(("0.0.0.0" + port).c_str(), 5)}), 1);
+  REQUIRE_FALSE(added);
+  CHECK(added.error().context.starts_with("site.yaml:5:1: cannot listen on 0.0.0.0" + port));
+  CHECK(added.error().context.find("; edge itself listens on " + addresses.http()) != std::string::npos);
+}
