@@ -33,10 +33,10 @@ bool is_host_character(char c) {
 
 /// A list (two bytes of length) of one entry: its kind, 0, then a name behind two bytes of length.
 std::string host_name(std::string_view list) {
-  constexpr std::size_t head = 5;
-  if (list.size() <= head || number_at(list, 0) != list.size() - 2 || list[2] != 0) return {};
-  if (number_at(list, 3) != list.size() - head) return {};
-  std::string name(list.substr(head));
+  constexpr std::size_t kHead = 5;
+  if (list.size() <= kHead || number_at(list, 0) != list.size() - 2 || list[2] != 0) return {};
+  if (number_at(list, 3) != list.size() - kHead) return {};
+  std::string name(list.substr(kHead));
   for (char& c : name) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 32);
   }

@@ -12,8 +12,8 @@ namespace edge {
 
 int choose_protocol(ssl_st* session, const unsigned char** chosen, unsigned char* size, const unsigned char* offered,
                     unsigned offered_size, void*) {
-  static constexpr std::string_view with_http2 = "\x02h2\x08http/1.1";
-  std::string_view ours = with_http2;
+  static constexpr std::string_view kWithHttp2 = "\x02h2\x08http/1.1";
+  std::string_view ours = kWithHttp2;
   if (!TlsHello::of(session).sites->http2()) ours.remove_prefix(3);
   unsigned char* found = nullptr;
   const int result = SSL_select_next_proto(&found, size, reinterpret_cast<const unsigned char*>(ours.data()),

@@ -94,7 +94,7 @@ bool TlsSites::prepare() {
   if (!base) return false;
   // A client that only ends its sending may still want its answer: not an error (SSL_OP_IGNORE_UNEXPECTED_EOF).
   SSL_CTX_set_options(base, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
-  SSL_CTX_set_mode(base, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_mode(base, SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_read_ahead(base, 1);
   SSL_CTX_set_session_cache_mode(base, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_timeout(base, TlsTickets::kGood);

@@ -23,6 +23,9 @@ namespace {
 /// A record of this size goes from OpenSSL's memory to the kernel without a copy, and what was gathered before with it.
 constexpr std::size_t kStraight = 8 * 1024;
 
+/// How often one call asks the socket, at least: messages that are no content must not keep the loop for one client.
+constexpr std::size_t kReceives = 4;
+
 bool would_block() {
   return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
 }
@@ -57,7 +60,7 @@ TlsStream::Step TlsStream::handshake() {
   if (broken_) return Step::failed;
   if (const int flushed = flush_unsent(); flushed != 1) return flushed == 0 ? Step::wants_write : Step::failed;
   ERR_clear_error();
-  drained_ = false;
+  receives_ = kReceives;
   const int result = SSL_do_handshake(session_.get());
   if (result != 1) return handshake_result();
   has_unread_ = SSL_has_pending(session_.get()) == 1;
@@ -86,21 +89,23 @@ TlsStream::Step TlsStream::handshake_result() {
   broken_ = false;  // the alert may still leave
   send_gathered();
   broken_ = true;
+  unsent_ = {};
   return Step::failed;
 }
 
 // Reading ---------------------------------------------------------------------------------------------------------
 
 int TlsStream::receive(char* to, int size, bool& again) {
-  again = drained_;
-  if (drained_ || plain_text_) return -1;
+  again = receives_ == 0;
+  if (receives_ == 0 || plain_text_) return -1;
+  --receives_;
   const ssize_t got = ::recv(fd_, to, static_cast<std::size_t>(size), 0);
   if (got < 0) {
     again = would_block();
     return -1;
   }
   end_of_file_ = got == 0;
-  drained_ = got < size && got > 0;
+  if (got > 0 && got < size) receives_ = 0;  // the kernel has no more: no call only to hear so
   if (!heard_ && got > 0) {
     heard_ = true;
     plain_text_ = begins_plain_text(*to);
@@ -113,7 +118,7 @@ std::ptrdiff_t TlsStream::read(char* to, std::size_t size) {
   has_unread_ = false;
   if (broken_) return kBroken;
   if (ended_) return 0;
-  drained_ = false;
+  receives_ = kReceives + size / TlsOutput::kRecord;
   std::size_t got = 0;
   std::size_t step = 0;
   ERR_clear_error();

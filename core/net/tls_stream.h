@@ -94,11 +94,11 @@ class TlsStream {
   SslPointer session_;
   std::string unsent_;
   std::string error_;
+  std::size_t receives_ = 0;  // left in this call
   int fd_;
   bool has_unread_ = false;
   bool end_of_file_ = false;
-  bool drained_ = false;  // in this call the kernel gave less than was asked for: it has no more
-  bool heard_ = false;    // the first byte has come
+  bool heard_ = false;  // the first byte has come
   bool plain_text_ = false;
   bool ended_ = false;  // the client said so, or ended its sending
   bool broken_ = false;

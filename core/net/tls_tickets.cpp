@@ -21,9 +21,9 @@ std::int64_t steady_seconds() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-template <std::size_t size>
-bool fill_random(std::array<unsigned char, size>& to) {
-  return getrandom(to.data(), size, 0) == static_cast<ssize_t>(size);  // up to 256 bytes come whole, once it is seeded
+template <std::size_t Size>
+bool fill_random(std::array<unsigned char, Size>& to) {
+  return getrandom(to.data(), Size, 0) == static_cast<ssize_t>(Size);  // up to 256 bytes come whole, once it is seeded
 }
 
 /// Looked up once: OpenSSL's own search takes locks.

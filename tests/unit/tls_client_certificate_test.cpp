@@ -97,3 +97,11 @@ TEST_CASE("tls client certificate: what is told of it") {
   CHECK(shown.fingerprint().find_first_not_of("0123456789abcdef") == std::string::npos);
   CHECK(shown.pem() == persons.good.pem());
 }
+
+TEST_CASE("tls client certificate: a name cannot break out of a header") {
+  const Persons persons;
+  const Identity sly = identity({.common_name = "a\r\nb", .signer = &persons.authority});
+  TlsPair pair(persons.sites(ClientVerify::required), {.certificate = &sly});
+  REQUIRE(pair.connects());
+  CHECK(pair.server->client_certificate().subject() == "CN=a\\0D\\0Ab");
+}

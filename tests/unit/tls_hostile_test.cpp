@@ -1,4 +1,5 @@
 // TlsStream against clients that speak something else, break the rules, or ask for what is not to be had.
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "support/tls_client.h"
@@ -117,6 +118,25 @@ TEST_CASE("tls hostile: early data is not offered, and refused where it is sent 
   CHECK(second.take() == "");
   second.say("in due time");
   CHECK(second.take() == "in due time");
+}
+
+TEST_CASE("tls hostile: messages without content do not keep the loop") {
+  TlsPair pair(only(site_of("a.test")));
+  REQUIRE(pair.connects());
+  BIO* const gathered = BIO_new(BIO_s_mem());
+  SSL_set0_wbio(pair.client.get(), gathered);
+  for (int update = 0; update < 6000; ++update) {
+    SSL_key_update(pair.client.get(), SSL_KEY_UPDATE_NOT_REQUESTED);
+    REQUIRE(SSL_do_handshake(pair.client.get()) == 1);
+  }
+  char* updates = nullptr;
+  const long size = BIO_get_mem_data(gathered, &updates);
+  REQUIRE(send(pair.far.get(), updates, static_cast<std::size_t>(size), 0) > 100'000);
+  char byte;
+  CHECK(pair.server->read(&byte, 1) == TlsStream::kNothingNow);
+  int waiting = 0;
+  REQUIRE(ioctl(pair.near.get(), FIONREAD, &waiting) == 0);
+  CHECK(waiting > 0);  // so the loop comes back
 }
 
 TEST_CASE("tls hostile: who makes us answer and does not read is cut off") {

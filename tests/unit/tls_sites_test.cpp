@@ -136,7 +136,7 @@ TEST_CASE("tls sites: an OCSP answer is stapled when asked for, and may change")
     TlsPair pair(only(site), {.asks_for_ocsp = asks});
     REQUIRE(pair.connects());
     unsigned char* bytes = nullptr;
-    const long size = SSL_get_tlsext_status_ocsp_resp(pair.client.get(), &bytes);
+    const long size = SSL_get_tlsext_status_ocsp_resp(pair.client.get(), static_cast<void*>(&bytes));
     return size > 0 ? std::string(reinterpret_cast<char*>(bytes), static_cast<std::size_t>(size)) : std::string();
   };
   std::vector<TlsCertificate> both;

@@ -1,6 +1,9 @@
 // Session tickets: where and how long they resume, and where they must not.
 #include "core/net/tls_tickets.h"
 
+#include <atomic>
+#include <thread>
+
 #include "support/temporary_directory.h"
 #include "support/tls_client.h"
 
@@ -9,7 +12,7 @@ using namespace edge::test;
 
 namespace {
 
-std::int64_t now = 0;
+std::atomic<std::int64_t> now = 0;
 std::int64_t test_clock() {
   return now;
 }
@@ -150,4 +153,23 @@ TEST_CASE("tls tickets: a client whose certificate has expired since is looked a
     REQUIRE(session);
     CHECK(!resumes(sites, session.get(), wishes));
   }
+}
+
+TEST_CASE("tls tickets: keys change while several loops use them") {
+  now = 0;
+  TlsTickets tickets(test_clock);
+  const auto sites = sites_of({}, site_of("a.test"), true, tickets);
+  std::atomic<int> resumed = 0;
+  std::vector<std::jthread> loops;
+  for (int loop = 0; loop < 4; ++loop) {
+    loops.emplace_back([&] {
+      for (int turn = 0; turn < 10; ++turn) {
+        const SessionPointer session = session_at(sites);
+        now += TlsTickets::kMakes / 16;  // two and a half hours in all, and a key opens for three
+        if (resumes(sites, session.get())) ++resumed;
+      }
+    });
+  }
+  loops.clear();
+  CHECK(resumed == 40);
 }
