@@ -61,7 +61,7 @@ void render_json(const Request& request, std::string& to) {
   object.text("method", request.method_name);
   object.text("host", request.host);
   object.text("uri", request.target);
-  object.text("protocol", request.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1");
+  object.text("protocol", version_text(request.version));
   object.number("status", static_cast<std::uint64_t>(request.sent.status));
   object.number("bytes", request.sent.body_bytes);
   object.seconds("request_time", now > request.begun ? now - request.begun : 0);

@@ -1,8 +1,8 @@
 // The life of one request on an HTTP/1 connection: its head, its body.
 #include "core/http/h1_exchange.h"
 
+#include "core/http/accept_target.h"
 #include "core/http/door.h"
-#include "core/http/path.h"
 
 namespace edge {
 
@@ -30,29 +30,7 @@ void H1Exchange::rest() {
 Result<void> H1Exchange::accept_head() {
   keep_alive_ = parser.framing().keep_alive;
   body_complete_ = !parser.framing().has_body();
-  const Result<Target> target = parse_target(request->target, arena_);
-  if (!target) return std::unexpected(target.error());
-  if (target->path == "*" && request->method != Method::options) {
-    return fail(ErrorKind::malformed, Side::client, "the target * is for OPTIONS only");
-  }
-  request->path = target->path;
-  request->query = target->query;
-  request->has_query = target->has_query;
-  const HeaderField* host = request->headers.find(HeaderName::host);
-  Result<std::string_view> name = std::string_view();
-  if (host && !host->value.empty()) name = parse_host(host->value, arena_);
-  if (!name) return std::unexpected(name.error());
-  if (!target->authority.empty()) {
-    const Result<std::string_view> authority = parse_host(target->authority, arena_);
-    if (!authority) return std::unexpected(authority.error());
-    // RFC 9112 3.2.2 lets the target win; two names in one request are what smuggling is made of.
-    if (host && *authority != *name) {
-      return fail(ErrorKind::malformed, Side::client, "the request target names another host than the Host field");
-    }
-    name = *authority;
-  }
-  request->host = *name;
-  return {};
+  return accept_target(*request);
 }
 
 std::optional<std::uint64_t> H1Exchange::length() const {

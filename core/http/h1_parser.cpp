@@ -120,7 +120,7 @@ struct H1Parser::Callbacks {
     parser.head_complete_ = true;
     request.method = method_of(state->method);
     request.method_name = llhttp_method_name(static_cast<llhttp_method>(state->method));
-    request.minor_version = state->http_minor;
+    request.version = state->http_minor == 0 ? HttpVersion::http10 : HttpVersion::http11;
     if (state->http_major != 1 || state->http_minor > 1) {
       return refuse(parser, ErrorKind::version_not_supported, "only HTTP/1.0 and HTTP/1.1 are spoken here");
     }
@@ -280,7 +280,7 @@ bool H1Parser::check_framing_field(const HeaderField& field) {
     }
     framing_.content_length = length;
   } else if (field.id == HeaderName::transfer_encoding) {
-    if (request_->minor_version == 0) {
+    if (request_->version == HttpVersion::http10) {
       return fail_with(ErrorKind::malformed, "Transfer-Encoding in HTTP/1.0"), false;
     }
     if (framing_.chunked) return fail_with(ErrorKind::malformed, "two Transfer-Encoding fields"), false;
@@ -293,7 +293,7 @@ bool H1Parser::check_framing_field(const HeaderField& field) {
       return fail_with(ErrorKind::not_implemented, "the only transfer coding understood here is chunked"), false;
     }
     framing_.chunked = true;
-  } else if (field.id == HeaderName::expect && request_->minor_version > 0) {
+  } else if (field.id == HeaderName::expect && request_->version != HttpVersion::http10) {
     if (!same_name(field.value, "100-continue")) {
       return fail_with(ErrorKind::expectation_failed, "the only expectation understood here is 100-continue"), false;
     }
@@ -312,7 +312,7 @@ bool H1Parser::check_fields() {
     return fail_with(ErrorKind::malformed, "Content-Length together with Transfer-Encoding"), false;
   }
   if (hosts > 1) return fail_with(ErrorKind::malformed, "more than one Host field"), false;
-  if (hosts == 0 && request_->minor_version == 1) {
+  if (hosts == 0 && request_->version == HttpVersion::http11) {
     return fail_with(ErrorKind::malformed, "no Host field"), false;
   }
   return true;

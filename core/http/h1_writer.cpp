@@ -3,32 +3,15 @@
 
 #include "core/http/door.h"
 #include "core/http/h1_exchange.h"
+#include "core/http/own_fields.h"
 
 namespace edge {
-
-namespace {
-
-bool is_the_doors_own(HeaderName id) {
-  switch (id) {
-    case HeaderName::connection:
-    case HeaderName::content_length:
-    case HeaderName::date:
-    case HeaderName::keep_alive:
-    case HeaderName::server:
-    case HeaderName::transfer_encoding:
-      return true;
-    default:
-      return false;
-  }
-}
-
-}  // namespace
 
 void H1Exchange::write_framing(std::optional<std::uint64_t> length, bool has_content, int status) {
   if (length && status != 204 && status >= 200) {
     write_number_field("Content-Length", *length);
   } else if (!length && has_content) {
-    if (request->minor_version > 0) {
+    if (request->version != HttpVersion::http10) {
       chunked_ = true;
       write_field("Transfer-Encoding", "chunked");
     } else {
@@ -54,7 +37,7 @@ void H1Exchange::write_head(const Response& response, std::optional<std::uint64_
   write_framing(length, has_content, response.status);
   if (!keep_alive_) {
     write_field("Connection", "close");
-  } else if (request->minor_version == 0) {
+  } else if (request->version == HttpVersion::http10) {
     write_field("Connection", "keep-alive");
   }
   connection_->queue("\r\n");

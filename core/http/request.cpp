@@ -70,6 +70,18 @@ std::uint16_t Request::server_port() const {
   return connection->local.family == Address::Family::none ? 0 : connection->local.port;
 }
 
+std::string_view version_text(HttpVersion version) {
+  switch (version) {
+    case HttpVersion::http10:
+      return "HTTP/1.0";
+    case HttpVersion::http11:
+      return "HTTP/1.1";
+    case HttpVersion::http2:
+      return "HTTP/2.0";
+  }
+  return {};
+}
+
 std::string_view Request::id() const {
   if (id_.empty()) {
     thread_local IdSource source;

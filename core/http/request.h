@@ -19,6 +19,12 @@ namespace edge {
 /// The methods that edge tells apart (RFC 9110 9, RFC 5789).
 enum class Method : std::uint8_t { get, head, post, put, delete_, options, trace, connect, patch, other };
 
+/// As the start line or the door said it; compared by age.
+enum class HttpVersion : std::uint8_t { http10, http11, http2 };
+
+/// As nginx and the CGI variables spell it: "HTTP/1.0", "HTTP/1.1", "HTTP/2.0".
+std::string_view version_text(HttpVersion version);
+
 /// `other` when the name is none of them.
 Method method_of(std::string_view name);
 
@@ -69,12 +75,12 @@ struct Request {
 
   Method method = Method::get;
   std::string_view method_name;
-  std::string_view target;         // as received, $request_uri
-  std::string_view path;           // decoded, dot segments and double slashes resolved, begins with "/"; $uri
-  std::string_view query;          // raw, without "?", as parse_target() lets it pass; $args
-  bool has_query = false;          // there was a "?"
-  std::string_view host;           // lower case, without port; empty when there was none (HTTP/1.0)
-  std::uint8_t minor_version = 1;  // of HTTP/1
+  std::string_view target;  // as received, $request_uri
+  std::string_view path;    // decoded, dot segments and double slashes resolved, begins with "/"; $uri
+  std::string_view query;   // raw, without "?", as parse_target() lets it pass; $args
+  bool has_query = false;   // there was a "?"
+  std::string_view host;    // lower case, without port; empty when there was none (HTTP/1.0)
+  HttpVersion version = HttpVersion::http11;
   HeaderList headers;
   HeaderList params;            // CGI variables that a server in front has told besides: they win over edge's own
   std::uint32_t head_size = 0;  // bytes of the head as received

@@ -36,35 +36,10 @@ std::string_view status_line(const Response& response, char (&scratch)[128]) {
 
 }  // namespace
 
-void StreamExchange::renew_request() {
-  request.reset();
-  arena_.reset();
-  request.emplace(loop_, arena_, *this);
-  const std::shared_ptr<const Router>& router = connection_->entrance().router();
-  if (router_ != router) router_ = router;
-  ConnectionInfo& info = connection_->info();
-  ++info.requests;
-  request->connection = &info;
-  request->tls_stream = connection_->tls_stream();
-  request->begun = loop_.now();
-  bytes_written_ = 0;
-  aborted_ = false;
-}
-
-void StreamExchange::rest_router() {
-  if (connection_ && router_ != connection_->entrance().router()) router_.reset();
-}
-
-const HttpSettings& StreamExchange::settings() const {
-  if (request->route) return request->route->http;
-  return request->site ? request->site->http : router_->first().http;
-}
-
 void StreamExchange::wake(Result<void> with) {
-  if (!waiting_) return;
+  if (!waiting()) return;
   connection_->done_waiting();
-  wait_result_ = std::move(with);
-  std::exchange(waiting_, nullptr).resume();
+  resume(std::move(with));
 }
 
 void StreamExchange::expect_input() {

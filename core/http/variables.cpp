@@ -42,7 +42,7 @@ std::string_view first_host(const Request& request) {
 }
 
 void append_protocol(const Request& request, std::string& to) {
-  to.append(request.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1");
+  to.append(version_text(request.version));
 }
 
 /// Every field of that name, joined.

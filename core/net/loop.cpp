@@ -30,6 +30,13 @@ Loop::Loop(int index) : posted_(std::make_unique<PostedQueue>()), index_(index) 
   });
   uv_timer_init(&uv_, &timer_);
   uv_unref(reinterpret_cast<uv_handle_t*>(&timer_));
+  turn_ends_.next_ = turn_ends_.previous_ = &turn_ends_;
+  uv_prepare_init(&uv_, &before_waiting_);
+  uv_prepare_start(&before_waiting_, [](uv_prepare_t* h) { static_cast<Loop*>(h->loop->data)->run_turn_ends(); });
+  uv_unref(reinterpret_cast<uv_handle_t*>(&before_waiting_));
+  uv_check_init(&uv_, &after_events_);
+  uv_check_start(&after_events_, [](uv_check_t* h) { static_cast<Loop*>(h->loop->data)->run_turn_ends(); });
+  uv_unref(reinterpret_cast<uv_handle_t*>(&after_events_));
 }
 
 Loop::~Loop() {
@@ -77,6 +84,22 @@ std::string_view Loop::http_date() {
     date_of_ = seconds;
   }
   return {date_, kHttpDateSize};
+}
+
+void Loop::at_turn_end(TurnEnd& work) {
+  if (work.next_) return;
+  work.previous_ = turn_ends_.previous_;
+  work.next_ = &turn_ends_;
+  work.previous_->next_ = &work;
+  turn_ends_.previous_ = &work;
+}
+
+void Loop::run_turn_ends() {
+  while (turn_ends_.next_ != &turn_ends_) {
+    TurnEnd* const work = turn_ends_.next_;
+    work->unlist();
+    work->on_turn_end();
+  }
 }
 
 void Loop::arm(Deadline& deadline, Milliseconds after) {

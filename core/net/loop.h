@@ -16,6 +16,7 @@
 
 #include "core/duration.h"
 #include "core/net/deadline.h"
+#include "core/net/turn_end.h"
 
 namespace edge {
 
@@ -45,6 +46,9 @@ class Loop {
   /// Seconds since the epoch, as of http_date()'s last refresh in this turn.
   std::int64_t unix_seconds();
 
+  /// Runs `work` at the end of the present turn; nothing new if it is listed already.
+  void at_turn_end(TurnEnd& work);
+
   /// Arms `deadline` to fall due after `after`, replacing what it was armed for. 0 or less disarms it.
   void arm(Deadline& deadline, Milliseconds after);
 
@@ -58,10 +62,17 @@ class Loop {
   struct PostedQueue;
   void arm_timer(std::uint64_t due);
   void run_deadlines();
+  void run_turn_ends();
 
   uv_loop_t uv_{};
   uv_async_t wake_{};
   uv_timer_t timer_{};
+  uv_prepare_t before_waiting_{};  // ends the turn of timers
+  uv_check_t after_events_{};      // ends the turn of descriptors
+  struct TurnEnds : TurnEnd {
+    void on_turn_end() override {}
+  };
+  TurnEnds turn_ends_;  // the head of a ring
   std::unique_ptr<PostedQueue> posted_;
   std::vector<std::unique_ptr<DeadlineList>> deadlines_;  // one for each distinct duration; a handful
   std::uint64_t timer_due_ = 0;                           // 0: not armed

@@ -154,6 +154,11 @@ std::string_view Reader::made_target() const {
   return request_.arena.copy(target);
 }
 
+HttpVersion version_of(std::string_view protocol) {
+  if (protocol == "HTTP/1.0") return HttpVersion::http10;
+  return protocol.starts_with("HTTP/2") ? HttpVersion::http2 : HttpVersion::http11;
+}
+
 Result<void> Reader::read_request_line() {
   request_.method_name = get("REQUEST_METHOD");
   if (request_.method_name.empty() || !is_variable_name(request_.method_name)) {
@@ -163,7 +168,7 @@ Result<void> Reader::read_request_line() {
   if (request_.method == Method::connect) {
     return fail(ErrorKind::not_implemented, Side::client, "CONNECT is not implemented");
   }
-  request_.minor_version = get("SERVER_PROTOCOL") == "HTTP/1.0" ? 0 : 1;
+  request_.version = version_of(get("SERVER_PROTOCOL"));
   request_.target = get("REQUEST_URI");
   if (request_.target.empty()) request_.target = made_target();
   if (request_.target.size() > limits_.max_uri) {

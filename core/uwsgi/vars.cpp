@@ -201,7 +201,7 @@ void add_vars(Request& request, std::string_view script_name, std::optional<std:
   own.add("PATH_INFO", request.path.starts_with(script_name) ? request.path.substr(script_name.size()) : request.path);
   own.add("QUERY_STRING", request.query);
   own.add("REQUEST_URI", request.target);
-  own.add("SERVER_PROTOCOL", request.minor_version == 0 ? std::string_view("HTTP/1.0") : "HTTP/1.1");
+  own.add("SERVER_PROTOCOL", version_text(request.version));
   add_ends(request, own);
   own.add("REQUEST_SCHEME", request.scheme());
   if (request.secure()) own.add("HTTPS", std::string_view("on"));

@@ -82,8 +82,10 @@ TEST_CASE("variables of the request") {
   CHECK(render(fake, "$request_length") == "112");
   CHECK(render(fake, "$request_id") == fake.request.id());
   fake.connection.tls = true;
-  fake.request.minor_version = 0;
+  fake.request.version = HttpVersion::http10;
   CHECK(render(fake, "$scheme $https $server_protocol") == "https on HTTP/1.0");
+  fake.request.version = HttpVersion::http2;
+  CHECK(render(fake, "$server_protocol") == "HTTP/2.0");
 }
 
 TEST_CASE("variables of the connection and the process") {

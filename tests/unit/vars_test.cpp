@@ -59,13 +59,15 @@ TEST_CASE("a plain request has the variables that CGI names, and no others") {
 TEST_CASE("TLS, HTTP/1.0 and a body show in the variables") {
   Loop loop;
   FakeRequest fake(loop, "POST", "/", {{"Content-Type", "text/plain"}, {"Content-Length", "999"}});
-  fake.request.minor_version = 0;
+  fake.request.version = HttpVersion::http10;
   fake.request.host = "";
   fake.connection.tls = true;
   const Variables variables = variables_of(fake, "", 12);
   CHECK(variables.at("HTTPS") == "on");
   CHECK(variables.at("REQUEST_SCHEME") == "https");
   CHECK(variables.at("SERVER_PROTOCOL") == "HTTP/1.0");
+  fake.request.version = HttpVersion::http2;
+  CHECK(variables_of(fake).at("SERVER_PROTOCOL") == "HTTP/2.0");
   CHECK(variables.at("SERVER_NAME") == "127.0.0.1");
   CHECK(variables.at("CONTENT_TYPE") == "text/plain");
   CHECK(variables.at("CONTENT_LENGTH") == "12");
