@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/http/h1_connection.h"
+#include "core/http/h2_stream.h"
 #include "core/http/proxy_preamble.h"
 #include "core/http/tls_handshake.h"
 #include "core/log.h"
@@ -56,7 +57,7 @@ Entrance& Door::open(std::shared_ptr<const Router> router, Protocol& protocol) {
 void Door::renew(Entrance& entrance, std::shared_ptr<const Router> router, HttpFront front) {
   entrance.front_ = std::move(front);
   entrance.router_ = std::move(router);
-  resting_.clear();  // they hold on to the router before
+  forget_resting();
 }
 
 void Door::listen(Entrance& entrance, UniqueFd socket, const Address& local) {
@@ -161,7 +162,7 @@ void Door::close(Entrance& entrance) {
 
 void Door::leave(Entrance& entrance) {
   if (!entrance.closing_ || entrance.connections_ > 0) return;
-  resting_.clear();
+  forget_resting();
   std::erase_if(entrances_, [&entrance](const auto& one) { return one.get() == &entrance; });
 }
 
@@ -184,6 +185,12 @@ TlsOutput& Door::tls_output() {
   return *tls_output_;
 }
 
+/// They hold on to the router before.
+void Door::forget_resting() {
+  resting_.clear();
+  resting_streams_.clear();
+}
+
 std::unique_ptr<H1Exchange> Door::take_exchange() {
   if (resting_.empty()) return std::make_unique<H1Exchange>(loop_);
   std::unique_ptr<H1Exchange> exchange = std::move(resting_.back());
@@ -194,6 +201,18 @@ std::unique_ptr<H1Exchange> Door::take_exchange() {
 void Door::keep_exchange(std::unique_ptr<H1Exchange> exchange) {
   exchange->rest();
   if (resting_.size() < kKeptExchanges) resting_.push_back(std::move(exchange));
+}
+
+std::unique_ptr<H2Stream> Door::take_stream() {
+  if (resting_streams_.empty()) return std::make_unique<H2Stream>(loop_);
+  std::unique_ptr<H2Stream> stream = std::move(resting_streams_.back());
+  resting_streams_.pop_back();
+  return stream;
+}
+
+void Door::keep_stream(std::unique_ptr<H2Stream> stream) {
+  stream->rest();
+  if (resting_streams_.size() < kKeptExchanges) resting_streams_.push_back(std::move(stream));
 }
 
 }  // namespace edge

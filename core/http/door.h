@@ -16,6 +16,7 @@
 
 namespace edge {
 
+class H2Stream;
 struct TlsOutput;
 
 /// Counts the connections of all loops against edge.max_connections.
@@ -94,6 +95,8 @@ class Door final : private Deadline {
   void closed(ClientConnection& connection);
   std::unique_ptr<H1Exchange> take_exchange();
   void keep_exchange(std::unique_ptr<H1Exchange> exchange);
+  std::unique_ptr<H2Stream> take_stream();
+  void keep_stream(std::unique_ptr<H2Stream> stream);
 
  private:
   struct Http final : Protocol {
@@ -104,6 +107,7 @@ class Door final : private Deadline {
   void set_accepting(bool accepting);
   void on_deadline() override;
   void leave(Entrance& entrance);
+  void forget_resting();
 
   Loop& loop_;
   ConnectionLimit& limit_;
@@ -114,6 +118,7 @@ class Door final : private Deadline {
   std::vector<ClientConnection*> reads_;   // read_again(); null: closed meanwhile
   Http http_;
   std::vector<std::unique_ptr<H1Exchange>> resting_;
+  std::vector<std::unique_ptr<H2Stream>> resting_streams_;
   struct Listening {
     Entrance* entrance;
     Listener* listener;

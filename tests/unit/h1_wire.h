@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/http/door.h"
+#include "core/http/h2_connection.h"
 #include "core/http/handler.h"
 #include "core/uwsgi/public_socket.h"
 
@@ -36,7 +37,13 @@ struct EchoHandler final : Handler {
   }
 };
 
-enum class Speaks : std::uint8_t { http1, uwsgi };
+enum class Speaks : std::uint8_t { http1, http2, uwsgi };
+
+struct Http2 final : Protocol {
+  std::unique_ptr<ClientConnection> connection(Door& door, Entrance& entrance, const ConnectionInfo& info) override {
+    return std::make_unique<H2Connection>(door, entrance, info);
+  }
+};
 
 class Wire {
  public:
@@ -53,7 +60,11 @@ class Wire {
     sites.push_back(std::move(site));
     auto router = std::make_shared<Router>(std::move(sites));
     door_ = std::make_unique<Door>(loop_, limit_);
-    entrance_ = speaks == Speaks::uwsgi ? &door_->open(router, public_socket_) : &door_->open(router);
+    if (speaks == Speaks::http1) {
+      entrance_ = &door_->open(router);
+    } else {
+      entrance_ = &door_->open(router, speaks == Speaks::uwsgi ? static_cast<Protocol&>(public_socket_) : http2_);
+    }
     connect();
   }
   ~Wire() {
@@ -122,6 +133,16 @@ class Wire {
     for (take(); !ended_; take()) uv_run(loop_.uv(), UV_RUN_ONCE);
     return without_dates(received_);
   }
+  /// What has come since the last call, as it is.
+  std::string take_bytes() {
+    take();
+    return std::exchange(received_, {});
+  }
+  /// Sends as much as there is room for.
+  std::size_t offer(std::string_view bytes) {
+    const ssize_t sent = ::send(client_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    return sent > 0 ? static_cast<std::size_t>(sent) : 0;
+  }
   std::string received() const { return without_dates(received_); }
   bool ended() const { return ended_; }
   /// The end was no orderly one.
@@ -141,6 +162,7 @@ class Wire {
 
  private:
   Loop loop_{0};
+  Http2 http2_;
   uwsgi::PublicSocket public_socket_{loop_, "blog", "http://127.0.0.1:8080"};
   ConnectionLimit limit_;
   std::unique_ptr<Door> door_;

@@ -1,0 +1,332 @@
+// One HTTP/2 connection: bytes in, the turn's work, bytes out, and the end.
+#include "core/http/h2_connection.h"
+
+#include <array>
+#include <utility>
+
+#include "core/http/door.h"
+#include "core/http/h2_session.h"
+#include "core/http/h2_stream.h"
+#include "core/log.h"
+#include "core/log_pace.h"
+
+namespace edge {
+
+namespace {
+constexpr std::size_t kMostPerTurn = 256 * 1024;  // bytes out; then other connections have theirs
+constexpr std::uint32_t kMostContinuations = 8;   // a head of 144 KiB
+constexpr std::size_t kHopelessFactor = 4;        // a head of so many times max_header_size is an attack
+constexpr std::size_t kFieldOverhead = 32;        // bytes, as RFC 9113 6.5.2 counts them
+}  // namespace
+
+H2Connection::H2Connection(Door& door, Entrance& entrance, const ConnectionInfo& info)
+    : ClientConnection(door, entrance, info) {}
+
+H2Connection::~H2Connection() {
+  nghttp2_session_del(session_);
+}
+
+bool H2Connection::begin(int fd) {
+  if (watch(door_.loop(), fd) != 0) return false;
+  session_ = h2_session::make(*this, settings());
+  wants_turn();
+  return true;
+}
+
+void H2Connection::wants_turn() {
+  door_.loop().at_turn_end(*this);
+}
+
+// ---- bytes in --------------------------------------------------------------------------------------------------
+
+void H2Connection::on_readable() {
+  if (state_ == State::lingering) return discard_input();
+  Buffer input = door_.bodies().acquire();
+  const std::ptrdiff_t got = receive(input.data(), input.capacity());
+  if (got == -1) return;
+  if (got <= 0) return tear();
+  wants_turn();
+  if (state_ != State::open) return;
+  const ssize_t fed = nghttp2_session_mem_recv(session_, reinterpret_cast<const std::uint8_t*>(input.data()),
+                                               static_cast<std::size_t>(got));
+  if (fed >= 0) return;
+  if (fed == NGHTTP2_ERR_FLOODED) flood_ = "SETTINGS or PING";
+  if (flood_) return end_with(NGHTTP2_ENHANCE_YOUR_CALM, flood_);
+  end_with(NGHTTP2_PROTOCOL_ERROR, nghttp2_strerror(static_cast<int>(fed)));
+}
+
+bool H2Connection::flood(const char* what) {
+  flood_ = what;
+  return false;
+}
+
+bool H2Connection::frame_begins(std::uint8_t type, std::uint8_t flags, std::size_t length) {
+  using Kind = H2Guard::Kind;
+  const bool ends_stream = (flags & NGHTTP2_FLAG_END_STREAM) != 0;
+  Kind kind = Kind::other;
+  switch (type) {
+    case NGHTTP2_HEADERS:
+      head_size_ = continuations_ = 0;
+      return true;
+    case NGHTTP2_CONTINUATION:
+      return ++continuations_ <= kMostContinuations || flood("CONTINUATION");
+    case NGHTTP2_DATA:
+      if (length > 0 || ends_stream) return true;
+      kind = Kind::empty_data;
+      break;
+    case NGHTTP2_SETTINGS:
+      kind = Kind::settings;
+      break;
+    case NGHTTP2_PING:
+      kind = Kind::ping;
+      break;
+    case NGHTTP2_RST_STREAM:
+      kind = Kind::reset;
+      break;
+    case NGHTTP2_WINDOW_UPDATE:
+      kind = Kind::window_update;
+      break;
+    case NGHTTP2_PRIORITY:
+    case NGHTTP2_PRIORITY_UPDATE:
+      kind = Kind::priority;
+      break;
+    default:
+      break;
+  }
+  return guard_.lets_pass(kind, loop().now()) || flood(name_of(kind));
+}
+
+bool H2Connection::field_arrives(std::size_t bytes) {
+  head_size_ += bytes + kFieldOverhead;
+  return head_size_ <= kHopelessFactor * (settings().max_header_size + std::size_t{1024}) || flood("bytes in a head");
+}
+
+bool H2Connection::stream_begins(std::int32_t id) {
+  in_head_ = true;
+  if (streams_ >= h2_session::kMostStreams) {  // some were reset, but their handlers still run
+    nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
+    return guard_.lets_pass(H2Guard::Kind::refused, loop().now()) || flood(name_of(H2Guard::Kind::refused));
+  }
+  H2Stream* const stream = door_.take_stream().release();
+  stream->begin(*this, id);
+  nghttp2_session_set_stream_user_data(session_, id, stream);
+  stream->next_ = first_;
+  stream->previous_ = nullptr;
+  if (first_) first_->previous_ = stream;
+  first_ = stream;
+  ++streams_;
+  if (info_.requests >= stream->router().first().http.keepalive_requests) drain();
+  return true;
+}
+
+// ---- the turn --------------------------------------------------------------------------------------------------
+
+void H2Connection::due(H2Stream& stream) {
+  if (std::exchange(stream.is_due_, true)) return;
+  stream.next_due_ = nullptr;
+  (first_due_ ? last_due_->next_due_ : first_due_) = &stream;
+  last_due_ = &stream;
+  wants_turn();
+}
+
+void H2Connection::run_due() {
+  while (H2Stream* const stream = first_due_) {
+    first_due_ = stream->next_due_;
+    stream->is_due_ = false;
+    stream->proceed();
+    if (!stream->is_due_ && stream->is_over()) release(*stream);
+  }
+}
+
+void H2Connection::release(H2Stream& stream) {
+  (stream.previous_ ? stream.previous_->next_ : first_) = stream.next_;
+  if (stream.next_) stream.next_->previous_ = stream.previous_;
+  --streams_;
+  nghttp2_session_set_stream_user_data(session_, stream.id(), nullptr);
+  if (const std::size_t unread = stream.body_.size(); unread > 0) nghttp2_session_consume_connection(session_, unread);
+  door_.keep_stream(std::unique_ptr<H2Stream>(&stream));
+}
+
+void H2Connection::on_turn_end() {
+  budget_ = kMostPerTurn;
+  blocked_ = false;
+  do {
+    run_due();
+    serialise();
+  } while (first_due_);
+  if (!gone() && flush_output()) settle();
+  if (gone() && first_due_) return wants_turn();
+  if (socket_closed_ && streams_ == 0) door_.closed(*this);
+}
+
+void H2Connection::settle() {
+  if (state_ == State::lingering) return;
+  if (has_pending()) {
+    awaits_ = Awaits::nothing;  // its deadline has the place
+    return;
+  }
+  if (blocked_) want_write(true);
+  if (nghttp2_session_want_read(session_) == 0 && nghttp2_session_want_write(session_) == 0) {
+    state_ = State::lingering;
+    cancel_streams();
+    return linger();
+  }
+  set_deadline();
+}
+
+H2Connection::Awaits H2Connection::awaited() const {
+  if (draining_ && !takes_no_more_) return Awaits::drain_answer;
+  if (!greeted_) return Awaits::preface;
+  if (in_head_) return Awaits::head;
+  return streams_ == 0 ? Awaits::request : Awaits::nothing;
+}
+
+void H2Connection::set_deadline() {
+  const Awaits now = awaited();
+  if (now == awaits_ && (armed() || now == Awaits::nothing)) return;
+  awaits_ = now;
+  switch (now) {
+    case Awaits::nothing:
+      return disarm();
+    case Awaits::preface:
+    case Awaits::head:
+      return loop().arm(*this, settings().header_timeout);
+    case Awaits::request:
+      return loop().arm(*this, settings().keepalive_timeout);
+    case Awaits::drain_answer:
+      return loop().arm(*this, kFirstRequest);
+  }
+}
+
+// ---- bytes out -------------------------------------------------------------------------------------------------
+
+void H2Connection::serialise() {
+  if (gone() || state_ == State::lingering || blocked_) return;
+  queue({});  // so that the output is ours
+  while (!gone() && !has_pending() && !blocked_) {
+    const std::uint8_t* bytes = nullptr;
+    const ssize_t size = nghttp2_session_mem_send(session_, &bytes);
+    if (size < 0) return tear();
+    if (size == 0) return;
+    queue({reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size)});
+    budget_ -= std::min(budget_, static_cast<std::size_t>(size));
+  }
+}
+
+std::size_t H2Connection::stage_frame() {
+  constexpr std::size_t kWhole = h2_session::kFrameHead + h2_session::kMostInFrame;
+  if (budget_ < kWhole) {
+    blocked_ = true;
+  } else if (queue_room() < kWhole) {
+    flush_output();
+    blocked_ = queue_room() < kWhole;
+  }
+  staged_ = !blocked_;
+  return staged_ ? h2_session::kMostInFrame : sizeof spare_;
+}
+
+char* H2Connection::staged() {
+  return staged_ ? queue_reserve() + h2_session::kFrameHead : spare_;
+}
+
+bool H2Connection::send_staged(std::string_view frame_head, std::size_t size) {
+  const std::size_t whole = frame_head.size() + size;
+  if (blocked_ || queue_room() < whole) return blocked_ = true, false;
+  char* const to = queue_reserve();
+  std::memcpy(to, frame_head.data(), frame_head.size());
+  if (!staged_) std::memcpy(to + frame_head.size(), spare_, size);
+  queue_commit(whole);
+  budget_ -= std::min(budget_, whole);
+  guard_.sent_data();
+  return true;
+}
+
+bool H2Connection::takes_now(const H2Stream& stream, std::size_t content, std::size_t head) const {
+  constexpr std::size_t kSlack = 64;  // what a head that does not compress is longer in HPACK, and frame heads
+  const std::size_t frames = content / h2_session::kMostInFrame + 2;
+  const std::size_t whole = h2_session::kFrameHead + h2_session::kMostInFrame;
+  const auto window = static_cast<std::ptrdiff_t>(content);
+  return offered_ == 0 && !blocked_ && !has_pending() && state_ == State::open &&
+         nghttp2_session_get_outbound_queue_size(session_) <= 1 &&
+         std::min(queue_room(), budget_) >= content + head + frames * h2_session::kFrameHead + kSlack + whole &&
+         nghttp2_session_get_remote_window_size(session_) >= window &&
+         nghttp2_session_get_stream_remote_window_size(session_, stream.id()) >= window;
+}
+
+void H2Connection::on_writable() {
+  if (has_pending()) send_pending();
+  if (gone() || has_pending()) return;
+  want_write(false);
+  disarm();
+  wants_turn();
+}
+
+// ---- ending ----------------------------------------------------------------------------------------------------
+
+void H2Connection::end_with(std::uint32_t code, std::string_view why) {
+  const bool flooded = code == NGHTTP2_ENHANCE_YOUR_CALM;
+  thread_local LogPace floods;
+  std::array<char, 46> address;
+  const std::string_view client = info_.remote.ip_text(address.data());
+  if (flooded && floods.lets_pass(loop().now())) {
+    log::warn("HTTP/2 connection {} from {} is closed: too many {}", info_.number, client, why);
+  } else if (!flooded) {
+    log::debug("HTTP/2 connection {} from {} is closed: {}", info_.number, client, why);
+  }
+  state_ = State::ending;
+  nghttp2_session_terminate_session(session_, code);
+  cancel_streams();
+  wants_turn();
+}
+
+void H2Connection::stalled() {
+  if (nghttp2_session_get_remote_window_size(session_) > 0 || state_ != State::open) return;
+  end_with(NGHTTP2_ENHANCE_YOUR_CALM, "seconds without a WINDOW_UPDATE");
+}
+
+void H2Connection::on_deadline() {
+  if (state_ != State::open || has_pending()) return tear();
+  wants_turn();
+  switch (std::exchange(awaits_, Awaits::nothing)) {
+    case Awaits::nothing:
+      return;
+    case Awaits::preface:
+      return end_with(NGHTTP2_NO_ERROR, "no connection preface within header_timeout");
+    case Awaits::head:
+      return end_with(NGHTTP2_NO_ERROR, "the request head did not arrive within header_timeout");
+    case Awaits::request:
+    case Awaits::drain_answer:
+      return drain_answered();
+  }
+}
+
+void H2Connection::drain() {
+  if (gone() || state_ != State::open || std::exchange(draining_, true)) return;
+  h2_session::announce_end(session_);
+  wants_turn();
+}
+
+void H2Connection::drain_answered() {
+  draining_ = true;
+  if (std::exchange(takes_no_more_, true)) return;
+  h2_session::take_no_more(session_);
+  wants_turn();
+}
+
+void H2Connection::cancel_streams() {
+  for (H2Stream* at = first_; at; at = at->next_) at->closed();
+}
+
+void H2Connection::tear() {
+  if (gone()) return;
+  shut();
+  cancel_streams();
+  wants_turn();
+}
+
+void H2Connection::on_closed() {
+  socket_closed_ = true;
+  wants_turn();
+}
+
+}  // namespace edge

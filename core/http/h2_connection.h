@@ -1,0 +1,102 @@
+// H2Connection: one client connection that speaks HTTP/2 (RFC 9113), by a session of nghttp2. What arrives is fed to
+// the session, which only takes note; at the end of the loop's turn handlers run, and what all of them answered leaves
+// in one send.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/http/client_connection.h"
+#include "core/http/h2_guard.h"
+#include "core/net/turn_end.h"
+
+struct nghttp2_session;
+
+namespace edge {
+
+class H2Stream;
+
+class H2Connection final : public ClientConnection, private TurnEnd {
+ public:
+  H2Connection(Door& door, Entrance& entrance, const ConnectionInfo& info);
+  ~H2Connection() override;
+
+  bool begin(int fd) override;
+  /// Tells the client to send no new requests, answers those that are under way, and closes.
+  void drain() override;
+  void tear() override;
+
+  // What nghttp2 tells ------------------------------------------------------------------------------------------
+  /// These three answer false when the client goes too far and the connection must end.
+  bool frame_begins(std::uint8_t type, std::uint8_t flags, std::size_t length);
+  bool stream_begins(std::int32_t id);
+  bool field_arrives(std::size_t bytes);
+  void head_ends() { in_head_ = false; }
+  void settings_arrived() { greeted_ = true; }
+  void drain_answered();
+  /// Makes room for a DATA frame, where its content is to be put, and how much at most.
+  std::size_t stage_frame();
+  char* staged();
+  /// Queues the frame whose content is staged. False: not now.
+  bool send_staged(std::string_view frame_head, std::size_t size);
+
+  // For its streams ---------------------------------------------------------------------------------------------
+  nghttp2_session* session() const { return session_; }
+  /// The stream has something to do at the end of the turn.
+  void due(H2Stream& stream);
+  void wants_turn();
+  void content_offered() { ++offered_; }
+  void content_withdrawn() { --offered_; }
+  /// Whether an answer of so many bytes, with its head, would be in the output after serialise(), and nothing before
+  /// it.
+  bool takes_now(const H2Stream& stream, std::size_t content, std::size_t head) const;
+  /// Moves what the session has to say into the output, as far as there is room. Runs no handler.
+  void serialise();
+  /// A stream has waited for a window in vain: if all of them must, this is the end.
+  void stalled();
+
+ private:
+  enum class State : std::uint8_t { open, ending, lingering };
+  enum class Awaits : std::uint8_t { nothing, preface, head, request, drain_answer };
+
+  void on_readable() override;
+  void on_writable() override;
+  void on_closed() override;
+  void on_deadline() override;
+  void on_turn_end() override;
+
+  void run_due();
+  void release(H2Stream& stream);
+  void cancel_streams();
+  void settle();
+  Awaits awaited() const;
+  void set_deadline();
+  void end_with(std::uint32_t code, std::string_view why);
+  bool flood(const char* what);
+
+  nghttp2_session* session_ = nullptr;
+  H2Stream* first_ = nullptr;  // all streams
+  H2Stream* first_due_ = nullptr;
+  H2Stream* last_due_ = nullptr;
+  std::size_t streams_ = 0;
+  std::size_t offered_ = 0;  // streams with content that no frame has had room for
+  std::size_t budget_ = 0;   // bytes that may still be serialised in this turn
+  std::size_t head_size_ = 0;
+  std::uint32_t continuations_ = 0;
+  const char* flood_ = nullptr;  // what there was too much of
+  H2Guard guard_;
+  State state_ = State::open;
+  Awaits awaits_ = Awaits::nothing;
+  bool greeted_ = false;        // the preface is complete
+  bool in_head_ = false;        // between HEADERS and the end of its block
+  bool draining_ = false;       // the client was told
+  bool takes_no_more_ = false;  // and no new request counts
+  bool staged_ = false;         // the content of the next frame lies in the output; else in spare_
+  bool blocked_ = false;        // serialise() waits for the kernel, or for the next turn
+  bool socket_closed_ = false;
+  char spare_[256];  // content of a frame that was begun when there was no room
+};
+
+}  // namespace edge

@@ -1,0 +1,195 @@
+// The life of one stream, and the content of its request.
+#include "core/http/h2_stream.h"
+
+#include <nghttp2/nghttp2.h>
+
+#include <cstring>
+
+#include "core/http/door.h"
+#include "core/http/h2_connection.h"
+#include "core/http/pump.h"
+
+namespace edge {
+
+H2Connection& H2Stream::connection() const {
+  return static_cast<H2Connection&>(*connection_);
+}
+
+void H2Stream::begin(H2Connection& connection, std::int32_t id) {
+  connection_ = &connection;
+  id_ = id;
+  renew_request();
+  head.begin(*request, router().first().http);
+  handed_out_ = head_bytes_ = 0;
+  body_received_ = 0;
+  refusal_.reset();
+  unsent_ = {};
+  file_ = {};
+  content_left_.reset();
+  head_arrived_ = begun_ = served_ = closed_ = told_gone_ = body_was_empty_ = body_ended_ = continue_sent_ = reading_ =
+      offered_ = deferred_ = finished_ = complete_ = false;
+}
+
+void H2Stream::rest() {
+  disarm();
+  request.reset();
+  arena_.reset();
+  body_.reset();
+  outgrown_.reset();
+  rest_router();
+  connection_ = nullptr;
+}
+
+// ---- what nghttp2 tells ----------------------------------------------------------------------------------------
+
+void H2Stream::head_arrived() {
+  head_arrived_ = true;
+  if (const Result<void> accepted = head.complete(); !accepted) refusal_ = accepted.error();
+  connection().due(*this);
+}
+
+bool H2Stream::content_arrived(std::string_view content) {
+  if (served_) {
+    nghttp2_session_consume(connection().session(), id_, content.size());
+    return true;
+  }
+  if (!body_) body_ = connection_->door().heads().acquire();
+  if (body_.room() < content.size()) {
+    Buffer larger = connection_->door().bodies().acquire();
+    if (larger.capacity() < body_.size() + content.size()) return false;
+    std::memcpy(larger.data(), body_.first(), body_.size());
+    larger.end = body_.size();
+    outgrown_ = std::move(body_);
+    body_ = std::move(larger);
+  }
+  std::memcpy(body_.free(), content.data(), content.size());
+  body_.end += content.size();
+  connection().due(*this);
+  return true;
+}
+
+void H2Stream::body_ended() {
+  body_ended_ = true;
+  if (!head_arrived_) body_was_empty_ = true;
+  connection().due(*this);
+}
+
+void H2Stream::closed() {
+  closed_ = true;
+  withdraw();
+  connection().due(*this);
+}
+
+// ---- serving ---------------------------------------------------------------------------------------------------
+
+void H2Stream::proceed() {
+  if (closed_ && !complete_) {
+    if (std::exchange(told_gone_, true) || !serving) return;
+    if (waiting()) return wake(std::unexpected(client_gone()));
+    return request->cancellation.request();
+  }
+  if (head_arrived_ && !begun_) return begin_serving();
+  if (!waiting()) return;
+  if (reading_ ? body_.size() > handed_out_ || body_ended_ : !has_unsent()) wake({});
+}
+
+void H2Stream::begin_serving() {
+  begun_ = true;
+  serving = refusal_ ? refuse(*request, router(), *this, std::move(*refusal_)) : serve(*request, router(), *this);
+  if (serving.done()) return served();
+  serving.on_done({[](void* self) { static_cast<H2Stream*>(self)->served(); }, this});
+}
+
+void H2Stream::served() {
+  serving = {};
+  served_ = true;
+  if (!closed_) {
+    if (!finished_ && !aborted_) reset(NGHTTP2_INTERNAL_ERROR);
+    discard_body();
+    loop_.arm(*this, settings().send_timeout);  // for the end of the answer, which may have to wait for a window
+  }
+  connection().due(*this);
+}
+
+void H2Stream::wake(Result<void> with) {
+  disarm();
+  resume(std::move(with));
+}
+
+void H2Stream::reset(std::uint32_t code) {
+  if (closed_) return;
+  nghttp2_submit_rst_stream(connection().session(), NGHTTP2_FLAG_NONE, id_, code);
+  connection().wants_turn();
+}
+
+void H2Stream::on_deadline() {
+  connection().wants_turn();
+  if (!waiting()) return reset(NGHTTP2_CANCEL);
+  if (reading_) {
+    return wake(fail(ErrorKind::timed_out, Side::client, "the request body did not arrive within body_timeout"));
+  }
+  connection().stalled();
+  wake(fail(ErrorKind::timed_out, Side::client, "the client did not read within send_timeout"));
+}
+
+// ---- the body --------------------------------------------------------------------------------------------------
+
+std::optional<std::uint64_t> H2Stream::length() const {
+  if (body_was_empty_) return 0;
+  return head.content_length();
+}
+
+/// What the handler was given before can go, and the client may send as much again.
+void H2Stream::consume_handed_out() {
+  outgrown_.reset();
+  if (handed_out_ == 0) return;
+  nghttp2_session_consume(connection().session(), id_, handed_out_);
+  connection().wants_turn();
+  body_.begin += std::exchange(handed_out_, 0);
+  if (const std::size_t rest = body_.size(); rest > 0) std::memmove(body_.data(), body_.first(), rest);
+  body_.end = body_.size();
+  body_.begin = 0;
+}
+
+void H2Stream::discard_body() {
+  handed_out_ = body_.size();
+  consume_handed_out();
+  body_.reset();
+}
+
+Result<std::string_view> H2Stream::next_content() {
+  const std::string_view content(body_.first(), body_.size());
+  handed_out_ = content.size();
+  body_received_ += content.size();
+  if (request->route && body_received_ > request->route->http.client_max_body_size) {
+    return fail(ErrorKind::too_large, Side::client, "the request body is larger than client_max_body_size");
+  }
+  return content;
+}
+
+void H2Stream::send_continue() {
+  if (!head.expects_continue() || std::exchange(continue_sent_, true)) return;
+  char name[] = ":status";
+  char value[] = "100";
+  const nghttp2_nv status{reinterpret_cast<std::uint8_t*>(name), reinterpret_cast<std::uint8_t*>(value), 7, 3,
+                          NGHTTP2_NV_FLAG_NONE};
+  nghttp2_submit_headers(connection().session(), NGHTTP2_FLAG_NONE, id_, nullptr, &status, 1, nullptr);
+  connection().wants_turn();
+}
+
+Task<Result<std::string_view>> H2Stream::read() {
+  consume_handed_out();
+  while (true) {
+    if (body_.size() > 0) co_return next_content();
+    if (body_ended_) co_return std::string_view();
+    if (closed_) co_return std::unexpected(client_gone());
+    send_continue();
+    reading_ = true;
+    loop_.arm(*this, settings().body_timeout);
+    const Result<void> arrived = co_await Wait{*this};
+    reading_ = false;
+    if (!arrived) co_return std::unexpected(arrived.error());
+  }
+}
+
+}  // namespace edge
