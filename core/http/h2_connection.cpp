@@ -1,7 +1,9 @@
 // One HTTP/2 connection: bytes in, the turn's work, bytes out, and the end.
 #include "core/http/h2_connection.h"
 
+#include <algorithm>
 #include <array>
+#include <cstring>
 #include <utility>
 
 #include "core/http/door.h"
@@ -14,7 +16,7 @@ namespace edge {
 
 namespace {
 constexpr std::size_t kMostPerTurn = 256 * 1024;  // bytes out; then other connections have theirs
-constexpr std::uint32_t kMostContinuations = 8;   // a head of 144 KiB
+constexpr std::uint32_t kMostContinuations = 7;   // a head of 128 KiB; nghttp2 would break off without a word at 9
 constexpr std::size_t kHopelessFactor = 4;        // a head of so many times max_header_size is an attack
 constexpr std::size_t kFieldOverhead = 32;        // bytes, as RFC 9113 6.5.2 counts them
 }  // namespace
@@ -264,14 +266,16 @@ void H2Connection::on_writable() {
 // ---- ending ----------------------------------------------------------------------------------------------------
 
 void H2Connection::end_with(std::uint32_t code, std::string_view why) {
-  const bool flooded = code == NGHTTP2_ENHANCE_YOUR_CALM;
-  thread_local LogPace floods;
   std::array<char, 46> address;
   const std::string_view client = info_.remote.ip_text(address.data());
-  if (flooded && floods.lets_pass(loop().now())) {
-    log::warn("HTTP/2 connection {} from {} is closed: too many {}", info_.number, client, why);
-  } else if (!flooded) {
+  if (code != NGHTTP2_ENHANCE_YOUR_CALM) {
     log::debug("HTTP/2 connection {} from {} is closed: {}", info_.number, client, why);
+  } else {
+    thread_local LogPace floods;
+    thread_local LogPace stalls;
+    if ((flood_ ? floods : stalls).lets_pass(loop().now())) {
+      log::warn("HTTP/2 connection {} from {} is closed: {}{}", info_.number, client, flood_ ? "too many " : "", why);
+    }
   }
   state_ = State::ending;
   nghttp2_session_terminate_session(session_, code);
@@ -281,7 +285,7 @@ void H2Connection::end_with(std::uint32_t code, std::string_view why) {
 
 void H2Connection::stalled() {
   if (nghttp2_session_get_remote_window_size(session_) > 0 || state_ != State::open) return;
-  end_with(NGHTTP2_ENHANCE_YOUR_CALM, "seconds without a WINDOW_UPDATE");
+  end_with(NGHTTP2_ENHANCE_YOUR_CALM, "no WINDOW_UPDATE within send_timeout");
 }
 
 void H2Connection::on_deadline() {

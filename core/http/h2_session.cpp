@@ -24,7 +24,10 @@ std::string_view text(const std::uint8_t* bytes, std::size_t size) {
   return {reinterpret_cast<const char*>(bytes), size};
 }
 
-int on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, void* user) {
+int on_begin_frame(nghttp2_session* session, const nghttp2_frame_hd* head, void* user) {
+  if (head->type == NGHTTP2_PRIORITY && head->stream_id == 0) {  // nghttp2 ignores the type altogether (RFC 9113 6.3)
+    return nghttp2_session_terminate_session(session, NGHTTP2_PROTOCOL_ERROR);
+  }
   return connection_of(user).frame_begins(head->type, head->flags, head->length) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
