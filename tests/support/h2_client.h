@@ -77,6 +77,10 @@ class H2Client {
   void reset(std::int32_t id, std::uint32_t code = NGHTTP2_CANCEL) {
     nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, code);
   }
+  void prioritise(std::int32_t id, std::string_view priority) {
+    const auto* value = reinterpret_cast<const std::uint8_t*>(priority.data());
+    nghttp2_submit_priority_update(session_, NGHTTP2_FLAG_NONE, id, value, priority.size());
+  }
   nghttp2_session* session() { return session_; }
 
   /// What it has to say.
