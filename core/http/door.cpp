@@ -4,7 +4,9 @@
 #include <algorithm>
 
 #include "core/http/h1_connection.h"
+#include "core/http/h2_connection.h"
 #include "core/http/h2_stream.h"
+#include "core/http/prior_knowledge.h"
 #include "core/http/proxy_preamble.h"
 #include "core/http/tls_handshake.h"
 #include "core/log.h"
@@ -34,10 +36,12 @@ std::unique_ptr<ClientConnection> Door::Http::connection(Door& door, Entrance& e
 
 std::unique_ptr<ClientConnection> Door::behind_proxy(Entrance& entrance, const ConnectionInfo& info) {
   if (entrance.front().tls) return std::make_unique<TlsHandshake>(*this, entrance, info);
+  if (entrance.front().http2) return std::make_unique<PriorKnowledge>(*this, entrance, info);
   return http_connection(entrance, info, false);
 }
 
-std::unique_ptr<ClientConnection> Door::http_connection(Entrance& entrance, const ConnectionInfo& info, bool) {
+std::unique_ptr<ClientConnection> Door::http_connection(Entrance& entrance, const ConnectionInfo& info, bool http2) {
+  if (http2) return std::make_unique<H2Connection>(*this, entrance, info);
   return std::make_unique<H1Connection>(*this, entrance, info);
 }
 

@@ -51,7 +51,7 @@ void H2Connection::on_readable() {
   if (state_ != State::open) return;
   const ssize_t fed = nghttp2_session_mem_recv(session_, reinterpret_cast<const std::uint8_t*>(input.data()),
                                                static_cast<std::size_t>(got));
-  if (fed >= 0) return;
+  if (fed >= 0) return want_read(true);  // more may lie in the TLS stream
   if (fed == NGHTTP2_ERR_FLOODED) flood_ = "SETTINGS or PING";
   if (flood_) return end_with(NGHTTP2_ENHANCE_YOUR_CALM, flood_);
   end_with(NGHTTP2_PROTOCOL_ERROR, nghttp2_strerror(static_cast<int>(fed)));

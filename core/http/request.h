@@ -87,7 +87,7 @@ struct Request {
 
   const ConnectionInfo* connection = nullptr;
   const TlsStream* tls_stream = nullptr;  // of the connection, when edge itself speaks TLS there
-  Forwarded forwarded;  // what trusted proxies have told; nothing from anybody else
+  Forwarded forwarded;                    // what trusted proxies have told; nothing from anybody else
   const Site* site = nullptr;
   const Route* route = nullptr;
   std::uint64_t begun = 0;  // Loop::now() at the first byte

@@ -1,0 +1,30 @@
+// PriorKnowledge: a client connection without TLS until its first bytes tell whether it speaks HTTP/2 (RFC 9113 3.3) or
+// HTTP/1. Then another takes over its descriptor.
+#pragma once
+
+#include <cstddef>
+
+#include "core/http/client_connection.h"
+
+namespace edge {
+
+/// Until the first byte it is idle as HTTP/1 is; the first bytes must tell within header_timeout.
+class PriorKnowledge final : public ClientConnection {
+ public:
+  using ClientConnection::ClientConnection;
+
+  bool begin(int fd) override;
+  void drain() override;
+  void tear() override;
+
+ private:
+  void on_readable() override;
+  void on_writable() override {}
+  void on_closed() override;
+  void on_deadline() override;
+  void become(bool http2);
+
+  Milliseconds looked_{0};  // since the first byte, which alone does not tell
+};
+
+}  // namespace edge
