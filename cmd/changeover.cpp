@@ -15,11 +15,25 @@ Result<void> Changeover::open_addresses() {
   return {};
 }
 
-Result<void> Changeover::open_log(const std::string& path) {
-  if (parts_.logs.contains(path)) return {};
-  Result<std::shared_ptr<LogFile>> file = running_.files.open(path);
-  if (!file) return std::unexpected(std::move(file.error()));
-  parts_.logs.emplace(path, std::move(*file));
+/// Of access logs; one may be there more than once.
+std::vector<std::string> Changeover::log_paths() const {
+  std::vector<std::string> paths;
+  const auto add = [&paths](const std::optional<config::AccessTarget>& target) {
+    if (target) paths.push_back(target->path);
+  };
+  add(to_->log.access);
+  for (const config::Site& site : to_->sites) {
+    add(site.access);
+    for (const config::Route& route : site.routes) add(route.access);
+  }
+  return paths;
+}
+
+Result<void> Changeover::open_nothing() {
+  parts_.snapshot = to_;
+  Result<std::shared_ptr<LogFile>> nowhere = running_.files.open("/dev/null");
+  if (!nowhere) return std::unexpected(std::move(nowhere.error()));
+  for (const std::string& path : log_paths()) parts_.logs.emplace(path, *nowhere);
   return {};
 }
 
@@ -35,14 +49,10 @@ Result<void> Changeover::open_logs() {
   Result<std::shared_ptr<LogFile>> errors = running_.files.open(to_->log.error);
   if (!errors) return std::unexpected(std::move(errors.error()));
   error_log_ = std::move(*errors);
-  std::vector<const std::optional<config::AccessTarget>*> targets{&to_->log.access};
-  for (const config::Site& site : to_->sites) {
-    targets.push_back(&site.access);
-    for (const config::Route& route : site.routes) targets.push_back(&route.access);
-  }
-  for (const auto* target : targets) {
-    if (!*target) continue;
-    if (Result<void> opened = open_log((*target)->path); !opened) return opened;
+  for (const std::string& path : log_paths()) {
+    Result<std::shared_ptr<LogFile>> file = running_.files.open(path);
+    if (!file) return std::unexpected(std::move(file.error()));
+    parts_.logs.emplace(path, std::move(*file));
   }
   return {};
 }

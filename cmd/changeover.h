@@ -28,6 +28,8 @@ class Changeover {
   /// disk takes to open a log.
   Result<void> open_addresses();
   Result<void> open_logs();
+  /// Instead of these two, for a check that ends before commit(): nothing is opened that anybody would see.
+  Result<void> open_nothing();
   /// Pools for the apps that are new.
   void make_apps();
   /// Gives the new apps to what runs before commit() does: at the start, when nothing serves.
@@ -56,7 +58,7 @@ class Changeover {
 
  private:
   bool is_new(const config::App& app) const { return !running_.apps.find(app.name); }
-  Result<void> open_log(const std::string& path);
+  std::vector<std::string> log_paths() const;
   void turn_loops(std::shared_ptr<Done> told, std::move_only_function<void(Done)> done);
 
   Running& running_;

@@ -9,10 +9,28 @@
 #include <optional>
 #include <system_error>
 
+#include "cmd/changeover.h"
 #include "cmd/exit_code.h"
 #include "config/load.h"
+#include "core/log_files.h"
 
 namespace edge {
+
+namespace {
+
+/// What a start and a reload build, up to where somebody would see it: a socket, a log file, a process.
+Result<void> build_and_forget(std::shared_ptr<const config::Snapshot> snapshot) {
+  LogFiles files;
+  Running running(files);
+  running.loops.push_back(std::make_unique<EdgeLoop>(0, running.connections, snapshot->process.hot_files));
+  running.apps.set_up({&running.loops.front()->loop()}, {}, {});
+  Changeover change(running, std::move(snapshot));
+  if (Result<void> opened = change.open_nothing(); !opened) return opened;
+  change.make_apps();
+  return change.build();
+}
+
+}  // namespace
 
 int check(const std::string& file) {
   const auto from_environment = [](const std::string& name) -> std::optional<std::string> {
@@ -20,12 +38,16 @@ int check(const std::string& file) {
     return value ? std::optional<std::string>(value) : std::nullopt;
   };
   const auto snapshot = config::load(file, from_environment);
-  if (snapshot) {
-    fmt::print("ok\n");
-    return kExitOk;
+  if (!snapshot) {
+    for (const config::Problem& problem : snapshot.error()) fmt::print(stderr, "{}\n", problem.text());
+    return kExitConfiguration;
   }
-  for (const config::Problem& problem : snapshot.error()) fmt::print(stderr, "{}\n", problem.text());
-  return kExitConfiguration;
+  if (const Result<void> built = build_and_forget(*snapshot); !built) {
+    fmt::print(stderr, "{}\n", built.error().context);
+    return kExitConfiguration;
+  }
+  fmt::print("ok\n");
+  return kExitOk;
 }
 
 Result<std::string> find_site_file() {

@@ -117,11 +117,13 @@ void Reload::report_change(Job& job, const Changeover::Done& done) {
     entry.name = name;
     entry.outcome = "started";
     entry.generation = 1;
+    log::info("[{}] the app is new and serves", name);
   }
   for (const std::string& name : done.removed) {
     AppReload& entry = report.apps.emplace_back();
     entry.name = name;
     entry.outcome = "removed";
+    log::info("[{}] the app is removed, and ends after its last request", name);
   }
   const std::string listeners = listeners_text(done.addresses);
   for (const std::string& section : job.sections) {

@@ -50,10 +50,9 @@ def test_django_that_writes_its_database_is_unchanged(guestbook):
     visitor = browser()
     page = edge.browse("/", opener=visitor)[1]
     edge.browse("/", form(author="Bob", text="Nice", csrfmiddlewaretoken=token_in(page)), opener=visitor)
-    (folder / "other").mkdir()
-    replace(folder / "site.yaml", "apps:\n", "apps:\n  other: {module: other, chdir: ./other}\n")
+    replace(folder / "site.yaml", "apps:\n", "http: {max_uri: 4k}\napps:\n")
     text = reload(edge)
-    assert "[guestbook] reloading" not in text and "apps.other (new)" in text
+    assert "[guestbook] reloading" not in text and "info http: applied" in text
 
 
 def test_a_django_setting_that_is_wrong_keeps_the_site(guestbook):

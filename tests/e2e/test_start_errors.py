@@ -27,6 +27,18 @@ def test_a_good_file_is_ok(tmp_path):
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "ok", "")
 
 
+def test_a_check_leaves_nothing_behind_and_disturbs_nobody(tmp_path):
+    """It builds what a start builds, but opens no socket and no log, and starts no app."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        site = WITH_APP.replace("127.0.0.1:0", f"127.0.0.1:{taken.getsockname()[1]}")
+        site += "log: {access: {path: access.log}, error: error.log}\nedge: {pid_file: edge.pid, control: control.sock}\n"
+        done = started(tmp_path, site, {"app.py": "raise SystemExit\n"}, command="check")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")
+    assert sorted(os.listdir(tmp_path)) == ["app.py", "site.yaml"]
+
+
 CONFIGURATION = {
     "a missing file": (None, r"site\.yaml.*(no such file|does not exist|not found)"),
     "an empty file": ("", r"site\.yaml"),
