@@ -1,7 +1,7 @@
 // Changeover: from the configuration that is in force to another: all that can fail is made beside what serves, and
 // then either takes its place on every loop, or is taken back with nothing changed.
 //
-//   open -> make_apps -> build -> start_apps -> commit, or abandon at any point but during build
+//   open_addresses, make_apps -> open_logs, build -> start_apps -> commit, or abandon
 #pragma once
 
 #include <functional>
@@ -19,23 +19,23 @@
 
 namespace edge {
 
-/// On the main loop's thread but for build(). One at a time for what it changes, which outlives it.
+/// On the main loop's thread but for open_logs() and build(); while these run elsewhere, nothing else is called. One at
+/// a time for what it changes, which outlives it.
 class Changeover {
  public:
   Changeover(Running& running, std::shared_ptr<const config::Snapshot> to) : running_(running), to_(std::move(to)) {}
 
-  /// Listening sockets, then log files. Errors say where and what to do. Blocking for microseconds, or as long as a
-  /// disk takes to open a log.
+  /// Listening sockets. Errors say where, and what to do. Blocking for microseconds.
   Result<void> open_addresses();
+  /// On any thread: log files. Blocks as long as file systems take.
   Result<void> open_logs();
-  /// Instead of these two, for a check that ends before commit(): nothing is opened that anybody would see.
+  /// Instead of both, for a check that ends before commit(): nothing is opened that anybody would see.
   Result<void> open_nothing();
   /// Pools for the apps that are new.
   void make_apps();
   /// Gives the new apps to what runs before commit() does: at the start, when nothing serves.
   void add_apps();
-  /// On any thread, while nothing else is called: routers and handlers for every loop. Blocks, because it opens
-  /// folders.
+  /// On any thread: routers and handlers for every loop. Blocks, because it opens folders.
   Result<void> build();
   /// Starts the new apps, and opens the folders of those that serve at mounts that are new. `done` runs once, in a
   /// later turn, unless abandon() comes first: with nothing when all are ready, or with the first that cannot be

@@ -67,10 +67,12 @@ Task<void> Reload::prepare(Job& job) {
 Task<Result<void>> Reload::make_change(Job& job) {
   job.change = std::make_unique<Changeover>(running_, job.snapshot);
   Result<void> made = job.change->open_addresses();
-  if (made) made = job.change->open_logs();
   if (!made) co_return made;
   job.change->make_apps();
-  const auto build = [&change = *job.change] { return change.build(); };
+  const auto build = [&change = *job.change] {
+    Result<void> opened = change.open_logs();
+    return opened ? change.build() : opened;
+  };
   elsewhere_ = true;
   Result<void> built = co_await running_.main.offload(build);
   elsewhere_ = false;

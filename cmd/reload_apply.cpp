@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "cmd/process_setup.h"
 #include "cmd/reload.h"
 #include "core/log.h"
 
@@ -103,6 +104,8 @@ void Reload::swap(Job& job, AppReload& entry, bool differs) {
 void Reload::commit(Job& job) {
   if (!job.change) return finish();
   job.phase = Phase::committing;
+  const config::Process& process = job.snapshot->process;
+  if (process.max_connections > running_.snapshot->process.max_connections) raise_file_limit(process);
   job.change->commit([this, &job](const Changeover::Done& done) {
     report_change(job, done);
     finish();

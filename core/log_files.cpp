@@ -13,13 +13,22 @@ LogFiles::~LogFiles() {
   if (errors_) log::open(nullptr, LogLevel::info);
 }
 
-Result<std::shared_ptr<LogFile>> LogFiles::open(const std::string& where) {
+/// With the mutex held.
+std::shared_ptr<LogFile> LogFiles::find(const std::string& where) const {
   const auto known = std::ranges::find_if(files_, [&where](const auto& file) { return file->where() == where; });
-  if (known != files_.end()) return *known;
+  return known == files_.end() ? nullptr : *known;
+}
+
+Result<std::shared_ptr<LogFile>> LogFiles::open(const std::string& where) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::shared_ptr<LogFile> known = find(where)) return known;
+  }
   Result<std::unique_ptr<LogFile>> opened = LogFile::open(where);
   if (!opened) return std::unexpected(std::move(opened.error()));
-  files_.push_back(std::move(*opened));
-  return files_.back();
+  const std::lock_guard lock(mutex_);
+  if (std::shared_ptr<LogFile> known = find(where)) return known;  // since a moment ago
+  return files_.emplace_back(std::move(*opened));
 }
 
 void LogFiles::log_errors_to(std::shared_ptr<LogFile> file, LogLevel level) {
@@ -28,6 +37,7 @@ void LogFiles::log_errors_to(std::shared_ptr<LogFile> file, LogLevel level) {
 }
 
 std::vector<std::shared_ptr<LogFile>> LogFiles::take_unused() {
+  const std::lock_guard lock(mutex_);
   const auto unused = std::ranges::partition(files_, [](const auto& file) { return file.use_count() > 1; });
   std::vector<std::shared_ptr<LogFile>> taken(std::move_iterator(unused.begin()), std::move_iterator(unused.end()));
   files_.erase(unused.begin(), unused.end());
@@ -35,11 +45,13 @@ std::vector<std::shared_ptr<LogFile>> LogFiles::take_unused() {
 }
 
 void LogFiles::reopen() {
+  const std::lock_guard lock(mutex_);
   for (const auto& file : files_) file->reopen();
 }
 
 std::optional<std::vector<std::string>> LogFiles::reopened() const {
   std::vector<std::string> errors;
+  const std::lock_guard lock(mutex_);
   for (const auto& file : files_) {
     std::optional<std::string> ended = file->reopened();
     if (!ended) return std::nullopt;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,7 +11,7 @@
 
 namespace edge {
 
-/// For the main thread. The end returns the error log to standard error.
+/// For the main thread, but for open(). The end returns the error log to standard error.
 class LogFiles {
  public:
   LogFiles() = default;
@@ -18,12 +19,12 @@ class LogFiles {
   LogFiles& operator=(const LogFiles&) = delete;
   ~LogFiles();
 
-  /// The file that is open already under that very path, or a new one. Other threads may let go of it, but not share it
-  /// out.
+  /// From any thread: the file that is open already under that very path, or a new one. Blocks as long as the file
+  /// system takes.
   Result<std::shared_ptr<LogFile>> open(const std::string& where);
   /// The error log goes to `file` from now on.
   void log_errors_to(std::shared_ptr<LogFile> file, LogLevel level);
-  /// Hands out the files that nobody uses any more. To end one may take seconds, where a pipe takes nothing.
+  /// Hands out the files that nobody has any more but this. To end one may take seconds, where a pipe takes nothing.
   std::vector<std::shared_ptr<LogFile>> take_unused();
   /// Every file, as LogFile::reopen().
   void reopen();
@@ -31,7 +32,10 @@ class LogFiles {
   std::optional<std::vector<std::string>> reopened() const;
 
  private:
-  std::vector<std::shared_ptr<LogFile>> files_;
+  std::shared_ptr<LogFile> find(const std::string& where) const;
+
+  mutable std::mutex mutex_;                     // not held while a file is opened
+  std::vector<std::shared_ptr<LogFile>> files_;  // guarded by mutex_
   std::shared_ptr<LogFile> errors_;
 };
 
