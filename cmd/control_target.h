@@ -42,7 +42,7 @@ struct ReloadReport {
   std::vector<std::string> problems{};       // of the site file or what it asks for, "site.yaml:3:7: …"; then nothing
                                              // was touched
   bool nothing_changed = false;              // because of an app that failed: what served before goes on
-  std::vector<AppReload> apps{};             // in the order of the site file
+  std::vector<AppReload> apps{};             // in the order of the site file, then those removed
   std::vector<std::string> applied{};        // settings that changed: "sites: 2 listeners opened, 1 closed"
   std::vector<std::string> not_applied{};    // "site.yaml:3:7: …": what the system refused while the rest was applied
   std::vector<std::string> needs_restart{};  // settings that changed and hold only when edge itself is started anew

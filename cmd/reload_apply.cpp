@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "cmd/process_setup.h"
@@ -128,6 +129,9 @@ void Reload::report_change(Job& job, const Changeover::Done& done) {
     entry.outcome = "removed";
     log::info("[{}] the app is removed, and ends after its last request", name);
   }
+  std::ranges::sort(report.apps, {}, [&apps = job.snapshot->apps](const AppReload& app) {
+    return std::pair(std::ranges::find(apps, app.name, &config::App::name), std::string_view(app.name));
+  });
   const std::string listeners = listeners_text(done.addresses);
   for (const std::string& section : job.sections) {
     if (section != "sites" || listeners.empty()) report.applied.push_back(section + ": applied");

@@ -79,7 +79,7 @@ def test_apps_come_and_go(serve, tmp_path):
     with edge.connect() as kept:
         assert kept.request("GET", "/shop").text == "shop"
         out, _ = change(tmp_path, site("wiki", "blog"))
-        assert out == "blog: unchanged\nwiki: started\nshop: removed\n" + "sites: applied\n"
+        assert out == "wiki: started\nblog: unchanged\nshop: removed\n" + "sites: applied\n"
         assert kept.request("GET", "/wiki").text == "wiki" and kept.request("GET", "/blog").text == "blog"
         assert kept.request("GET", "/shop").status == 404
     wait_gone(edge, "shop")
