@@ -30,18 +30,22 @@ constexpr Key kTop[] = {
 constexpr Key kEdge[] = {
     Key{"threads", Type::number, "auto",
         "Event loops in the one process. `auto`: as many as CPUs may be used; a "
-        "control group's quota counts."}
+        "control group's quota counts. A change needs a restart."}
         .between(1, 1024)
         .or_words("auto"),
-    Key{"user", Type::text, "~", "User to become after the ports are bound; only meaningful when started as root."},
-    Key{"group", Type::text, "~", "Group to become; without it the user's own."},
-    Key{"pid_file", Type::path, "~", "Where to write the process id."},
+    Key{"user", Type::text, "~",
+        "User to become after the ports are bound; only meaningful when started as root. A change needs a "
+        "restart."},
+    Key{"group", Type::text, "~", "Group to become; without it the user's own. A change needs a restart."},
+    Key{"pid_file", Type::path, "~", "Where to write the process id. A change needs a restart."},
     Key{"control", Type::path, "~",
         "The unix socket that `edge reload`, `edge status` and the other commands speak to, mode 0600; at most 107 "
         "bytes. Without it one that is named after the site file: in `$XDG_RUNTIME_DIR`, else in `/run` for root and "
         "in "
-        "`/tmp` for others."},
-    Key{"runtime_dir", Type::path, "~", "Private folder for spooled bodies and sockets; without it one is made."},
+        "`/tmp` for others. A change needs a restart."},
+    Key{"runtime_dir", Type::path, "~",
+        "Private folder for spooled bodies and sockets; without it one is made. A change "
+        "needs a restart."},
     Key{"max_connections", Type::number, "20000", "Above it new connections wait in the kernel's backlog."}.between(
         1, 10'000'000),
     Key{"hot_files", Type::size, "32M",
