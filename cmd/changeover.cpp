@@ -71,7 +71,17 @@ void Changeover::add_apps() {
   new_apps_.clear();
 }
 
+Result<void> Changeover::load_certificates() {
+  auto loaded = Certificates::load(*to_, running_.tickets, running_.certificates.get(), environment_);
+  if (!loaded) return std::unexpected(std::move(loaded.error()));
+  parts_.certificates = std::move(*loaded);
+  return {};
+}
+
 Result<void> Changeover::build() {
+  if (!parts_.certificates) {
+    if (Result<void> loaded = load_certificates(); !loaded) return loaded;
+  }
   for (const auto& loop : running_.loops) {
     auto built = LoopEdition::build(loop->loop(), loop->hot_files(), parts_);
     if (!built) return std::unexpected(std::move(built.error()));
@@ -116,6 +126,8 @@ void Changeover::commit(std::move_only_function<void(Done)> done) {
   }
   told->addresses = running_.addresses.turn_to(*to_, std::move(added_.addresses));
   running_.snapshot = to_;
+  running_.certificates = parts_.certificates;
+  running_.staplings.turn_to(*running_.certificates);
   turn_loops(told, std::move(done));
   for (const std::string& name : told->removed) running_.apps.retire(name);
   running_.apps.arrange(*to_);

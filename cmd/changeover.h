@@ -23,7 +23,8 @@ namespace edge {
 /// a time for what it changes, which outlives it.
 class Changeover {
  public:
-  Changeover(Running& running, std::shared_ptr<const config::Snapshot> to) : running_(running), to_(std::move(to)) {}
+  Changeover(Running& running, std::shared_ptr<const config::Snapshot> to, const config::Environment& environment)
+      : running_(running), to_(std::move(to)), environment_(environment) {}
 
   /// Listening sockets. Errors say where, and what to do. Blocking for microseconds.
   Result<void> open_addresses();
@@ -31,6 +32,9 @@ class Changeover {
   Result<void> open_logs();
   /// Instead of both, for a check that ends before commit(): nothing is opened that anybody would see.
   Result<void> open_nothing();
+  /// Certificates, as the rights of edge allow: on any thread, while nothing else is called. Blocks, because it reads
+  /// files. build() does it when it was not done before.
+  Result<void> load_certificates();
   /// Pools for the apps that are new.
   void make_apps();
   /// Gives the new apps to what runs before commit() does: at the start, when nothing serves.
@@ -63,6 +67,7 @@ class Changeover {
 
   Running& running_;
   std::shared_ptr<const config::Snapshot> to_;
+  const config::Environment& environment_;
   Addresses::Added added_;
   std::shared_ptr<LogFile> error_log_;
   std::vector<Apps::App> new_apps_;

@@ -19,12 +19,13 @@ namespace edge {
 namespace {
 
 /// What a start and a reload build, up to where somebody would see it: a socket, a log file, a process.
-Result<void> build_and_forget(std::shared_ptr<const config::Snapshot> snapshot) {
+Result<void> build_and_forget(std::shared_ptr<const config::Snapshot> snapshot,
+                              const config::Environment& environment) {
   LogFiles files;
   Running running(files);
   running.loops.push_back(std::make_unique<EdgeLoop>(0, running.connections, snapshot->process.hot_files));
   running.apps.set_up({&running.loops.front()->loop()}, {}, {});
-  Changeover change(running, std::move(snapshot));
+  Changeover change(running, std::move(snapshot), environment);
   if (Result<void> opened = change.open_nothing(); !opened) return opened;
   change.make_apps();
   return change.build();
@@ -42,7 +43,7 @@ int check(const std::string& file) {
     for (const config::Problem& problem : snapshot.error()) fmt::print(stderr, "{}\n", problem.text());
     return kExitConfiguration;
   }
-  if (const Result<void> built = build_and_forget(*snapshot); !built) {
+  if (const Result<void> built = build_and_forget(*snapshot, from_environment); !built) {
     fmt::print(stderr, "{}\n", built.error().context);
     return kExitConfiguration;
   }

@@ -56,13 +56,13 @@ void EdgeLoop::turn(Turn turn) {
 void EdgeLoop::open_or_renew(const LoopEdition::Address& address, std::shared_ptr<const Router> router,
                              const std::string& http) {
   if (Address* const known = find(address.listen, address.app)) {
-    door_.renew(*known->entrance, std::move(router));
+    door_.renew(*known->entrance, std::move(router), address.front);
     if (known->protocol) known->protocol->http_is_at(http);
     return;
   }
   Address& opened = addresses_.emplace_back(Address{address.listen, address.app, nullptr, nullptr});
   if (address.app.empty()) {
-    opened.entrance = &door_.open(std::move(router));
+    opened.entrance = &door_.open(std::move(router), address.front);
   } else {
     opened.protocol = std::make_shared<uwsgi::PublicSocket>(loop_, address.app, http);
     opened.entrance = &door_.open(std::move(router), opened.protocol);

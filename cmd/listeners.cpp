@@ -80,7 +80,8 @@ Result<void> give_to_account(const config::Process& process, const config::Liste
 std::string OpenListener::url() const {
   const std::string where = listen->unix_path.empty() ? address.text() : "unix:" + listen->unix_path;
   if (app) return fmt::format("uwsgi://{} (app {})", where, app->name);
-  return listen->unix_path.empty() ? "http://" + where : where;
+  if (!listen->unix_path.empty()) return where;
+  return (listen->tls ? "https://" : "http://") + where;
 }
 
 Result<std::vector<std::vector<OpenListener>>> open_listeners(

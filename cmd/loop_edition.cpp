@@ -38,6 +38,14 @@ struct MakeHandler {
   }
 };
 
+constexpr std::uint16_t kHttpsPort = 443;
+
+/// Of the site's first address that speaks TLS.
+std::uint16_t https_port(const config::Site& site) {
+  const auto secure = std::ranges::find(site.listen, true, &config::Listen::tls);
+  return secure == site.listen.end() || secure->address.port == 0 ? kHttpsPort : secure->address.port;
+}
+
 }  // namespace
 
 class LoopEdition::Builder {
@@ -46,16 +54,19 @@ class LoopEdition::Builder {
       : loop_(loop), hot_(hot), parts_(parts), to_(to) {}
 
   Result<void> build() {
-    for (const config::Site& site : parts_.snapshot->sites) {
+    for (std::size_t i = 0; i < parts_.snapshot->sites.size(); ++i) {
+      const config::Site& site = parts_.snapshot->sites[i];
       for (const config::Listen& listen : site.listen) {
         Result<std::unique_ptr<Site>> built = build_site(site);
         if (!built) return std::unexpected(std::move(built.error()));
+        (*built)->tls = parts_.certificates->of_site(i);
         sites_of(listen).push_back(std::move(*built));
       }
     }
     for (auto& [listen, sites] : sites_) {
+      const HttpFront front{listen.proxy_protocol, parts_.certificates->at(listen), listen.http2};
       to_.addresses_.push_back(
-          {listen, {}, std::make_unique<Router>(std::move(sites), to_.snapshot().process.trusted_proxies)});
+          {listen, {}, std::make_unique<Router>(std::move(sites), to_.snapshot().process.trusted_proxies), front});
     }
     for (const config::App& app : parts_.snapshot->apps) {
       if (app.socket) to_.addresses_.push_back({*app.socket, app.name, app_router(app)});
@@ -88,6 +99,7 @@ class LoopEdition::Builder {
     site->http = from.http;
     site->headers = from.headers;
     site->error_pages = from.error_pages;
+    if (from.redirect_https) site->https_port = https_port(from);
     site->access_log = access_log(from.access);
     for (const config::Route& route : from.routes) {
       auto handler = std::visit(MakeHandler{loop_, hot_, parts_, route.path}, route.handler);

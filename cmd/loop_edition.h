@@ -8,8 +8,10 @@
 
 #include "appserver/app_pool.h"
 #include "cmd/app_folders.h"
+#include "cmd/certificates.h"
 #include "config/snapshot.h"
 #include "core/access_log.h"
+#include "core/http/entrance.h"
 #include "core/http/router.h"
 #include "core/log_file.h"
 #include "core/net/loop.h"
@@ -28,7 +30,8 @@ struct EditionParts {
   std::shared_ptr<const config::Snapshot> snapshot;
   std::map<std::string, std::shared_ptr<LogFile>> logs;  // by path: all that the snapshot writes access lines to
   std::map<std::string, App> apps;                       // by name: all of the snapshot
-  std::shared_ptr<void> end;                             // let go of with the last of the editions
+  std::shared_ptr<const Certificates> certificates;
+  std::shared_ptr<void> end;  // let go of with the last of the editions
 };
 
 /// Immutable. Made on any thread, then used on its loop's alone, and gone there when nothing goes by it any more: an
@@ -44,6 +47,7 @@ class LoopEdition {
     config::Listen listen;
     std::string app;
     std::unique_ptr<const Router> router;
+    HttpFront front{};
   };
   const std::vector<Address>& addresses() const { return addresses_; }
   const config::Snapshot& snapshot() const { return *parts_.snapshot; }

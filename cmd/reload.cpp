@@ -41,6 +41,13 @@ void Reload::begin() {
 }
 
 Task<void> Reload::prepare(Job& job) {
+  if (job.only == kCertificates) {
+    job.snapshot = running_.snapshot;
+    Result<void> renewed = co_await make_change(job);
+    if (stops_here(job)) co_return;
+    if (!renewed) co_return refuse(job, renewed.error().context);
+    co_return commit(job);
+  }
   const auto load = [file = running_.snapshot->file, this] { return config::load(file, environment_); };
   elsewhere_ = true;
   auto loaded = co_await running_.main.offload(load);
@@ -65,7 +72,7 @@ Task<void> Reload::prepare(Job& job) {
 }
 
 Task<Result<void>> Reload::make_change(Job& job) {
-  job.change = std::make_unique<Changeover>(running_, job.snapshot);
+  job.change = std::make_unique<Changeover>(running_, job.snapshot, environment_);
   Result<void> made = job.change->open_addresses();
   if (!made) co_return made;
   job.change->make_apps();
@@ -105,7 +112,8 @@ void Reload::start_apps(Job& job) {
 
 void Reload::refuse(Job& job, const std::string& problem) {
   log::error("{}", problem);
-  log::error("what the site file asks for cannot be done: nothing was reloaded");
+  log::error("{}", job.only == kCertificates ? "certificates have changed and cannot be used: the old ones serve on"
+                                             : "what the site file asks for cannot be done: nothing was reloaded");
   job.report.problems.push_back(problem);
   job.change->abandon();
   finish();

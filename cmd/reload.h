@@ -30,6 +30,8 @@ class Reload {
   /// Applies the file, and reloads every app whose settings or files have changed; when nothing at all has, every app:
   /// whoever asks for it has a reason that cannot be seen here. A file with problems changes nothing.
   void all(Done done) { add({}, std::move(done)); }
+  /// Reads the certificates of the configuration that is in force again, and applies nothing else.
+  void certificates(Done done) { add(kCertificates, std::move(done)); }
   /// Reloads one app whether it has changed or not, and applies nothing else.
   void one(const std::string& app, Done done) { add(app, std::move(done)); }
 
@@ -42,9 +44,10 @@ class Reload {
   void when_stopped(std::move_only_function<void()> then);
 
  private:
+  static constexpr const char* kCertificates = "*";  // no name of an app
   enum class Phase : std::uint8_t { waiting, preparing, starting, swapping, committing };
   struct Job {
-    std::string only;  // an app's name, or empty: all that have changed
+    std::string only;  // an app's name, kCertificates, or empty: all that has changed
     std::vector<Done> told;
     Phase phase = Phase::waiting;
     std::shared_ptr<const config::Snapshot> snapshot;

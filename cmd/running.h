@@ -6,11 +6,14 @@
 
 #include "cmd/addresses.h"
 #include "cmd/apps.h"
+#include "cmd/certificates.h"
 #include "cmd/edge_loop.h"
+#include "cmd/staplings.h"
 #include "config/snapshot.h"
 #include "core/http/door.h"
 #include "core/log_files.h"
 #include "core/net/loop.h"
+#include "core/net/tls_tickets.h"
 
 namespace edge {
 
@@ -21,9 +24,12 @@ struct Running {
   LogFiles& files;
   Loop main;
   ConnectionLimit connections;
+  TlsTickets tickets;  // outlive the connections
   Addresses addresses;
   std::vector<std::unique_ptr<EdgeLoop>> loops;
   Apps apps{main};
+  Staplings staplings{main};
+  std::shared_ptr<const Certificates> certificates;  // that are in force; null before any
   std::shared_ptr<const config::Snapshot> snapshot;  // whose settings are in force
 };
 

@@ -24,7 +24,7 @@ Service::Service(std::shared_ptr<const config::Snapshot> snapshot, LogFiles& fil
                  const config::Environment& environment)
     : self_(self), running_(files), environment_(environment), reload_(running_, snapshot->process, environment) {
   running_.snapshot = std::move(snapshot);
-  first_ = std::make_unique<Changeover>(running_, running_.snapshot);
+  first_ = std::make_unique<Changeover>(running_, running_.snapshot, environment_);
 }
 
 Service::~Service() {
@@ -48,6 +48,7 @@ Result<void> Service::build() {
   if (!runtime_dir) return std::unexpected(runtime_dir.error());
   runtime_dir_ = std::move(*runtime_dir);
   if (Result<void> opened = open_control(); !opened) return opened;
+  if (Result<void> loaded = first_->load_certificates(); !loaded) return loaded;
   if (Result<void> dropped = drop_privileges(snapshot()); !dropped) return dropped;
   if (Result<void> opened = first_->open_logs(); !opened) return opened;
   running_.apps.set_up(loops_of(running_), runtime_dir_.path(), self_);

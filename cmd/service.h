@@ -46,6 +46,8 @@ class Service final : private ControlTarget {
   void stop() override { stop_asked("the command stop"); }
   void reload_on_signal();
   void watch_files();
+  void watch_certificates();
+  void renew_certificates();
   void answer_reopened();
 
   // service.cpp
@@ -78,6 +80,8 @@ class Service final : private ControlTarget {
     std::unique_ptr<PathWatch> watch;
   };
   std::map<std::string, Watched> watched_;  // reload_on, by app
+  Watched certificates_;
+  Alarm renew_development_{[this] { renew_certificates(); }};
   std::vector<Answer<ReopenReport>> reopening_;
   Alarm look_reopened_{[this] { answer_reopened(); }};
   Alarm stop_deadline_{[this] { cut("shutdown_timeout has passed with requests under way"); }};

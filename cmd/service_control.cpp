@@ -11,6 +11,7 @@ namespace edge {
 namespace {
 
 constexpr Milliseconds kLookForChanges{1'000};
+constexpr Milliseconds kRenewDevelopment{24 * 3'600'000};  // certificates that are made here are renewed in time
 constexpr Milliseconds kLookReopened{2};
 
 }  // namespace
@@ -107,10 +108,38 @@ void Service::reload_on_signal() {
   });
 }
 
+/// Of the configuration that is in force.
+void Service::watch_certificates() {
+  if (stop_begun_) return;
+  const std::vector<std::string> files = certificate_files(*running_.snapshot);
+  const bool makes_own = std::ranges::any_of(
+      running_.snapshot->sites, [](const config::Site& site) { return site.tls && site.tls->self_signed; });
+  running_.main.arm(renew_development_, makes_own ? kRenewDevelopment : Milliseconds(0));
+  if (certificates_.patterns == files) return;
+  certificates_.patterns = files;
+  certificates_.watch.reset();
+  if (files.empty()) return;
+  const auto changed = [this](const std::string& what) {
+    log::info("tls: {}", what);
+    renew_certificates();
+  };
+  std::vector<std::string> patterns;
+  for (const std::string& file : files) patterns.push_back(literal_pattern(file));
+  certificates_.watch = std::make_unique<PathWatch>(running_.main, patterns, kLookForChanges, changed);
+}
+
+void Service::renew_certificates() {
+  reload_.certificates([this](const ReloadReport& report) {
+    if (report.ok) log::info("tls: certificates are up to date");
+    watch_certificates();
+  });
+}
+
 /// As the apps that serve say now. A watch whose patterns are the same goes on: a new one would miss what happens
 /// until its first look.
 void Service::watch_files() {
   if (stop_begun_) return;
+  watch_certificates();
   std::erase_if(watched_, [this](const auto& watched) { return !running_.apps.find(watched.first); });
   for (const Apps::App& app : running_.apps.all()) {
     const std::string& name = app.pool->name();

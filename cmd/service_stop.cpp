@@ -10,6 +10,8 @@ void Service::stop_asked(const std::string& by) {
   if (std::exchange(stop_asked_, true)) return cut("it was asked for a second time");
   if (std::exchange(stop_begun_, true)) return;
   watched_.clear();
+  certificates_.watch.reset();
+  renew_development_.disarm();
   reload_.stop();
   log::info("{}: stopping when what is under way is answered, within {} s", by,
             std::chrono::duration_cast<std::chrono::seconds>(snapshot().process.shutdown_timeout).count());

@@ -20,6 +20,18 @@ bool has_unknown_section(const Node& tree) {
                      [](const Entry& entry) { return !section_schema("").find(entry.key); });
 }
 
+/// Whoever may write its header may claim any address.
+void check_proxy_protocol(const Section& top, const Snapshot& snapshot) {
+  if (snapshot.process.trusted_proxies) return;
+  for (std::size_t i = 0; i < snapshot.sites.size(); ++i) {
+    for (const Listen& listen : snapshot.sites[i].listen) {
+      if (!listen.proxy_protocol) continue;
+      top.loading().problems.add(listen.place, item_path("sites", i) + ".listen",
+                                 "`proxy_protocol` needs `edge.trusted_proxies`: nobody else may connect here");
+    }
+  }
+}
+
 void load_apps_and_sites(const Section& top, const std::string& file, Snapshot& snapshot) {
   HttpSettings http;
   const Section settings = top.inner("http", "http");
@@ -36,6 +48,7 @@ void load_apps_and_sites(const Section& top, const std::string& file, Snapshot& 
   snapshot.apps = load_apps(top);
   snapshot.sites = load_sites(top, http, context);
   check_sockets(top, snapshot);
+  check_proxy_protocol(top, snapshot);
   const Node* sites = top.given("sites");
   const bool has_none = !sites || (sites->kind == Node::Kind::list && sites->items.empty());
   if (has_none && !top.loading().incomplete) {

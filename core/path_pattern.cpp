@@ -23,6 +23,15 @@ std::string_view as_folder(const std::string& path) {
 
 }  // namespace
 
+std::string literal_pattern(std::string_view path) {
+  std::string pattern;
+  for (const char c : path) {
+    const bool is_special = c == '*' || c == '?' || c == '[';
+    pattern += is_special ? std::string{'[', c, ']'} : std::string{c};
+  }
+  return pattern;
+}
+
 PathPattern::PathPattern(std::string text) : text_(std::move(text)) {
   std::size_t begin = 0;
   while (begin < text_.size()) {

@@ -4,11 +4,15 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/file_tree.h"
 
 namespace edge {
+
+/// The pattern that this one path matches.
+std::string literal_pattern(std::string_view path);
 
 /// Immutable, so any thread may use it.
 class PathPattern {

@@ -9,6 +9,8 @@
 namespace edge {
 namespace {
 
+constexpr std::string_view kOnlyByTls = "Strict-Transport-Security";  // RFC 6797 7.2
+
 bool is_list(std::string_view name) {
   switch (header_name(name)) {
     case HeaderName::set_cookie:
@@ -37,6 +39,7 @@ std::string_view value_of(const Template& value, const Request& request) {
 
 void apply_header_rules(std::span<const HeaderRule> rules, const Request& request, Response& response) {
   for (const HeaderRule& rule : rules) {
+    if (!request.secure() && same_name(rule.name, kOnlyByTls)) continue;
     if (!rule.value) {
       response.headers.remove(rule.name);
       continue;

@@ -9,6 +9,7 @@
 #include "core/filters/header_rules.h"
 #include "core/http/conditions.h"
 #include "core/http/forwarded.h"
+#include "core/http/https_rules.h"
 #include "core/http/internal_redirect.h"
 #include "core/log.h"
 #include "core/log_pace.h"
@@ -233,7 +234,13 @@ Task<void> serve(Request& request, const Router& router, ResponseWriter& writer)
     co_await send_and_log(request, router, writer, Response(request.arena, 204));
     co_return;
   }
-  Response response = co_await answer(request, false);
+  Response response(request.arena);
+  if (std::optional<Response> settled = answer_by_https_rules(request)) {
+    response = std::move(*settled);
+  } else {
+    Response answered = co_await answer(request, false);
+    response = std::move(answered);
+  }
   if (response.status >= 400) {
     Response page = co_await with_error_page(request, router, std::move(response));
     co_await send_and_log(request, router, writer, std::move(page));

@@ -17,6 +17,7 @@
 namespace edge {
 
 class AccessLog;
+class TlsContext;
 struct TrustedProxies;
 
 /// "/p/", "= /p", "^~ /p/", "~ re", "~* re", or a mount ("/shop": /shop and /shop/…).
@@ -58,7 +59,9 @@ struct Site {
   std::vector<HeaderRule> headers;
   std::vector<ErrorPage> error_pages;
   AccessLog* access_log = nullptr;
-  bool passes_redirects = false;  // X-Accel-Redirect and X-Sendfile are for the server in front
+  std::shared_ptr<const TlsContext> tls;    // null: none
+  std::optional<std::uint16_t> https_port;  // where requests without TLS are sent to; nothing: they are answered
+  bool passes_redirects = false;            // X-Accel-Redirect and X-Sendfile are for the server in front
   std::vector<Route> routes;
 
   /// The route for a normalised path, or null: exact, then the longest prefix if "^~", then the first pattern that

@@ -10,6 +10,7 @@
 
 #include "core/http/request.h"
 #include "core/http/router.h"
+#include "core/http/tls_variables.h"
 #include "core/nearest.h"
 #include "core/number_text.h"
 #include "core/time_text.h"
@@ -205,6 +206,17 @@ constexpr Named kNamed[] = {
     {"server_name", [](const Request& r, Text, std::string& to) { to.append(first_host(r)); }},
     {"server_port", [](const Request& r, Text, std::string& to) { append_port(r.server_port(), to); }},
     {"server_protocol", [](const Request& r, Text, std::string& to) { append_protocol(r, to); }},
+    {"ssl_alpn_protocol", append_ssl_alpn_protocol},
+    {"ssl_cipher", append_ssl_cipher},
+    {"ssl_client_escaped_cert", append_ssl_client_escaped_cert},
+    {"ssl_client_fingerprint", append_ssl_client_fingerprint},
+    {"ssl_client_i_dn", append_ssl_client_i_dn},
+    {"ssl_client_s_dn", append_ssl_client_s_dn},
+    {"ssl_client_serial", append_ssl_client_serial},
+    {"ssl_client_verify", append_ssl_client_verify},
+    {"ssl_protocol", append_ssl_protocol},
+    {"ssl_server_name", append_ssl_server_name},
+    {"ssl_session_reused", append_ssl_session_reused},
     {"status", [](const Request& r, Text, std::string& to) { append_status(r.sent.status, to); }},
     {"time_iso8601", [](const Request& r, Text, std::string& to) { to.append(time_iso8601(r.loop.unix_seconds())); }},
     {"time_local", [](const Request& r, Text, std::string& to) { to.append(time_local(r.loop.unix_seconds())); }},

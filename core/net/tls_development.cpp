@@ -150,7 +150,7 @@ std::string how_to_trust(const DevelopmentCertificate& certificate) {
   std::string hosts;
   for (const std::string& host : certificate.hosts) hosts += (hosts.empty() ? "" : ", ") + host;
   return fmt::format(
-      "{1} are served with a certificate for development; to trust it, trust its authority, {0}:\n"
+      "a certificate for development serves {1}; to trust it, trust its authority, {0}:\n"
       "  curl      curl --cacert {0} https://…\n"
       "  Python    SSL_CERT_FILE={0}, for requests REQUESTS_CA_BUNDLE={0}\n"
       "  Debian    sudo cp {0} /usr/local/share/ca-certificates/edge-development.crt && sudo update-ca-certificates\n"

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "core/http/request.h"
+#include "core/net/tls_stream.h"
 
 namespace edge::uwsgi {
 namespace {
@@ -191,6 +192,21 @@ void add_ends(const Request& request, OwnVariables& to) {
   if (client.family != Address::Family::none) to.add("REMOTE_PORT", std::uint64_t{client.port});
 }
 
+/// Under the names that Apache's mod_ssl gives them.
+void add_client_certificate(const Request& request, OwnVariables& to) {
+  const TlsStream* const tls = request.tls_stream;
+  if (!tls || !tls->site() || !tls->site()->verifies_clients()) return;
+  const TlsClientCertificate certificate = tls->client_certificate();
+  to.add("SSL_PROTOCOL", tls->protocol());
+  to.add("SSL_CIPHER", tls->cipher());
+  to.add("SSL_CLIENT_VERIFY", certificate.verify());
+  if (!certificate) return;
+  to.add("SSL_CLIENT_S_DN", certificate.subject());
+  to.add("SSL_CLIENT_I_DN", certificate.issuer());
+  to.add("SSL_CLIENT_M_SERIAL", certificate.serial());
+  to.add("SSL_CLIENT_CERT", certificate.pem());
+}
+
 }  // namespace
 
 void add_vars(Request& request, std::string_view script_name, std::optional<std::uint64_t> content_length,
@@ -205,6 +221,7 @@ void add_vars(Request& request, std::string_view script_name, std::optional<std:
   add_ends(request, own);
   own.add("REQUEST_SCHEME", request.scheme());
   if (request.secure()) own.add("HTTPS", std::string_view("on"));
+  add_client_certificate(request, own);
   if (const HeaderField* type = request.headers.find(HeaderName::content_type)) own.add("CONTENT_TYPE", type->value);
   if (content_length) own.add("CONTENT_LENGTH", *content_length);
   own.add("REQUEST_ID", request.id());

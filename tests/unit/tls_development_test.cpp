@@ -271,7 +271,7 @@ TEST_SUITE("tls development") {
 
   TEST_CASE("how to trust it is told with the authority's path") {
     const std::string text = how_to_trust({{}, "/data/ca.pem", {"a.example", "b.example"}});
-    CHECK(text.starts_with("a.example, b.example are served with"));
+    CHECK(text.starts_with("a certificate for development serves a.example, b.example"));
     CHECK(text.contains("curl --cacert /data/ca.pem https://"));
     CHECK(text.contains("sudo cp /data/ca.pem /usr/local/share/ca-certificates/edge-development.crt"));
   }

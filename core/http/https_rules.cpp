@@ -1,0 +1,65 @@
+// Where a request without TLS goes, and whom a connection with TLS is for.
+#include "core/http/https_rules.h"
+
+#include <string>
+#include <string_view>
+
+#include "core/escape.h"
+#include "core/http/router.h"
+#include "core/net/tls_context.h"
+#include "core/net/tls_stream.h"
+
+namespace edge {
+
+namespace {
+
+/// Authorities ask there before there is a certificate (RFC 8555 8.3).
+constexpr std::string_view kChallenges = "/.well-known/acme-challenge/";
+
+bool is_challenge(const Request& request) {
+  if (!request.path.starts_with(kChallenges)) return false;
+  const Route* const route = request.site->route_for(request.path);
+  return route && route->path.path.starts_with(kChallenges.substr(0, kChallenges.size() - 1));
+}
+
+Response redirect_to_https(Request& request, std::uint16_t port) {
+  const std::vector<std::string>& hosts = request.site->hosts;
+  const std::string_view host = request.host.empty() && !hosts.empty() ? hosts.front() : request.host;
+  if (host.empty()) return Response::of_status(request.arena, 400);  // HTTP/1.0, and nobody knows the name
+  std::string to = "https://";
+  to += host;
+  if (port != 443) to += ':' + std::to_string(port);
+  if (request.target.starts_with('/')) {
+    to += request.target;
+  } else {  // the target was a whole URL
+    append_percent_encoded(request.path, true, to);
+    if (request.has_query) to += '?';
+    to += request.query;
+  }
+  Response response = Response::of_status(request.arena, 308);
+  response.headers.add(HeaderName::location, request.arena.copy(to));
+  return response;
+}
+
+bool is_misdirected(const Request& request) {
+  const TlsStream& stream = *request.tls_stream;
+  if (!request.site) return true;
+  const TlsContext* const wanted = request.site->tls.get();
+  if (wanted && wanted->verifies_clients() && wanted != stream.site()) return true;
+  if (request.host.empty() || stream.server_name().empty() || stream.server_name() == request.host) return false;
+  return !stream.site() || !stream.site()->covers(request.host);
+}
+
+}  // namespace
+
+std::optional<Response> answer_by_https_rules(Request& request) {
+  if (request.tls_stream && is_misdirected(request)) {
+    Response response = Response::of_status(request.arena, 421);
+    response.close = true;  // the next connection may be the right one
+    return response;
+  }
+  if (!request.site || !request.site->https_port || request.secure() || is_challenge(request)) return std::nullopt;
+  return redirect_to_https(request, *request.site->https_port);
+}
+
+}  // namespace edge
