@@ -64,6 +64,7 @@ bool H2Connection::flood(const char* what) {
 
 bool H2Connection::frame_begins(std::uint8_t type, std::uint8_t flags, std::size_t length) {
   using Kind = H2Guard::Kind;
+  if (type != NGHTTP2_CONTINUATION) in_head_ = false;  // one that was refused ends without a word
   const bool ends_stream = (flags & NGHTTP2_FLAG_END_STREAM) != 0;
   Kind kind = Kind::other;
   switch (type) {
@@ -104,7 +105,6 @@ bool H2Connection::field_arrives(std::size_t bytes) {
 }
 
 bool H2Connection::stream_begins(std::int32_t id) {
-  in_head_ = true;
   if (streams_ >= h2_session::kMostStreams) {  // some were reset, but their handlers still run
     nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
     return guard_.lets_pass(H2Guard::Kind::refused, loop().now()) || flood(name_of(H2Guard::Kind::refused));
@@ -240,6 +240,7 @@ bool H2Connection::send_staged(std::string_view frame_head, std::size_t size) {
   queue_commit(whole);
   budget_ -= std::min(budget_, whole);
   guard_.sent_data();
+  moved_at_ = loop().now();
   return true;
 }
 
@@ -256,10 +257,12 @@ bool H2Connection::takes_now(const H2Stream& stream, std::size_t content, std::s
 }
 
 void H2Connection::on_writable() {
-  if (has_pending()) send_pending();
-  if (gone() || has_pending()) return;
+  if (has_pending()) {
+    send_pending();
+    if (gone() || has_pending()) return;
+    disarm();
+  }
   want_write(false);
-  disarm();
   wants_turn();
 }
 
@@ -281,6 +284,10 @@ void H2Connection::end_with(std::uint32_t code, std::string_view why) {
   nghttp2_session_terminate_session(session_, code);
   cancel_streams();
   wants_turn();
+}
+
+bool H2Connection::moved_within(Milliseconds time) const {
+  return moved_at_ > 0 && loop().now() - moved_at_ < static_cast<std::uint64_t>(time.count());
 }
 
 void H2Connection::stalled() {

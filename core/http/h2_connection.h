@@ -31,8 +31,9 @@ class H2Connection final : public ClientConnection, private TurnEnd {
   // What nghttp2 tells ------------------------------------------------------------------------------------------
   /// These three answer false when the client goes too far and the connection must end.
   bool frame_begins(std::uint8_t type, std::uint8_t flags, std::size_t length);
-  bool stream_begins(std::int32_t id);
+  bool stream_begins(std::int32_t id);  // with its head
   bool field_arrives(std::size_t bytes);
+  void head_begins() { in_head_ = true; }
   void head_ends() { in_head_ = false; }
   void settings_arrived() { greeted_ = true; }
   void drain_answered();
@@ -54,6 +55,8 @@ class H2Connection final : public ClientConnection, private TurnEnd {
   bool takes_now(const H2Stream& stream, std::size_t content, std::size_t head) const;
   /// Moves what the session has to say into the output, as far as there is room. Runs no handler.
   void serialise();
+  /// Whether content of any stream has left within that time: then a stream may wait for its turn still.
+  bool moved_within(Milliseconds time) const;
   /// A stream has waited for a window in vain: if all of them must, this is the end.
   void stalled();
 
@@ -81,8 +84,9 @@ class H2Connection final : public ClientConnection, private TurnEnd {
   H2Stream* first_due_ = nullptr;
   H2Stream* last_due_ = nullptr;
   std::size_t streams_ = 0;
-  std::size_t offered_ = 0;  // streams with content that no frame has had room for
-  std::size_t budget_ = 0;   // bytes that may still be serialised in this turn
+  std::size_t offered_ = 0;     // streams with content that no frame has had room for
+  std::size_t budget_ = 0;      // bytes that may still be serialised in this turn
+  std::uint64_t moved_at_ = 0;  // Loop::now() when content left last
   std::size_t head_size_ = 0;
   std::uint32_t continuations_ = 0;
   const char* flood_ = nullptr;  // what there was too much of
@@ -90,7 +94,7 @@ class H2Connection final : public ClientConnection, private TurnEnd {
   State state_ = State::open;
   Awaits awaits_ = Awaits::nothing;
   bool greeted_ = false;        // the preface is complete
-  bool in_head_ = false;        // between HEADERS and the end of its block
+  bool in_head_ = false;        // a head has begun and is not complete
   bool draining_ = false;       // the client was told
   bool takes_no_more_ = false;  // and no new request counts
   bool staged_ = false;         // the content of the next frame lies in the output; else in spare_

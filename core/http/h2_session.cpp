@@ -32,6 +32,7 @@ int on_begin_frame(nghttp2_session* session, const nghttp2_frame_hd* head, void*
 }
 
 int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+  connection_of(user).head_begins();
   if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
   return connection_of(user).stream_begins(frame->hd.stream_id) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
@@ -68,6 +69,11 @@ int on_frame_recv(nghttp2_session* session, const nghttp2_frame* frame, void* us
              std::memcmp(frame->ping.opaque_data, kDrainQuestion, sizeof kDrainQuestion) == 0) {
     connection.drain_answered();
   }
+  return 0;
+}
+
+int on_invalid_frame(nghttp2_session*, const nghttp2_frame*, int, void* user) {
+  connection_of(user).head_ends();
   return 0;
 }
 
@@ -115,6 +121,7 @@ const nghttp2_session_callbacks* callbacks() {
     nghttp2_session_callbacks_set_on_header_callback(made, on_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, on_data_chunk);
     nghttp2_session_callbacks_set_on_frame_recv_callback(made, on_frame_recv);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(made, on_invalid_frame);
     nghttp2_session_callbacks_set_on_frame_send_callback(made, on_frame_send);
     nghttp2_session_callbacks_set_on_stream_close_callback(made, on_stream_close);
     nghttp2_session_callbacks_set_data_source_read_length_callback(made, most_of_frame);

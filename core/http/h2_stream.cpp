@@ -122,8 +122,15 @@ void H2Stream::reset(std::uint32_t code) {
   connection().wants_turn();
 }
 
+/// The client reads other streams, which go first, and has granted this one its place.
+bool H2Stream::waits_for_its_turn() const {
+  return connection().moved_within(settings().send_timeout) &&
+         nghttp2_session_get_stream_remote_window_size(connection().session(), id_) > 0;
+}
+
 void H2Stream::on_deadline() {
   connection().wants_turn();
+  if (!reading_ && waits_for_its_turn()) return loop_.arm(*this, settings().send_timeout);
   if (!waiting()) return reset(NGHTTP2_CANCEL);
   if (reading_) {
     return wake(fail(ErrorKind::timed_out, Side::client, "the request body did not arrive within body_timeout"));

@@ -72,6 +72,7 @@ class H2Stream final : public Exchange, private Deadline {
 
   H2Connection& connection() const;
   void on_deadline() override;
+  bool waits_for_its_turn() const;
   void begin_serving();
   void served();
   void wake(Result<void> with);

@@ -1,6 +1,7 @@
 // HTTP/2 against clients that ask for too much, send too slowly or never read: limits, floods, deadlines.
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -196,6 +197,10 @@ TEST_CASE("h2: who does not finish a preface or a head is left, and so is who as
   head.run();
   head.wire.offer(raw_frame(NGHTTP2_HEADERS, 0, 1, "\x82"));
   CHECK(head.run_until([&head] { return !head.goaways.empty(); }));
+  H2Wire trickle(http);
+  trickle.run();
+  trickle.wire.offer(raw_frame(NGHTTP2_HEADERS, 5, 1, "\x82\x84\x86").substr(0, 10));
+  CHECK(trickle.run_until([&trickle] { return !trickle.goaways.empty(); }));
   http.keepalive_timeout = Milliseconds(20);
   H2Wire idle(http);
   CHECK(idle.ask("GET", "/").status() == 200);
@@ -228,6 +233,41 @@ TEST_CASE("h2: an answer that the client opens no window for is reset after send
   CHECK(all.run_until([&] { return !all.goaways.empty(); }));
   CHECK(was_told_to_calm_down(all));
   CHECK(log.text().find("WINDOW_UPDATE") != std::string::npos);
+}
+
+TEST_CASE("h2: an answer that waits behind others that the client reads is not reset") {
+  HttpSettings http;
+  http.send_timeout = Milliseconds(40);
+  H2Wire h2(http, std::make_unique<BytesHandler>(100'000), {}, false);
+  const std::int32_t first = h2.request("GET", "/", {{"priority", "u=0"}});
+  const std::int32_t second = h2.request("GET", "/", {{"priority", "u=7"}});
+  h2.run();
+  nghttp2_submit_window_update(h2.session(), NGHTTP2_FLAG_NONE, first, 1'000'000);
+  const auto begun = std::chrono::steady_clock::now();
+  while (std::chrono::steady_clock::now() - begun < std::chrono::milliseconds(150)) {
+    nghttp2_submit_window_update(h2.session(), NGHTTP2_FLAG_NONE, 0, 100);
+    h2.run();
+    ::poll(nullptr, 0, 1);
+  }
+  CHECK(!h2.answers[second].closed_with.has_value());
+  nghttp2_submit_window_update(h2.session(), NGHTTP2_FLAG_NONE, second, 1'000'000);
+  nghttp2_submit_window_update(h2.session(), NGHTTP2_FLAG_NONE, 0, 1'000'000);
+  h2.run();
+  CHECK(h2.answers[second].content.size() >= 100'000);
+}
+
+TEST_CASE("h2: a refused head leaves its connection as it was") {
+  HttpSettings http;
+  http.header_timeout = Milliseconds(20);
+  auto handler = std::make_unique<PatientHandler>();
+  H2Wire h2(http, std::move(handler));
+  h2.request("GET", "/");
+  const std::int32_t bad = h2.request("GET", "/", {{"connection", "close"}});
+  h2.run();
+  CHECK(h2.answers[bad].closed_with == NGHTTP2_PROTOCOL_ERROR);
+  const auto begun = std::chrono::steady_clock::now();
+  while (std::chrono::steady_clock::now() - begun < std::chrono::milliseconds(60)) h2.run();
+  CHECK(h2.goaways.empty());
 }
 
 TEST_CASE("h2: a client that does not read its socket is cut after send_timeout") {
