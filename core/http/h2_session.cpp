@@ -77,6 +77,12 @@ int on_invalid_frame(nghttp2_session*, const nghttp2_frame*, int, void* user) {
   return 0;
 }
 
+/// The head of an answer that is too large for a header block: without it the stream would wait for ever.
+int on_frame_not_send(nghttp2_session* session, const nghttp2_frame* frame, int, void*) {
+  if (frame->hd.type != NGHTTP2_HEADERS) return 0;
+  return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_INTERNAL_ERROR);
+}
+
 /// An answer that was complete before its request: the client need not go on (RFC 9113 8.1).
 int on_frame_send(nghttp2_session* session, const nghttp2_frame* frame, void*) {
   const bool carries_answer = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
@@ -123,6 +129,7 @@ const nghttp2_session_callbacks* callbacks() {
     nghttp2_session_callbacks_set_on_frame_recv_callback(made, on_frame_recv);
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(made, on_invalid_frame);
     nghttp2_session_callbacks_set_on_frame_send_callback(made, on_frame_send);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(made, on_frame_not_send);
     nghttp2_session_callbacks_set_on_stream_close_callback(made, on_stream_close);
     nghttp2_session_callbacks_set_data_source_read_length_callback(made, most_of_frame);
     nghttp2_session_callbacks_set_send_data_callback(made, send_content);
@@ -133,11 +140,13 @@ const nghttp2_session_callbacks* callbacks() {
 
 const nghttp2_option* options() {
   constexpr std::size_t kMostAnswersQueued = 100;  // of SETTINGS and PING, for a client that does not read them
+  constexpr std::size_t kMostOfHead = 256 * 1024;  // bytes of an answer's fields, before they are compressed
   static const nghttp2_option* const table = [] {
     nghttp2_option* made = nullptr;
     if (nghttp2_option_new(&made) != 0) std::abort();
     nghttp2_option_set_no_auto_window_update(made, 1);
     nghttp2_option_set_no_closed_streams(made, 1);
+    nghttp2_option_set_max_send_header_block_length(made, kMostOfHead);
     nghttp2_option_set_max_outbound_ack(made, kMostAnswersQueued);
     nghttp2_option_set_builtin_recv_extension_type(made, NGHTTP2_PRIORITY_UPDATE);
     return made;

@@ -147,3 +147,24 @@ TEST_CASE("h2: the crumbs of a cookie are one field, and :authority is the host"
       h2.ask("GET", "/", {{":authority", "Example.com:80"}, {"cookie", "a=1"}, {"x-b", "c"}, {"cookie", "d=2"}});
   CHECK(answer.content == "example.com\nx-b: c\nCookie: a=1; d=2\nHost: Example.com:80");
 }
+
+TEST_CASE("h2: fields of an answer that are large arrive, and what no header block can hold is broken off") {
+  struct LongFields final : Handler {
+    Task<Response> handle(Request& request) override {
+      Response response(request.arena);
+      const int fields = request.path == "/large" ? 5 : 15;
+      for (int i = 0; i < fields; ++i) response.headers.add("X-Long", request.arena.copy(std::string(20'000, '~')));
+      response.headers.add("Upgrade", "h2c");
+      response.headers.add("Connection", "upgrade");
+      response.body = std::string_view("content");
+      co_return response;
+    }
+  };
+  H2Wire h2({}, std::make_unique<LongFields>());
+  const H2Answer large = h2.ask("GET", "/large");
+  CHECK(large.fields.at("x-long") == std::string(20'000, '~'));
+  CHECK(large.fields.count("upgrade") + large.fields.count("connection") == 0);
+  CHECK(large.content == "content");
+  CHECK(h2.ask("GET", "/larger").closed_with == NGHTTP2_INTERNAL_ERROR);
+  CHECK(h2.ask("GET", "/large").content == "content");
+}
