@@ -69,7 +69,8 @@ bool H2Connection::frame_begins(std::uint8_t type, std::uint8_t flags, std::size
   Kind kind = Kind::other;
   switch (type) {
     case NGHTTP2_HEADERS:
-      head_size_ = continuations_ = 0;
+      continuations_ = 0;
+      head_left_ = kHopelessFactor * (settings().max_header_size + std::size_t{1024});
       return true;
     case NGHTTP2_CONTINUATION:
       return ++continuations_ <= kMostContinuations || flood("CONTINUATION");
@@ -100,8 +101,19 @@ bool H2Connection::frame_begins(std::uint8_t type, std::uint8_t flags, std::size
 }
 
 bool H2Connection::field_arrives(std::size_t bytes) {
-  head_size_ += bytes + kFieldOverhead;
-  return head_size_ <= kHopelessFactor * (settings().max_header_size + std::size_t{1024}) || flood("bytes in a head");
+  const std::size_t size = bytes + kFieldOverhead;
+  if (size > head_left_) return flood("bytes in a head");
+  head_left_ -= size;
+  return true;
+}
+
+/// A client can have its requests reset by breaking the rules as well as by asking for it.
+void H2Connection::reset_sent(std::uint32_t code) {
+  const bool clients_fault = code == NGHTTP2_PROTOCOL_ERROR || code == NGHTTP2_FLOW_CONTROL_ERROR ||
+                             code == NGHTTP2_STREAM_CLOSED || code == NGHTTP2_FRAME_SIZE_ERROR;
+  if (clients_fault && !guard_.lets_pass(H2Guard::Kind::breach, loop().now())) {
+    flood(name_of(H2Guard::Kind::breach));
+  }
 }
 
 bool H2Connection::stream_begins(std::int32_t id) {
@@ -155,6 +167,7 @@ void H2Connection::on_turn_end() {
   do {
     run_due();
     serialise();
+    if (flood_ && state_ == State::open && !gone()) end_with(NGHTTP2_ENHANCE_YOUR_CALM, flood_);
   } while (first_due_);
   if (!gone() && flush_output()) settle();
   if (gone() && first_due_) return wants_turn();

@@ -37,6 +37,8 @@ class H2Connection final : public ClientConnection, private TurnEnd {
   void head_ends() { in_head_ = false; }
   void settings_arrived() { greeted_ = true; }
   void drain_answered();
+  /// A stream was reset: by the client's fault, if the code says so.
+  void reset_sent(std::uint32_t code);
   /// Makes room for a DATA frame, where its content is to be put, and how much at most.
   std::size_t stage_frame();
   char* staged();
@@ -87,7 +89,7 @@ class H2Connection final : public ClientConnection, private TurnEnd {
   std::size_t offered_ = 0;     // streams with content that no frame has had room for
   std::size_t budget_ = 0;      // bytes that may still be serialised in this turn
   std::uint64_t moved_at_ = 0;  // Loop::now() when content left last
-  std::size_t head_size_ = 0;
+  std::size_t head_left_ = 0;   // bytes that the decoder may make of the head that arrives
   std::uint32_t continuations_ = 0;
   const char* flood_ = nullptr;  // what there was too much of
   H2Guard guard_;

@@ -17,7 +17,7 @@ struct Cost {
   const char* name;
   std::uint32_t tokens;
 };
-constexpr std::array<Cost, 8> kCosts = {{
+constexpr std::array<Cost, 9> kCosts = {{
     {"SETTINGS", 20},
     {"PING", 5},
     {"PRIORITY", 2},
@@ -25,6 +25,7 @@ constexpr std::array<Cost, 8> kCosts = {{
     {"empty DATA", 5},
     {"WINDOW_UPDATE", 1},
     {"HEADERS of streams above the limit", 5},
+    {"streams that break the protocol", 5},
     {"other frames", 2},
 }};
 static_assert(kCosts.size() == static_cast<std::size_t>(H2Guard::Kind::other) + 1);

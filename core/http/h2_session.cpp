@@ -84,7 +84,8 @@ int on_frame_not_send(nghttp2_session* session, const nghttp2_frame* frame, int,
 }
 
 /// An answer that was complete before its request: the client need not go on (RFC 9113 8.1).
-int on_frame_send(nghttp2_session* session, const nghttp2_frame* frame, void*) {
+int on_frame_send(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
+  if (frame->hd.type == NGHTTP2_RST_STREAM) connection_of(user).reset_sent(frame->rst_stream.error_code);
   const bool carries_answer = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
   if (carries_answer && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) &&
       nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id) == 0) {

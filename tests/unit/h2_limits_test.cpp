@@ -31,10 +31,10 @@ bool floods(H2Wire& h2, int count, Queue queue) {
   return was_told_to_calm_down(h2);
 }
 
-std::string raw_frame(std::uint8_t type, std::uint8_t flags, std::uint8_t stream, const std::string& payload) {
+std::string raw_frame(std::uint8_t type, std::uint8_t flags, std::int32_t stream, const std::string& payload) {
   return std::string(1, '\0') + static_cast<char>(payload.size() >> 8U) + static_cast<char>(payload.size()) +
-         static_cast<char>(type) + static_cast<char>(flags) + std::string(3, '\0') + static_cast<char>(stream) +
-         payload;
+         static_cast<char>(type) + static_cast<char>(flags) + std::string(1, '\0') + static_cast<char>(stream >> 16) +
+         static_cast<char>(stream >> 8) + static_cast<char>(stream) + payload;
 }
 
 }  // namespace
@@ -164,8 +164,18 @@ TEST_CASE("h2: floods of frames that ask for nothing end the connection") {
   CHECK(raw_flood(raw_frame(NGHTTP2_PRIORITY_UPDATE, 0, 0, std::string("\0\0\0\1u=1", 7))));
   H2Wire empty;
   const std::int32_t id = empty.request("POST", "/", {}, "", false);
-  CHECK(
-      floods(empty, 10'000, [&] { empty.wire.offer(raw_frame(NGHTTP2_DATA, 0, static_cast<std::uint8_t>(id), "")); }));
+  CHECK(floods(empty, 10'000, [&] { empty.wire.offer(raw_frame(NGHTTP2_DATA, 0, id, "")); }));
+}
+
+TEST_CASE("h2: requests that are reset for their faults count like those that the client resets") {
+  auto handler = std::make_unique<PatientHandler>();
+  H2Wire h2({}, std::move(handler));
+  CHECK(floods(h2, 10'000, [&h2] {
+    const std::int32_t id = h2.request("GET", "/");
+    h2.put(raw_frame(NGHTTP2_WINDOW_UPDATE, 0, id, "\x7f\xff\xff\xff"));
+  }));
+  H2Wire heads;
+  CHECK(floods(heads, 10'000, [&heads] { heads.request("GET", "/", {{"connection", "close"}}); }));
 }
 
 TEST_CASE("h2: a head that does not end ends the connection") {

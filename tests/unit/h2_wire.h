@@ -40,8 +40,8 @@ class H2Wire : public H2Client {
     }
     return done();
   }
-  /// Puts what there is to say behind what was said, unsent.
-  void put() { unsent_ += bytes(); }
+  /// Puts what there is to say behind what was said, and `raw` after it, unsent.
+  void put(std::string_view raw = {}) { (unsent_ += bytes()) += raw; }
   /// The answer to a request, when it has come.
   H2Answer ask(std::string_view method, std::string_view path, const test::H2Fields& fields = {},
                std::optional<std::string> body = std::nullopt) {
