@@ -117,12 +117,14 @@ void H2Connection::reset_sent(std::uint32_t code) {
 }
 
 bool H2Connection::stream_begins(std::int32_t id) {
+  arriving_ = nullptr;
   if (streams_ >= h2_session::kMostStreams) {  // some were reset, but their handlers still run
     nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
     return guard_.lets_pass(H2Guard::Kind::refused, loop().now()) || flood(name_of(H2Guard::Kind::refused));
   }
   H2Stream* const stream = door_.take_stream().release();
   stream->begin(*this, id);
+  arriving_ = stream;
   nghttp2_session_set_stream_user_data(session_, id, stream);
   stream->next_ = first_;
   stream->previous_ = nullptr;
@@ -156,6 +158,7 @@ void H2Connection::release(H2Stream& stream) {
   (stream.previous_ ? stream.previous_->next_ : first_) = stream.next_;
   if (stream.next_) stream.next_->previous_ = stream.previous_;
   --streams_;
+  if (arriving_ == &stream) arriving_ = nullptr;
   nghttp2_session_set_stream_user_data(session_, stream.id(), nullptr);
   if (const std::size_t unread = stream.body_.size(); unread > 0) nghttp2_session_consume_connection(session_, unread);
   door_.keep_stream(std::unique_ptr<H2Stream>(&stream));

@@ -35,6 +35,8 @@ class H2Connection final : public ClientConnection, private TurnEnd {
   bool field_arrives(std::size_t bytes);
   void head_begins() { in_head_ = true; }
   void head_ends() { in_head_ = false; }
+  /// Whose head arrives; null for a request that was refused.
+  H2Stream* arriving() const { return arriving_; }
   void settings_arrived() { greeted_ = true; }
   void drain_answered();
   /// A stream was reset: by the client's fault, if the code says so.
@@ -82,7 +84,8 @@ class H2Connection final : public ClientConnection, private TurnEnd {
   bool flood(const char* what);
 
   nghttp2_session* session_ = nullptr;
-  H2Stream* first_ = nullptr;  // all streams
+  H2Stream* first_ = nullptr;     // all streams
+  H2Stream* arriving_ = nullptr;  // valid within a head: nothing else can arrive between
   H2Stream* first_due_ = nullptr;
   H2Stream* last_due_ = nullptr;
   std::size_t streams_ = 0;

@@ -37,13 +37,12 @@ int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user) {
   return connection_of(user).stream_begins(frame->hd.stream_id) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
-int on_header(nghttp2_session* session, const nghttp2_frame* frame, const std::uint8_t* name, std::size_t name_size,
+int on_header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name, std::size_t name_size,
               const std::uint8_t* value, std::size_t value_size, std::uint8_t, void* user) {
   H2Connection& connection = connection_of(user);
   if (!connection.field_arrives(name_size + value_size)) return NGHTTP2_ERR_CALLBACK_FAILURE;
-  H2Stream* const stream = stream_of(session, frame->hd.stream_id);
-  if (!stream || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;  // refused, or trailers: nothing acts upon them
-  stream->head.add(text(name, name_size), text(value, value_size));
+  if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;  // trailers: nothing acts upon them
+  if (H2Stream* const stream = connection.arriving()) stream->head.add(text(name, name_size), text(value, value_size));
   return 0;
 }
 
