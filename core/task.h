@@ -14,13 +14,9 @@
 #include <type_traits>
 #include <utility>
 
-namespace edge {
+#include "core/free_lists.h"
 
-namespace task_frames {
-/// Frames from the calling thread's free list. A frame must be released on the thread that allocated it.
-void* allocate(std::size_t bytes);
-void release(void* frame, std::size_t bytes) noexcept;
-}  // namespace task_frames
+namespace edge {
 
 /// What runs when a task has ended: a function and its argument; used for awaiting and for root tasks alike.
 struct Continuation {
@@ -43,8 +39,8 @@ struct FinalAwaiter {
 struct PromiseBase {
   Continuation continuation;
 
-  static void* operator new(std::size_t bytes) { return task_frames::allocate(bytes); }
-  static void operator delete(void* frame, std::size_t bytes) noexcept { task_frames::release(frame, bytes); }
+  static void* operator new(std::size_t bytes) { return free_lists::allocate(bytes); }
+  static void operator delete(void* frame, std::size_t bytes) noexcept { free_lists::release(frame, bytes); }
   std::suspend_never initial_suspend() const noexcept { return {}; }
   FinalAwaiter final_suspend() const noexcept { return {}; }
   [[noreturn]] void unhandled_exception() const noexcept { std::terminate(); }

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/http/h2_connection.h"
+#include "core/http/h2_memory.h"
 #include "core/http/h2_stream.h"
 
 namespace edge::h2_session {
@@ -158,7 +159,7 @@ const nghttp2_option* options() {
 
 nghttp2_session* make(H2Connection& connection, const HttpSettings& limits) {
   nghttp2_session* session = nullptr;
-  if (nghttp2_session_server_new2(&session, callbacks(), &connection, options()) != 0) std::abort();
+  if (nghttp2_session_server_new3(&session, callbacks(), &connection, options(), h2_memory()) != 0) std::abort();
   const nghttp2_settings_entry settings[] = {
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, kMostStreams},
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kStreamWindow},
