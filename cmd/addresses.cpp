@@ -44,6 +44,29 @@ std::string name_of(const config::App* app) {
   return app ? app->name : std::string();
 }
 
+Addresses::Address described(const config::Listen& listen, const config::App* app, std::vector<UniqueFd> sockets) {
+  Addresses::Address address;
+  address.listen = listen;
+  address.app = name_of(app);
+  address.url = url_of(sockets.front(), listen, app);
+  address.port = bound_address(sockets.front().get()).port;
+  address.sockets = std::move(sockets);
+  return address;
+}
+
+/// Each socket is accepted from, and each loop accepts from one at least.
+Result<void> share(const Addresses::Address& address, const config::Listen* listen, const config::App* app,
+                   Addresses::Added& to) {
+  const Address bound = bound_address(address.sockets.front().get());
+  const std::size_t count = std::max(address.sockets.size(), to.listeners.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    Result<UniqueFd> own = duplicate(address.sockets[i % address.sockets.size()], address.url);
+    if (!own) return std::unexpected(std::move(own.error()));
+    to.listeners[i % to.listeners.size()].push_back({listen, std::move(*own), bound, app});
+  }
+  return {};
+}
+
 /// Of the same kind as before.
 void adjust(Addresses::Address& address, const config::Listen& listen, const config::App* app,
             std::vector<std::string>& problems) {
@@ -69,6 +92,7 @@ std::string Addresses::http() const {
 
 /// What to do about an address that cannot be opened while edge runs, when it could be at a start.
 std::string Addresses::hint(const config::Snapshot& snapshot, const config::Listen& listen) const {
+  if (listen.inherited >= 0 && !open_.empty()) return "; sockets are inherited only when edge is started: restart it";
   const std::uint16_t port = listen.address.port;
   if (!listen.unix_path.empty() || port == 0) return {};
   for (const Address& other : open_) {
@@ -86,7 +110,7 @@ std::string Addresses::hint(const config::Snapshot& snapshot, const config::List
 
 Result<Addresses::Added> Addresses::open(const config::Snapshot& snapshot, std::size_t loops) const {
   const auto is_open = [this](const config::Listen& listen) { return find(listen) != nullptr; };
-  Result<std::vector<std::vector<OpenListener>>> opened = open_listeners(snapshot, loops, is_open);
+  Result<std::vector<OpenAddress>> opened = open_listeners(snapshot, loops, inherited_, is_open);
   if (!opened) {
     Error error = opened.error();
     std::string more;
@@ -96,58 +120,40 @@ Result<Addresses::Added> Addresses::open(const config::Snapshot& snapshot, std::
     error.context += more;
     return std::unexpected(std::move(error));
   }
-  Added added{std::move(*opened), {}};
-  if (Result<void> copied = add_own_copies(added); !copied) return std::unexpected(std::move(copied.error()));
+  Added added{std::vector<std::vector<OpenListener>>(loops), {}};
+  for (OpenAddress& one : *opened) {
+    Address address = described(*one.listen, one.app, std::move(one.sockets));
+    address.mode = one.app ? one.app->socket_mode : 0;
+    address.file = std::move(one.file);
+    if (Result<void> shared = share(address, one.listen, one.app, added); !shared)
+      return std::unexpected(shared.error());
+    added.addresses.push_back(std::move(address));
+  }
   Result<void> result;
   for_each_listen(snapshot, [&](const config::Listen& listen, const config::App* app) {
     const Address* const known = find(listen);
-    if (result && known && known->app != name_of(app)) result = hand_over(listen, app, added);
+    if (result && known && known->app != name_of(app)) result = hand_over(*known, listen, app, added);
   });
   if (!result) return std::unexpected(std::move(result.error()));
   return added;
 }
 
-Result<void> Addresses::add_own_copies(Added& added) {
-  if (added.listeners.empty()) return {};
-  for (std::size_t i = 0; i < added.listeners.front().size(); ++i) {
-    OpenListener& first = added.listeners.front()[i];
-    Address& address = added.addresses.emplace_back();
-    address.listen = *first.listen;
-    address.app = name_of(first.app);
-    address.mode = first.app ? first.app->socket_mode : 0;
-    address.url = first.url();
-    address.port = first.address.port;
-    address.file = std::move(first.file);
-    for (const auto& set : added.listeners) {
-      Result<UniqueFd> own = duplicate(set[i].socket, address.url);
-      if (!own) return std::unexpected(std::move(own.error()));
-      address.sockets.push_back(std::move(*own));
-    }
-  }
-  return {};
-}
-
 /// A socket that is open gets another owner, from sites to an app or the other way: nobody else could open it
 /// meanwhile.
-Result<void> Addresses::hand_over(const config::Listen& listen, const config::App* app, Added& to) const {
+Result<void> Addresses::hand_over(const Address& from, const config::Listen& listen, const config::App* app,
+                                  Added& to) {
   const auto same = [&](const Address& one) { return one.listen == listen && one.app == name_of(app); };
   if (std::ranges::any_of(to.addresses, same)) return {};  // of several sites
-  const Address& from = *find(listen);
-  Address& address = to.addresses.emplace_back();
-  address.listen = listen;
-  address.app = name_of(app);
-  address.mode = from.mode;
-  address.port = from.port;
-  for (std::size_t i = 0; i < from.sockets.size(); ++i) {
-    Result<UniqueFd> own = duplicate(from.sockets[i], from.url);
-    Result<UniqueFd> of_loop = duplicate(from.sockets[i], from.url);
-    if (!own || !of_loop) return std::unexpected(own ? of_loop.error() : own.error());
-    const edge::Address bound = listen.unix_path.empty() ? bound_address(own->get()) : listen.address;
-    OpenListener listener{&listen, std::move(*of_loop), bound, app};
-    if (address.url.empty()) address.url = listener.url();
-    address.sockets.push_back(std::move(*own));
-    to.listeners[i].push_back(std::move(listener));
+  std::vector<UniqueFd> sockets;
+  for (const UniqueFd& socket : from.sockets) {
+    Result<UniqueFd> own = duplicate(socket, from.url);
+    if (!own) return std::unexpected(std::move(own.error()));
+    sockets.push_back(std::move(*own));
   }
+  Address address = described(listen, app, std::move(sockets));
+  address.mode = from.mode;
+  if (Result<void> shared = share(address, &listen, app, to); !shared) return shared;
+  to.addresses.push_back(std::move(address));
   return {};
 }
 
@@ -177,6 +183,29 @@ Addresses::Change Addresses::turn_to(const config::Snapshot& snapshot, std::vect
   for (const Address& gone : before) log::info("no longer listening on {}", gone.url);
   change.closed = before.size();
   return change;
+}
+
+std::vector<Addresses::Shared> Addresses::to_share() const {
+  std::vector<Shared> shared;
+  for (const Address& address : open_) {
+    if (address.listen.inherited >= 0) continue;
+    Shared& one = shared.emplace_back(socket_key(address.listen, address.app), std::vector<int>());
+    for (const UniqueFd& socket : address.sockets) one.sockets.push_back(socket.get());
+  }
+  return shared;
+}
+
+void Addresses::leave(const std::set<std::string>& keys) {
+  for (Address& address : open_) {
+    if (keys.contains(socket_key(address.listen, address.app))) address.file.forget();
+  }
+}
+
+void Addresses::own_files() {
+  for (Address& address : open_) {
+    const std::string& path = address.listen.unix_path;
+    if (!path.empty() && !address.file) address.file = OwnSocketFile(path);
+  }
 }
 
 }  // namespace edge

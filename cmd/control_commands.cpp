@@ -222,6 +222,20 @@ int reopen_command(const ControlOptions& options) {
   return kExitOk;
 }
 
+int upgrade_command(const ControlOptions& options) {
+  int status = kExitOk;
+  const std::optional<ControlAnswer> answer = asked(options, "POST", "/upgrade", std::nullopt, status);
+  if (!answer) return status;
+  const Result<UpgradeReport> report = parse_upgrade_report(answer->body);
+  if (!report) return not_understood(report.error());
+  if (!report->ok) {
+    fmt::print(stderr, "NOT upgraded, what served before serves on:\n{}", indented(report->error));
+    return kExitFailed;
+  }
+  fmt::print("edge (pid {}) serves now ({})\n", report->pid, human_time(report->took));
+  return kExitOk;
+}
+
 int stop_command(const ControlOptions& options) {
   int status = kExitOk;
   std::optional<ControlClient> client = connected(options, status);

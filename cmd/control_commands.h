@@ -1,4 +1,4 @@
-// The commands that ask a running edge: status, reload, restart, rollback, reopen, stop.
+// The commands that ask a running edge: status, reload, restart, rollback, reopen, upgrade, stop.
 #pragma once
 
 #include <string>
@@ -24,6 +24,8 @@ int reload_command(const ControlOptions& options);
 int restart_command(const ControlOptions& options, const std::string& app);
 int rollback_command(const ControlOptions& options, const std::string& app);
 int reopen_command(const ControlOptions& options);
+/// Returns when the new process serves, or has failed.
+int upgrade_command(const ControlOptions& options);
 /// Returns when the process has gone.
 int stop_command(const ControlOptions& options);
 

@@ -17,7 +17,8 @@
 namespace edge {
 namespace {
 
-constexpr std::array<std::string_view, 4> kPaths = {"/status", "/reload", "/reopen", "/stop"};  // as Action counts
+constexpr std::array<std::string_view, 5> kPaths = {"/status", "/reload", "/reopen", "/upgrade",
+                                                    "/stop"};  // as Action counts
 constexpr std::array<std::string_view, 2> kAppPaths = {"/restart", "/rollback"};
 constexpr std::string_view kApps = "/apps/";
 
@@ -167,6 +168,8 @@ Task<Response> ControlHandler::carry_out(Request& request, const Order& order) {
       return ask<SwapResult>(request, [this, &order](auto done) { target_.rollback(order.app, std::move(done)); });
     case Action::reopen:
       return ask<ReopenReport>(request, [this](auto done) { target_.reopen(std::move(done)); });
+    case Action::upgrade:
+      return ask<UpgradeReport>(request, [this](auto done) { target_.upgrade(std::move(done)); });
     case Action::stop:
       return ask<Done>(request, [this](auto done) {
         done({});

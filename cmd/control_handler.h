@@ -11,8 +11,9 @@
 
 namespace edge {
 
-/// GET /status; POST /reload, /reopen, /stop, /apps/NAME/restart, /apps/NAME/rollback. An answer waits until what was
-/// asked for is done; when the client leaves, that goes on. 200; 422 when it failed, with the same document; else
+/// GET /status; POST /reload, /reopen, /upgrade, /stop, /apps/NAME/restart, /apps/NAME/rollback. An answer waits until
+/// what was asked for is done; when the client leaves, that goes on. 200; 422 when it failed, with the same document;
+/// else
 /// {"error": …}. On the main loop; the target must outlive it.
 class ControlHandler final : public Handler {
  public:
@@ -20,7 +21,7 @@ class ControlHandler final : public Handler {
   Task<Response> handle(Request& request) override;
 
  private:
-  enum class Action : std::uint8_t { status, reload, reopen, stop, restart, rollback };
+  enum class Action : std::uint8_t { status, reload, reopen, upgrade, stop, restart, rollback };
   struct Order {
     Action action;
     std::string app;  // of restart and rollback

@@ -124,6 +124,13 @@ void fields(Is<ReopenReport> auto& report, auto at) {
   at("errors", report.errors);
 }
 
+void fields(Is<UpgradeReport> auto& report, auto at) {
+  at("ok", report.ok);
+  at("pid", report.pid);
+  at("error", report.error);
+  at("took_ms", report.took);
+}
+
 template <class Value>
 concept Plain = std::is_arithmetic_v<Value> || std::is_same_v<Value, std::string>;
 
@@ -210,6 +217,10 @@ std::string json_text(const ReopenReport& report) {
   return json_text(written(report));
 }
 
+std::string json_text(const UpgradeReport& report) {
+  return json_text(written(report));
+}
+
 Result<ServiceStatus> parse_status(std::string_view text) {
   return parse<ServiceStatus>(text);
 }
@@ -221,6 +232,10 @@ Result<SwapResult> parse_swap_result(std::string_view text) {
 }
 Result<ReopenReport> parse_reopen_report(std::string_view text) {
   return parse<ReopenReport>(text);
+}
+
+Result<UpgradeReport> parse_upgrade_report(std::string_view text) {
+  return parse<UpgradeReport>(text);
 }
 
 std::string parse_error_text(std::string_view text) {

@@ -15,6 +15,7 @@ std::string json_text(const ServiceStatus& status);
 std::string json_text(const ReloadReport& report);
 std::string json_text(const SwapResult& result);
 std::string json_text(const ReopenReport& report);
+std::string json_text(const UpgradeReport& report);
 std::string json_text(const nlohmann::ordered_json& document);
 
 /// Unknown fields are passed over, missing ones and those of another type stay as they are by default, because the
@@ -23,6 +24,7 @@ Result<ServiceStatus> parse_status(std::string_view text);
 Result<ReloadReport> parse_reload_report(std::string_view text);
 Result<SwapResult> parse_swap_result(std::string_view text);
 Result<ReopenReport> parse_reopen_report(std::string_view text);
+Result<UpgradeReport> parse_upgrade_report(std::string_view text);
 /// The member `error` of an object, or nothing.
 std::string parse_error_text(std::string_view text);
 

@@ -60,8 +60,8 @@ std::optional<pid_t> process_listening_at(const std::string& path) {
 
 }  // namespace
 
-ControlServer::ControlServer(Loop& main, ControlTarget& target)
-    : door_(main, limit_), entrance_(door_.open(std::make_shared<Router>(only_site(target)))) {}
+ControlServer::ControlServer(Loop& main, const std::string& path, ControlTarget& target)
+    : path_(path), door_(main, limit_), entrance_(door_.open(std::make_shared<Router>(only_site(target)))) {}
 
 ControlServer::~ControlServer() {
   remove_file();
@@ -76,14 +76,34 @@ Result<std::unique_ptr<ControlServer>> ControlServer::open(Loop& main, const std
   }
   Result<UniqueFd> socket = open_unix_listener(path, kBacklog, 0600);
   if (!socket) return std::unexpected(socket.error());
-  std::unique_ptr<ControlServer> server(new ControlServer(main, target));
-  server->file_ = find_socket_file(path);
-  server->listener_ =
-      Listener::make(main, std::move(*socket), [self = server.get()](int fd, const Address&) { self->accepted(fd); });
-  if (!server->listener_) {
-    return fail(ErrorKind::internal, Side::ours, fmt::format("{} cannot be watched", path));
-  }
+  std::unique_ptr<ControlServer> server(new ControlServer(main, path, target));
+  if (Result<void> watched = server->watch(std::move(*socket)); !watched) return std::unexpected(watched.error());
+  server->begin();
   return server;
+}
+
+Result<std::unique_ptr<ControlServer>> ControlServer::take_over(Loop& main, const std::string& path, UniqueFd socket,
+                                                                ControlTarget& target) {
+  std::unique_ptr<ControlServer> server(new ControlServer(main, path, target));
+  if (Result<void> watched = server->watch(std::move(socket)); !watched) return std::unexpected(watched.error());
+  server->listener_->set_accepting(false);
+  return server;
+}
+
+Result<void> ControlServer::watch(UniqueFd socket) {
+  listener_ = Listener::make(door_.loop(), std::move(socket), [this](int fd, const Address&) { accepted(fd); });
+  if (listener_) return {};
+  return fail(ErrorKind::internal, Side::ours, fmt::format("{} cannot be watched", path_));
+}
+
+void ControlServer::begin() {
+  file_ = find_socket_file(path_);
+  listener_->set_accepting(true);
+}
+
+void ControlServer::leave() {
+  file_.reset();
+  std::exchange(listener_, nullptr)->leave();
 }
 
 void ControlServer::accepted(int fd) {
@@ -103,7 +123,7 @@ void ControlServer::accepted(int fd) {
 
 void ControlServer::close(std::move_only_function<void()> done) {
   remove_file();
-  std::exchange(listener_, nullptr)->shut();
+  if (listener_) std::exchange(listener_, nullptr)->shut();
   door_.loop().arm(*this, kClosing);
   door_.stop([this, done = std::move(done)]() mutable {
     disarm();

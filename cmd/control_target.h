@@ -54,6 +54,14 @@ struct ReopenReport {
   std::vector<std::string> errors{};  // of files that cannot be opened; what was open stays in use
 };
 
+/// How another process took the place of this one, or why not.
+struct UpgradeReport {
+  bool ok = false;
+  pid_t pid = 0;           // that serves now
+  std::string error{};     // what its log said, and how it ended
+  std::uint64_t took = 0;  // milliseconds
+};
+
 /// Everything is called on the main loop, and every callback runs there, once, perhaps within the call. The target
 /// outlives the ControlServer that asks it.
 class ControlTarget {
@@ -69,6 +77,8 @@ class ControlTarget {
   virtual void rollback(const std::string& app, Answer<SwapResult> done) = 0;
   /// Opens the log files again; the answer comes when nothing is written to the old ones any more.
   virtual void reopen(Answer<ReopenReport> done) = 0;
+  /// Starts the program anew, which is to take this one's place; this one stops when the answer is that it has.
+  virtual void upgrade(Answer<UpgradeReport> done) = 0;
   /// Begins to stop gracefully, and returns at once.
   virtual void stop() = 0;
 

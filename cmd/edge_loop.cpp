@@ -8,6 +8,15 @@
 
 namespace edge {
 
+namespace {
+
+/// The service manager's: who waits in its backlog is served when edge listens there again.
+bool is_left(const config::Listen& listen) {
+  return listen.inherited >= 0;
+}
+
+}  // namespace
+
 EdgeLoop::EdgeLoop(int index, ConnectionLimit& limit, std::uint64_t hot_memory)
     : loop_(index), hot_files_(hot_memory), door_(loop_, limit) {}
 
@@ -48,6 +57,7 @@ void EdgeLoop::turn(Turn turn) {
     const bool stays = std::ranges::any_of(edition.addresses(), [&address](const LoopEdition::Address& one) {
       return one.listen == address.listen && one.app == address.app;
     });
+    if (!stays && is_left(address.listen)) door_.leave(*address.entrance);
     if (!stays) door_.close(*address.entrance);
     return !stays;
   });
@@ -75,8 +85,12 @@ EdgeLoop::Address* EdgeLoop::find(const config::Listen& listen, const std::strin
   return at == addresses_.end() ? nullptr : &*at;
 }
 
-void EdgeLoop::drain(std::move_only_function<void()> done) {
-  loop_.post([this, then = std::move(done)]() mutable {
+void EdgeLoop::drain(std::set<std::string> left, std::move_only_function<void()> done) {
+  loop_.post([this, others = std::move(left), then = std::move(done)]() mutable {
+    for (const Address& address : addresses_) {
+      const bool has_others = others.contains(socket_key(address.listen, address.app));
+      if (has_others || is_left(address.listen)) door_.leave(*address.entrance);
+    }
     addresses_.clear();
     door_.stop(std::move(then));
   });

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -35,8 +36,9 @@ class EdgeLoop {
   /// From any thread, after start(): new requests go by the edition, on all addresses that it has; others are closed,
   /// and what is under way there comes to its end. Then `done` runs on this loop.
   void turn_to(Turn turn, std::move_only_function<void()> done);
-  /// From any thread: `done` runs on this loop when every connection is closed.
-  void drain(std::move_only_function<void()> done);
+  /// From any thread: `done` runs on this loop when every connection is closed. The backlogs of the addresses in `left`
+  /// (socket_key()) are for other processes, which have their sockets too.
+  void drain(std::set<std::string> left, std::move_only_function<void()> done);
   void kill();
   /// From any thread: hands the buffered access lines to their files, then runs `done` on this loop.
   void flush_logs(std::move_only_function<void()> done);

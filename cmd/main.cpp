@@ -16,6 +16,7 @@
 #include "cmd/check.h"
 #include "cmd/control_commands.h"
 #include "cmd/exit_code.h"
+#include "cmd/inheritance.h"
 #include "cmd/serve.h"
 #include "config/load.h"
 #include "core/log_files.h"
@@ -35,24 +36,28 @@ std::string own_path() {
   return size > 0 ? std::string(path, static_cast<std::size_t>(size)) : std::string();
 }
 
-int serve_command(const std::string& file) {
+int serve_command(const std::string& file, Inheritance inherited) {
+  const auto tell = [&inherited](const std::string& problem) {
+    std::fprintf(stderr, "%s\n", problem.c_str());
+    inherited.predecessor.failed(problem);
+  };
   const auto snapshot = config::load(file, from_environment);
   if (!snapshot) {
-    for (const config::Problem& problem : snapshot.error()) std::fprintf(stderr, "%s\n", problem.text().c_str());
+    for (const config::Problem& problem : snapshot.error()) tell(problem.text());
     return kExitConfiguration;
   }
   LogFiles files;
   const Result<std::shared_ptr<LogFile>> log_file = files.open((*snapshot)->log.error);
   if (!log_file) {
-    std::fprintf(stderr, "%s\n", log_file.error().context.c_str());
+    tell(log_file.error().context);
     return kExitConfiguration;
   }
   files.log_errors_to(*log_file, (*snapshot)->log.level);
-  return serve(*snapshot, files, own_path(), from_environment);
+  return serve(*snapshot, files, own_path(), from_environment, std::move(inherited));
 }
 
-constexpr std::array<std::string_view, 8> kCommands = {"serve",   "check",    "status", "reload",
-                                                       "restart", "rollback", "reopen", "stop"};
+constexpr std::array<std::string_view, 9> kCommands = {"serve",    "check",  "status",  "reload", "restart",
+                                                       "rollback", "reopen", "upgrade", "stop"};
 
 /// False after saying that the first word is no command.
 bool known_command(int argc, char** argv) {
@@ -78,12 +83,14 @@ struct CommandLine {
   std::string app;
   ControlOptions control;
   bool json = false;
+  int argc = 0;  // the whole of it
+  char** argv = nullptr;
 };
 
 int serve_or_check(const CommandLine& line, bool serves) {
   const std::string chosen = site_file(line.file);
   if (chosen.empty()) return kExitConfiguration;
-  return serves ? serve_command(chosen) : check(chosen);
+  return serves ? serve_command(chosen, Inheritance::take(line.argc, line.argv)) : check(chosen);
 }
 
 /// Adds a command whose `action` is to be run, as the exit code in `status`, when it is the one given.
@@ -109,10 +116,12 @@ void add_control_commands(CLI::App& to, CommandLine& line, int& status) {
                            [&line] { return rollback_command(line.control, line.app); });
   CLI::App* reopen = add("reopen", "open the log files again, after they were moved away",
                          [&line] { return reopen_command(line.control); });
+  CLI::App* upgrade = add("upgrade", "put the program that is installed now in the place of the one that runs",
+                          [&line] { return upgrade_command(line.control); });
   CLI::App* stop =
       add("stop", "stop when what is under way is answered", [&line] { return stop_command(line.control); });
   for (CLI::App* command : {restart, rollback}) command->add_option("app", line.app, "the app's name")->required();
-  for (CLI::App* command : {status_it, reload, restart, rollback, reopen, stop}) {
+  for (CLI::App* command : {status_it, reload, restart, rollback, reopen, upgrade, stop}) {
     command->add_option("file", line.control.file, "the site file that edge serves; else ./site.yaml or ./edge.yaml");
     command->add_option("--control", line.control.control, "the control socket, instead of that of the site file");
   }
@@ -123,6 +132,8 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", "edge " EDGE_VERSION);
   CommandLine line;
+  line.argc = argc;
+  line.argv = argv;
   int status = kExitOk;
   CLI::App* serve_it = add_command(
       app, "serve", "serve what a site file describes, until SIGTERM or SIGINT",

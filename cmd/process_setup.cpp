@@ -58,6 +58,14 @@ int become(const Account& account, bool keep_user_change) {
   return status;
 }
 
+/// It may have been removed, or replaced, since it was opened.
+bool is_at(const UniqueFd& file, const std::string& path) {
+  struct stat opened{};
+  struct stat found{};
+  return file && ::fstat(file.get(), &opened) == 0 && ::stat(path.c_str(), &found) == 0 &&
+         opened.st_dev == found.st_dev && opened.st_ino == found.st_ino;
+}
+
 }  // namespace
 
 void raise_file_limit(const config::Process& process) {
@@ -67,18 +75,22 @@ void raise_file_limit(const config::Process& process) {
             process.max_connections);
 }
 
-Result<PidFile> PidFile::write(const std::string& path) {
+Result<PidFile> PidFile::write(const std::string& path, UniqueFd open) {
   PidFile file;
   if (path.empty()) return file;
-  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  file.file_ =
+      is_at(open, path) ? std::move(open) : UniqueFd(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
   const std::string pid = std::to_string(getpid()) + "\n";
-  if (!fd || ::write(fd.get(), pid.data(), pid.size()) < 0) return failed("edge.pid_file: " + path);
+  if (!file.file_ || ::ftruncate(file.file_.get(), 0) != 0 ||
+      ::pwrite(file.file_.get(), pid.data(), pid.size(), 0) < 0) {
+    return failed("edge.pid_file: " + path);
+  }
   file.path_ = path;
   return file;
 }
 
 PidFile::~PidFile() {
-  if (!path_.empty() && ::unlink(path_.c_str()) != 0 && ::truncate(path_.c_str(), 0) != 0) {
+  if (!path_.empty() && ::unlink(path_.c_str()) != 0 && ::ftruncate(file_.get(), 0) != 0) {
     log::warn("the pid file {} stays behind: {}", path_, std::strerror(errno));
   }
 }

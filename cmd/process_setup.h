@@ -5,6 +5,7 @@
 
 #include "config/snapshot.h"
 #include "core/result.h"
+#include "core/unique_fd.h"
 
 namespace edge {
 
@@ -15,16 +16,26 @@ void raise_file_limit(const config::Process& process);
 class PidFile {
  public:
   PidFile() = default;
-  static Result<PidFile> write(const std::string& path);
-  PidFile(PidFile&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  /// `open`: the file as an edge that is upgraded has it open, perhaps from the days when it was root; used while it is
+  /// the one at `path`.
+  static Result<PidFile> write(const std::string& path, UniqueFd open = {});
+  PidFile(PidFile&& other) noexcept : path_(std::exchange(other.path_, {})), file_(std::move(other.file_)) {}
   PidFile& operator=(PidFile&& other) noexcept {
     std::swap(path_, other.path_);
+    std::swap(file_, other.file_);
     return *this;
   }
   ~PidFile();
 
+  /// Empty when there is none.
+  const std::string& path() const { return path_; }
+  int descriptor() const { return file_.get(); }
+  /// The file belongs to another process from now on.
+  void forget() { path_.clear(); }
+
  private:
   std::string path_;
+  UniqueFd file_;
 };
 
 /// The private folder (mode 0700) for spooled bodies: the configured one, which is kept, or a new one below the

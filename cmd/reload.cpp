@@ -35,6 +35,12 @@ void Reload::open() {
   if (!jobs_.empty()) begin();
 }
 
+bool Reload::hold() {
+  if (!open_ || !jobs_.empty()) return false;
+  open_ = false;
+  return true;
+}
+
 void Reload::begin() {
   jobs_.front()->phase = Phase::preparing;
   task_ = prepare(*jobs_.front());

@@ -37,6 +37,9 @@ class Reload {
 
   /// Everything serves: what was asked for meanwhile begins.
   void open();
+  /// None begins before open(); what is asked for waits. False: one is under way, or nothing serves yet, and nothing
+  /// has changed.
+  bool hold();
   /// Nothing new takes effect: no other reload begins, and the one under way is given up, but for swaps, which the
   /// apps' own stop ends.
   void stop();

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "cmd/addresses.h"
 #include "cmd/apps.h"
 #include "cmd/certificates.h"
 #include "cmd/edge_loop.h"
+#include "cmd/inheritance.h"
 #include "cmd/staplings.h"
 #include "config/snapshot.h"
 #include "core/http/door.h"
@@ -19,13 +21,14 @@ namespace edge {
 
 /// On the main thread. The loops must have been joined, and what they served by be gone, before its end.
 struct Running {
-  explicit Running(LogFiles& logs) : files(logs) {}
+  Running(LogFiles& logs, Inheritance from_start) : files(logs), inherited(std::move(from_start)) {}
 
   LogFiles& files;
   Loop main;
   ConnectionLimit connections;
   TlsTickets tickets;  // outlive the connections
-  Addresses addresses;
+  Inheritance inherited;
+  Addresses addresses{inherited};
   std::vector<std::unique_ptr<EdgeLoop>> loops;
   Apps apps{main};
   Staplings staplings{main};

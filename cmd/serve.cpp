@@ -6,8 +6,8 @@
 namespace edge {
 
 int serve(std::shared_ptr<const config::Snapshot> snapshot, LogFiles& files, const std::string& self,
-          const config::Environment& environment) {
-  Service service(std::move(snapshot), files, self, environment);
+          const config::Environment& environment, Inheritance inherited) {
+  Service service(std::move(snapshot), files, self, environment, std::move(inherited));
   return service.run();
 }
 

@@ -21,8 +21,11 @@ std::vector<Loop*> loops_of(const Running& running) {
 }  // namespace
 
 Service::Service(std::shared_ptr<const config::Snapshot> snapshot, LogFiles& files, const std::string& self,
-                 const config::Environment& environment)
-    : self_(self), running_(files), environment_(environment), reload_(running_, snapshot->process, environment) {
+                 const config::Environment& environment, Inheritance inherited)
+    : self_(self),
+      running_(files, std::move(inherited)),
+      environment_(environment),
+      reload_(running_, snapshot->process, environment) {
   running_.snapshot = std::move(snapshot);
   first_ = std::make_unique<Changeover>(running_, running_.snapshot, environment_);
 }
@@ -41,9 +44,9 @@ Result<void> Service::build() {
     return opened;
   }
   status_ = kExitFailed;
-  Result<PidFile> pid_file = PidFile::write(snapshot().process.pid_file);
-  if (!pid_file) return std::unexpected(pid_file.error());
-  pid_file_ = std::move(*pid_file);
+  if (!running_.inherited.predecessor) {
+    if (Result<void> written = write_pid_file(); !written) return written;
+  }
   Result<RuntimeDir> runtime_dir = RuntimeDir::make(snapshot().process);
   if (!runtime_dir) return std::unexpected(runtime_dir.error());
   runtime_dir_ = std::move(*runtime_dir);
@@ -71,7 +74,10 @@ void Service::make_loops() {
 Result<void> Service::open_control() {
   const std::string& named = snapshot().process.control;
   const std::string path = named.empty() ? config::default_control_path(snapshot().file, environment_) : named;
-  Result<std::unique_ptr<ControlServer>> opened = ControlServer::open(running_.main, path, *this);
+  UniqueFd given = taken_over("unix:" + path);
+  Result<std::unique_ptr<ControlServer>> opened =
+      given ? ControlServer::take_over(running_.main, path, std::move(given), *this)
+            : ControlServer::open(running_.main, path, *this);
   if (opened) {
     control_ = std::move(*opened);
   } else if (!named.empty()) {
@@ -91,10 +97,14 @@ void Service::apps_started(const AppPool* failed) {
 
 void Service::accept() {
   if (stop_begun_) return;
+  if (running_.inherited.predecessor) {
+    if (const Result<void> written = write_pid_file(); !written) return give_up(written.error());
+  }
   accepting_ = true;
   first_->commit([this](const Changeover::Done&) {
     if (stop_begun_) return;
     log::info("ready");
+    running_.inherited.predecessor ? take_place() : running_.inherited.manager.ready();
     reload_.open();
   });
   first_.reset();
@@ -103,6 +113,7 @@ void Service::accept() {
 
 int Service::run() {
   std::signal(SIGPIPE, SIG_IGN);
+  running_.inherited.predecessor.tell_errors();
   if (const Result<void> built = build(); !built) {
     log::error("{}", built.error().context);
     return status_;
@@ -112,6 +123,7 @@ int Service::run() {
   const SignalWatch interrupt(running_.main, SIGINT, [this] { stop_asked("SIGINT"); });
   const SignalWatch reopen(running_.main, SIGUSR1,
                            [this] { Service::reopen([](const auto&) { log::info("SIGUSR1: log files reopened"); }); });
+  const SignalWatch upgrade_asked(running_.main, SIGUSR2, [this] { upgrade_on_signal(); });
   const SignalWatch hang_up(running_.main, SIGHUP, [this] { reload_on_signal(); });
   begun_ = running_.main.now();
   started_at_ = running_.main.unix_seconds();

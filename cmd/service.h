@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,9 +14,11 @@
 #include "cmd/control_server.h"
 #include "cmd/control_target.h"
 #include "cmd/exit_code.h"
+#include "cmd/inheritance.h"
 #include "cmd/process_setup.h"
 #include "cmd/reload.h"
 #include "cmd/running.h"
+#include "cmd/upgrade.h"
 #include "config/load.h"
 #include "core/log_files.h"
 #include "core/net/alarm.h"
@@ -27,7 +30,7 @@ namespace edge {
 class Service final : private ControlTarget {
  public:
   Service(std::shared_ptr<const config::Snapshot> snapshot, LogFiles& files, const std::string& self,
-          const config::Environment& environment);
+          const config::Environment& environment, Inheritance inherited);
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
   ~Service();
@@ -43,7 +46,9 @@ class Service final : private ControlTarget {
   void restart(const std::string& app, Answer<SwapResult> done) override;
   void rollback(const std::string& app, Answer<SwapResult> done) override;
   void reopen(Answer<ReopenReport> done) override;
+  void upgrade(Answer<UpgradeReport> done) override;  // service_upgrade.cpp
   void stop() override { stop_asked("the command stop"); }
+  void reload_ended();
   void reload_on_signal();
   void watch_files();
   void watch_certificates();
@@ -57,8 +62,20 @@ class Service final : private ControlTarget {
   void apps_started(const AppPool* failed);
   void accept();
 
+  // service_upgrade.cpp
+  std::string cannot_upgrade() const;
+  Offer offer() const;
+  void upgraded(UpgradeReport report, const std::set<std::string>& taken, Answer<UpgradeReport> tell);
+  void leave_to(pid_t successor, std::set<std::string> taken);
+  UniqueFd taken_over(const std::string& key);
+  Result<void> write_pid_file();
+  void take_place();
+  void give_up(const Error& why);
+  void upgrade_on_signal();
+
   // service_stop.cpp
   void stop_asked(const std::string& by);
+  void settle();
   void drain();
   void stop_apps();
   void cut(const char* why);
@@ -74,6 +91,8 @@ class Service final : private ControlTarget {
   std::unique_ptr<Changeover> first_;  // from nothing to what serves; until it does
   config::Environment environment_;
   Reload reload_;
+  Upgrade upgrade_{running_.main};
+  std::set<std::string> left_;  // addresses (socket_key()) with which another process goes on
   std::unique_ptr<ControlServer> control_;
   struct Watched {
     std::vector<std::string> patterns;
@@ -87,10 +106,12 @@ class Service final : private ControlTarget {
   Alarm stop_deadline_{[this] { cut("shutdown_timeout has passed with requests under way"); }};
   std::uint64_t begun_ = 0;      // Loop::now()
   std::int64_t started_at_ = 0;  // seconds since the epoch
+  std::size_t reloads_ = 0;      // that were asked for and are not answered
   std::size_t draining_ = 0;     // loops with connections
   bool accepting_ = false;
   bool stop_begun_ = false;  // by whatever
   bool stop_asked_ = false;  // by a person: asked again, it is a cut
+  bool finishing_ = false;
   bool cut_ = false;
 };
 

@@ -53,10 +53,17 @@ void Service::status(Answer<ServiceStatus> done) {
 }
 
 void Service::reload(Answer<ReloadReport> done) {
+  if (reloads_++ == 0 && accepting_) running_.inherited.manager.reloading();
   reload_.all([this, tell = std::move(done)](ReloadReport report) mutable {
     watch_files();
+    reload_ended();
     tell(std::move(report));
   });
+}
+
+/// Successfully or not.
+void Service::reload_ended() {
+  if (--reloads_ == 0 && !stop_begun_) running_.inherited.manager.ready();
 }
 
 void Service::restart(const std::string& app, Answer<SwapResult> done) {

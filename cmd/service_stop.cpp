@@ -9,14 +9,21 @@ namespace edge {
 void Service::stop_asked(const std::string& by) {
   if (std::exchange(stop_asked_, true)) return cut("it was asked for a second time");
   if (std::exchange(stop_begun_, true)) return;
+  upgrade_.cancel();
+  log::info("{}: stopping when what is under way is answered, within {} s", by,
+            std::chrono::duration_cast<std::chrono::seconds>(snapshot().process.shutdown_timeout).count());
+  if (!running_.inherited.predecessor.serves()) running_.inherited.manager.stopping();
+  settle();
+  drain();
+}
+
+/// Nothing changes any more, and what is under way has its time to end.
+void Service::settle() {
   watched_.clear();
   certificates_.watch.reset();
   renew_development_.disarm();
   reload_.stop();
-  log::info("{}: stopping when what is under way is answered, within {} s", by,
-            std::chrono::duration_cast<std::chrono::seconds>(snapshot().process.shutdown_timeout).count());
   running_.main.arm(stop_deadline_, snapshot().process.shutdown_timeout);
-  drain();
 }
 
 void Service::drain() {
@@ -24,7 +31,7 @@ void Service::drain() {
   running_.addresses.close();
   draining_ = running_.loops.size();
   for (const auto& loop : running_.loops) {
-    loop->drain([this] {
+    loop->drain(left_, [this] {
       running_.main.post([this] {
         if (--draining_ == 0) stop_apps();
       });
@@ -46,6 +53,8 @@ void Service::cut(const char* why) {
 }
 
 void Service::finish() {
+  finishing_ = true;
+  if (upgrade_.under_way()) return;  // its end leads here again
   stop_deadline_.disarm();
   if (!control_) return running_.main.stop();
   control_->close([this] { running_.main.stop(); });

@@ -9,6 +9,7 @@ namespace {
 /// Equal for equal addresses; empty for one that could not be read.
 std::string identity(const Listen& listen) {
   if (!listen.unix_path.empty()) return "unix:" + listen.unix_path;
+  if (listen.inherited >= 0) return fmt::format("fd:{}", listen.inherited);
   if (listen.address.family == Address::Family::none) return {};
   std::string result = fmt::format("{}:{}:", static_cast<int>(listen.address.family), listen.address.port);
   for (const std::uint8_t byte : listen.address.bytes) result += static_cast<char>(byte);

@@ -25,13 +25,10 @@ std::optional<unsigned> parse_mode(std::string_view text) {
   return mode;
 }
 
-bool is_set(const Listen& listen) {
-  return !listen.unix_path.empty() || listen.address.family != Address::Family::none;
-}
-
 /// The kernel gives everyone who asks for port 0 another one.
 bool is_same(const Listen& a, const Listen& b) {
-  return is_set(a) && a == b && (!a.unix_path.empty() || a.address.port != 0);
+  const bool chosen_by_kernel = a.address.family != Address::Family::none && a.address.port == 0;
+  return a.is_set() && a == b && !chosen_by_kernel;
 }
 
 bool is_control(const Snapshot& snapshot, const Listen& listen) {
@@ -83,7 +80,7 @@ void read_socket(const Section& section, App& app) {
                     fmt::format("{} is no mode; expected octal digits such as 660, up to 777", quoted(mode_text)));
     return;
   }
-  const bool has_file = app.socket && (!app.socket->unix_path.empty() || !is_set(*app.socket));
+  const bool has_file = app.socket && (!app.socket->unix_path.empty() || !app.socket->is_set());
   if (*mode != app.socket_mode && !has_file) {
     section.problem("chmod_socket", "there is no `socket` with a path that could have this mode; remove it");
   }

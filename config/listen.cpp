@@ -4,11 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 namespace edge::config {
 namespace {
 
 constexpr std::size_t kLongestUnixPath = 107;  // sockaddr_un's sun_path less its final NUL
+constexpr int kFirstInherited = 3;             // sd_listen_fds(3): after those of standard input, output and error
 
 void read_unix(Loading& loading, const ListedText& from, Listen& to) {
   const std::string path = from.text.substr(std::string_view("unix:").size());
@@ -18,6 +20,19 @@ void read_unix(Loading& loading, const ListedText& from, Listen& to) {
   }
   to.unix_path = loading.absolute(from.place, path);
   check_socket_path(loading, to.unix_path, from.place, from.path);
+}
+
+/// Whether there is such a descriptor is known only once edge listens: `edge check` is run from elsewhere.
+void read_inherited(Loading& loading, const ListedText& from, Listen& to) {
+  const char* const number = from.text.data() + std::string_view("fd:").size();
+  const char* const end = from.text.data() + from.text.size();
+  const auto [read, failed] = std::from_chars(number, end, to.inherited);
+  if (failed == std::errc() && read == end && to.inherited >= kFirstInherited) return;
+  to.inherited = -1;
+  loading.problems.add(from.place, from.path,
+                       fmt::format("{} is no inherited descriptor; expected fd: and a number from {} on, as systemd "
+                                   "counts the sockets of a unit",
+                                   quoted(from.text), kFirstInherited));
 }
 
 class ListenReader {
@@ -62,8 +77,7 @@ class ListenReader {
   void add(Listen listen, Place backlog_given, const std::string& path) {
     const auto twice = std::find(listens_.begin(), listens_.end(), listen);
     if (twice != listens_.end()) {
-      const bool is_valid = listen.address.family != Address::Family::none || !listen.unix_path.empty();
-      if (!is_valid) return;  // reported already
+      if (!listen.is_set()) return;  // reported already
       site_.loading().problems.add(listen.place, path,
                                    fmt::format("is the same address as at {}; keep one", twice->place.text()));
       return;
@@ -92,13 +106,13 @@ Listen read_address(Loading& loading, const ListedText& from) {
   if (from.text.starts_with("unix:")) {
     read_unix(loading, from, listen);
   } else if (from.text.starts_with("fd:")) {
-    loading.problems.add(from.place, from.path, "an inherited descriptor is not built yet; give an address");
+    read_inherited(loading, from, listen);
   } else if (const Result<Address> address = Address::parse(from.text)) {
     listen.address = *address;
   } else {
     loading.problems.add(from.place, from.path,
                          fmt::format("{} is no address to listen on; expected \":80\", \"127.0.0.1:80\", "
-                                     "\"[::1]:80\" or \"unix:/path\"",
+                                     "\"[::1]:80\", \"unix:/path\" or \"fd:3\"",
                                      quoted(from.text)));
   }
   return listen;

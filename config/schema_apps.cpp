@@ -61,7 +61,8 @@ constexpr Key kApp[] = {
         1, kMostTime),
     Key{"socket", Type::text, "~",
         "Serve the plain uwsgi protocol here as well, for a web server in front: `:3031` (IPv4 and IPv6), "
-        "`127.0.0.1:3031`, `[::1]:3031`, or a path with a `/` in it. Whoever can connect is believed in what it says "
+        "`127.0.0.1:3031`, `[::1]:3031`, `fd:3` (inherited), or a path with a `/` in it. Whoever can connect is "
+        "believed in what it says "
         "of the client."},
     Key{"chmod_socket", Type::text, "660", "Mode of that socket when it is a path, in octal digits, up to `777`."},
     Key{"reload_on", Type::paths, "[]", "Paths or patterns (`conf/*.ini`) whose change is a rolling reload."},

@@ -10,8 +10,9 @@ constexpr Key kSite[] = {
         "wildcard beats the default site."},
     Key{"default", Type::boolean, "false", "Answers the hosts that no other site on its address names."},
     Key{"listen", Type::texts, "[\":8080\"]",
-        "Addresses: `:80` (IPv4 and IPv6), `127.0.0.1:80`, `[::1]:80`, `unix:/path`, or maps as below. Port 0: the "
-        "kernel chooses. Sites may share an address. With `tls` the default is `{address: \":8443\", tls: true}`."},
+        "Addresses: `:80` (IPv4 and IPv6), `127.0.0.1:80`, `[::1]:80`, `unix:/path`, `fd:3` (a socket of a systemd "
+        "unit, the next is `fd:4`), or maps as below. Port 0: the kernel chooses. Sites may share an address. With "
+        "`tls` the default is `{address: \":8443\", tls: true}`."},
     Key{"tls", Type::map, "~", "Certificates, and how they are used. For the addresses that speak TLS."},
     Key{"redirect_https", Type::boolean, "false",
         "Requests that come without TLS are sent to the site's first address with it (308), but for routes below "

@@ -58,13 +58,19 @@ struct Log {
 struct Listen {
   Place place;
   std::string text;  // as written
-  Address address;   // family none: unix_path
+  Address address;   // family none: unix_path or inherited
   std::string unix_path;
+  int inherited = -1;  // the number of a descriptor that this process was started with; -1: none
   int backlog = 4096;
   bool tls = false;
   bool http2 = false;           // over TLS by ALPN, else by prior knowledge
   bool proxy_protocol = false;  // from trusted proxies: every connection begins with its header
-  bool operator==(const Listen& other) const { return address == other.address && unix_path == other.unix_path; }
+
+  /// False: what was written is no address, which was reported.
+  bool is_set() const { return address.family != Address::Family::none || !unix_path.empty() || inherited >= 0; }
+  bool operator==(const Listen& other) const {
+    return address == other.address && unix_path == other.unix_path && inherited == other.inherited;
+  }
 };
 
 struct App {

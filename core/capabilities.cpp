@@ -2,6 +2,7 @@
 #include "core/capabilities.h"
 
 #include <linux/capability.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -28,6 +29,11 @@ bool may_change_user() {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   Sets sets{};
   return syscall(SYS_capget, &header, sets.data()) == 0 && (sets[0].effective & kUserChange) == kUserChange;
+}
+
+bool programs_may_change_user() {
+  const auto passes_on = [](int right) { return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, right, 0, 0) == 1; };
+  return may_change_user() && (geteuid() == 0 || (passes_on(CAP_SETUID) && passes_on(CAP_SETGID)));
 }
 
 int keep_user_change_only() {

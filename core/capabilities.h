@@ -6,6 +6,9 @@ namespace edge {
 /// Whether this thread may start processes as any user and group.
 bool may_change_user();
 
+/// Whether a program that this thread runs may do so too.
+bool programs_may_change_user();
+
 /// Gives up all capabilities but those to start processes as any user and to signal them, for this thread and what it
 /// starts; none of them passes on through exec. Returns 0, or the errno. After a change from root to another user they
 /// are there only if kept by PR_SET_KEEPCAPS.

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -18,6 +19,9 @@ namespace {
 std::atomic<LogLevel> least_level{LogLevel::info};
 constinit std::mutex target_mutex;  // held while a line is handed over, so that open() can wait for the last of them
 constinit LogFile* target = nullptr;
+constinit int copy_to = -1;           // guarded by target_mutex, as is what may still be copied
+constinit std::size_t copy_left = 0;  // bytes
+constexpr std::size_t kMostCopied = 16 * 1024;
 
 std::string_view name_of(LogLevel level) {
   switch (level) {
@@ -65,6 +69,11 @@ void append_text(std::string_view text, std::string& to) {
   }
 }
 
+void copy_error(std::string_view line) {
+  const ssize_t written = ::write(copy_to, line.data(), std::min(line.size(), copy_left));
+  if (written > 0) copy_left -= static_cast<std::size_t>(written);
+}
+
 void write_to_stderr(std::string_view line) {
   while (!line.empty()) {
     const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
@@ -82,6 +91,12 @@ void open(LogFile* to, LogLevel level) {
   target = to;
 }
 
+void copy_errors_to(int descriptor) {
+  const std::lock_guard lock(target_mutex);
+  copy_to = descriptor;
+  copy_left = kMostCopied;
+}
+
 LogLevel level() {
   return least_level.load(std::memory_order_relaxed);
 }
@@ -95,6 +110,7 @@ void line(LogLevel at, std::string_view text) {
   append_text(text, whole);
   const LogFile::Urgency urgency = at >= LogLevel::warn ? LogFile::Urgency::prompt : LogFile::Urgency::batched;
   const std::lock_guard lock(target_mutex);
+  if (copy_to >= 0 && copy_left > 0 && at == LogLevel::error) copy_error(whole);
   if (target) {
     target->append(whole, urgency);
   } else {

@@ -19,6 +19,9 @@ namespace log {
 /// `to` must outlive every later line, or be replaced first; null returns to standard error.
 void open(LogFile* to, LogLevel level);
 LogLevel level();
+/// Lines that are errors go to this non-blocking descriptor too, as much of them as it takes, up to 16 KiB in all; -1:
+/// no more. It stays the caller's, and is not used after the call that replaces it.
+void copy_errors_to(int descriptor);
 
 /// One line; `text` may hold anything: control bytes are escaped, a newline begins a line that is marked as continued.
 void line(LogLevel level, std::string_view text);

@@ -3,6 +3,8 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
+
 namespace edge {
 namespace {
 
@@ -19,10 +21,10 @@ std::uint64_t raise_open_files() {
   return limit.rlim_cur;
 }
 
-void restore_open_files() {
+void restore_open_files(std::uint64_t at_least) {
   rlimit limit{};
   if (started_with == 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = started_with;
+  limit.rlim_cur = std::min(std::max<rlim_t>(started_with, at_least), limit.rlim_max);
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 

@@ -72,6 +72,14 @@ void Door::listen(Entrance& entrance, UniqueFd socket, const Address& local) {
   if (!accepting_) listener->set_accepting(false);
 }
 
+void Door::leave(Entrance& entrance) {
+  std::erase_if(listeners_, [&entrance](const Listening& listening) {
+    if (listening.entrance != &entrance) return false;
+    listening.listener->leave();
+    return true;
+  });
+}
+
 void Door::adopt(Entrance& entrance, int fd, const Address& remote, const Address& local) {
   ConnectionInfo info;
   info.remote = remote;
@@ -125,7 +133,7 @@ void Door::closed(ClientConnection& connection) {
   delete &connection;
   --open_;
   --entrance.connections_;
-  leave(entrance);
+  forget(entrance);
   limit_.open.fetch_sub(1, std::memory_order_relaxed);
   if (!accepting_) set_accepting(true);
   if (open_ == 0 && stopped_) std::exchange(stopped_, nullptr)();
@@ -161,10 +169,10 @@ void Door::close(Entrance& entrance) {
   for (ClientConnection* at = first_; at; at = at->next_) {
     if (&at->entrance() == &entrance) at->drain();
   }
-  leave(entrance);
+  forget(entrance);
 }
 
-void Door::leave(Entrance& entrance) {
+void Door::forget(Entrance& entrance) {
   if (!entrance.closing_ || entrance.connections_ > 0) return;
   forget_resting();
   std::erase_if(entrances_, [&entrance](const auto& one) { return one.get() == &entrance; });

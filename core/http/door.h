@@ -65,6 +65,8 @@ class Door final : private Deadline {
 
   /// Accepts from a listening, non-blocking socket, which it then owns.
   void listen(Entrance& entrance, UniqueFd socket, const Address& local);
+  /// Stops to accept for that entrance, and leaves what waits in its backlogs to the others that have its sockets.
+  void leave(Entrance& entrance);
   /// Serves a connected, non-blocking socket, which it then owns.
   void adopt(Entrance& entrance, int fd, const Address& remote, const Address& local);
 
@@ -106,7 +108,7 @@ class Door final : private Deadline {
   void run_reads();
   void set_accepting(bool accepting);
   void on_deadline() override;
-  void leave(Entrance& entrance);
+  void forget(Entrance& entrance);
   void forget_resting();
 
   Loop& loop_;

@@ -6,7 +6,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 
 #include "core/log.h"
@@ -97,6 +99,20 @@ Address bound_address(int fd) {
   return Address::from_sockaddr(reinterpret_cast<const sockaddr*>(&where));
 }
 
+std::string bound_path(int fd) {
+  sockaddr_un where{};
+  socklen_t size = sizeof where;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&where), &size) != 0 || where.sun_family != AF_UNIX) return {};
+  constexpr std::size_t kBefore = offsetof(sockaddr_un, sun_path);
+  if (size <= kBefore) return {};
+  std::string path(where.sun_path, std::min<std::size_t>(size, sizeof where) - kBefore);
+  if (path.front() == '\0') {
+    path.front() = '@';
+    return path;
+  }
+  return path.substr(0, path.find('\0'));
+}
+
 Listener* Listener::make(Loop& loop, UniqueFd socket, Accepted accepted) {
   auto* listener = new Listener(std::move(accepted));
   if (const int status = listener->watch(loop, socket.release()); status != 0) {
@@ -136,6 +152,11 @@ void Listener::accept_some(int most) {
 void Listener::shut() {
   accepting_ = true;
   accept_some(1 << 16);
+  leave();
+}
+
+void Listener::leave() {
+  accepting_ = false;
   disarm();
   close();
 }

@@ -25,18 +25,22 @@ Result<UniqueFd> open_tcp_listener(const Address& address, int backlog, PortUse 
 Result<UniqueFd> open_unix_listener(const std::string& path, int backlog, std::optional<unsigned> mode = {});
 /// The address a socket is bound to (the port that the kernel chose).
 Address bound_address(int fd);
+/// The path that a unix socket is bound to, "@name" for one without a file; empty for others.
+std::string bound_path(int fd);
 
 /// Accepts connections. When the process is out of descriptors it pauses for a moment instead of spinning.
 class Listener final : public Socket, private Deadline {
  public:
   using Accepted = std::move_only_function<void(int fd, const Address& remote)>;
 
-  /// Owned by whoever calls make(); freed by shut(), which may be followed by nothing else.
+  /// Owned by whoever calls make(); freed by shut() or leave(), which may be followed by nothing else.
   static Listener* make(Loop& loop, UniqueFd socket, Accepted accepted);
   /// Stops or resumes accepting; meanwhile clients wait in the backlog.
   void set_accepting(bool accepting);
   /// Accepts what has reached the backlog already, then closes and deletes this.
   void shut();
+  /// Closes and deletes this, and leaves the backlog to the others that have the socket.
+  void leave();
 
  private:
   explicit Listener(Accepted accepted) : accepted_(std::move(accepted)) {}

@@ -73,7 +73,7 @@ class Child {
     reset_signals();
     if (program_.own_group) setpgid(0, 0);
     if (!place_descriptors()) give_up(Step::descriptors);
-    restore_open_files();
+    restore_open_files(2 * descriptors_.size());  // it opens some of its own
     if (!limit_data()) give_up(Step::limits);
     if (!become_account()) give_up(Step::account);
     sigset_t none;

@@ -22,7 +22,8 @@ struct Program {
   std::uint64_t data_limit = 0;          // bytes of RLIMIT_DATA, which it cannot raise; 0: as this process
   bool own_group = false;                // leads a process group of its own
 
-  /// Starts it with all signals as by default, and with the limit of open files that this process was started with.
+  /// Starts it with all signals as by default, and with the limit of open files that this process was started with,
+  /// unless it is given so many that this would be too few.
   /// The caller waits for its end. Returns when it runs. Any thread. Error: which step failed, and why.
   Result<pid_t> start() const;
 };

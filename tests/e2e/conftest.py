@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from edge import Edge, write_files
+from upgradable import Upgradable
 
 
 class Serving:
@@ -15,13 +16,13 @@ class Serving:
         self.started = []
 
     def __call__(self, site, files=None, folder=None, environment=None, ready=True, arguments=("serve", "site.yaml"),
-                 launcher=()):
+                 launcher=(), descriptors=()):
         """`site`: the text of site.yaml, or nothing when `folder` holds one. It listens on 127.0.0.1:0."""
         folder = folder or self.folder
         write_files(folder, files or {})
         if site is not None:
             write_files(folder, {"site.yaml": site})
-        edge = Edge(folder, arguments, environment, launcher)
+        edge = Edge(folder, arguments, environment, launcher, descriptors)
         self.started.append(edge)
         return edge.wait_ready() if ready else edge
 
@@ -58,6 +59,14 @@ def serve_module(tmp_path_factory):
     serving = Serving(tmp_path_factory.mktemp("site"))
     yield serving
     serving.finish()
+
+
+@pytest.fixture
+def upgradable(serve, tmp_path):
+    """An edge that can be upgraded; those that take its place are ended with the test."""
+    made = Upgradable(serve, tmp_path)
+    yield made
+    made.end()
 
 
 class Gate:

@@ -187,7 +187,8 @@ def test_two_edges_with_one_file(serve, tmp_path):
 def test_nobody_to_ask(tmp_path):
     write_files(tmp_path, {"site.yaml": STATIC})
     socket_path = tmp_path / "control.sock"
-    for command in (["status"], ["reload"], ["restart", "blog"], ["rollback", "blog"], ["reopen"], ["stop"]):
+    for command in (["status"], ["reload"], ["restart", "blog"], ["rollback", "blog"], ["reopen"], ["upgrade"],
+                    ["stop"]):
         error = ask(tmp_path, *command, "site.yaml", expect=EXIT_FAILED)[1]
         assert error == (f"no edge serves site.yaml: nothing listens at {socket_path}; start it with "
                          "`edge serve site.yaml`, or name the socket with --control\n")

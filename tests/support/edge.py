@@ -100,11 +100,11 @@ def environment_of(more=None):
 class Edge:
     """One `edge serve`. Made by the `serve` fixture, which ends it."""
 
-    def __init__(self, folder, arguments, environment=None, launcher=()):
+    def __init__(self, folder, arguments, environment=None, launcher=(), descriptors=()):
         self.folder = Path(folder)
         self.process = subprocess.Popen(
             [*launcher, str(BINARY), *map(str, arguments)], cwd=self.folder, env=environment_of(environment),
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=descriptors)
         self.pid = self.process.pid
         self.log = Lines(self.process.stderr)
         self.out = Lines(self.process.stdout)

@@ -47,6 +47,8 @@ config::Snapshot with_app(const std::string& name, config::Listen socket) {
   return snapshot;
 }
 
+Inheritance nothing;
+
 Addresses::Change change(Addresses& addresses, const config::Snapshot& to) {
   Result<Addresses::Added> added = addresses.open(to, 2);
   REQUIRE_MESSAGE(added, added.error().context);
@@ -65,7 +67,7 @@ unsigned backlog(const UniqueFd& listening) {
 
 TEST_CASE("addresses: what both configurations have stays open, the rest comes and goes") {
   CapturedLog log;
-  Addresses addresses;
+  Addresses addresses(nothing);
   const config::Snapshot first = with_site({tcp("127.0.0.1:0"), tcp("127.0.0.2:0")});
   CHECK(change(addresses, first).opened == 2);
   const std::string http = addresses.http();
@@ -87,7 +89,7 @@ TEST_CASE("addresses: what both configurations have stays open, the rest comes a
 
 TEST_CASE("addresses: what was opened in vain is closed again, its file removed") {
   const TemporaryDirectory folder;
-  Addresses addresses;
+  Addresses addresses(nothing);
   const config::Snapshot good = with_site({unix_socket(folder / "a.sock")});
   {
     const Result<Addresses::Added> added = addresses.open(good, 2);
@@ -104,7 +106,7 @@ TEST_CASE("addresses: a socket gets another owner without being closed") {
   CapturedLog log;
   const TemporaryDirectory folder;
   const std::string path = folder / "a.sock";
-  Addresses addresses;
+  Addresses addresses(nothing);
   change(addresses, with_app("blog", unix_socket(path)));
   const config::Snapshot to = with_app("shop", unix_socket(path));
   Result<Addresses::Added> added = addresses.open(to, 2);
@@ -119,9 +121,40 @@ TEST_CASE("addresses: a socket gets another owner without being closed") {
   CHECK_FALSE(std::filesystem::exists(path));
 }
 
+TEST_CASE("addresses: another process may be given each socket once, and then has its file") {
+  const TemporaryDirectory folder;
+  const std::string path = folder / "a.sock";
+  config::Listen gone = tcp("127.0.0.2:0");
+  Addresses addresses(nothing);
+  change(addresses, with_site({gone, unix_socket(path)}));
+  config::Snapshot both = with_app("blog", tcp("127.0.0.1:0"));
+  both.sites = with_site({unix_socket(path)}).sites;
+  change(addresses, both);
+  const std::vector<Addresses::Shared> shared = addresses.to_share();
+  REQUIRE(shared.size() == 2);
+  CHECK(shared[0].key == "unix:" + path);
+  CHECK(shared[0].sockets.size() == 1);
+  CHECK(shared[1].key == "127.0.0.1:0 of app blog");
+  CHECK(shared[1].sockets.size() == 2);
+  addresses.leave({shared[0].key});
+  addresses.close();
+  CHECK(std::filesystem::exists(path));
+}
+
+TEST_CASE("addresses: files that another process had are this one's from then on") {
+  const TemporaryDirectory folder;
+  const std::string path = folder / "a.sock";
+  Addresses addresses(nothing);
+  change(addresses, with_site({unix_socket(path)}));
+  addresses.leave({"unix:" + path});
+  addresses.own_files();
+  addresses.close();
+  CHECK_FALSE(std::filesystem::exists(path));
+}
+
 TEST_CASE("addresses: the backlog and the mode of what stays change in place") {
   const TemporaryDirectory folder;
-  Addresses addresses;
+  Addresses addresses(nothing);
   config::Snapshot snapshot = with_app("blog", unix_socket(folder / "a.sock"));
   snapshot.sites.emplace_back().listen = {tcp("127.0.0.1:0")};
   snapshot.sites[0].listen[0].backlog = 7;
@@ -142,7 +175,7 @@ TEST_CASE("addresses: the backlog and the mode of what stays change in place") {
 }
 
 TEST_CASE("addresses: of two that share a port one cannot take the place of the other") {
-  Addresses addresses;
+  Addresses addresses(nothing);
   change(addresses, with_site({tcp("127.0.0.1:0")}));
   const std::string port = addresses.http().substr(addresses.http().rfind(':'));
   const Result<Addresses::Added> added = addresses.open(with_site({tcp(("0.0.0.0" + port).c_str(), 5)}), 1);

@@ -119,6 +119,7 @@ class SnapshotText {
     std::string text = listen.text;
     if (listen.address.family != Address::Family::none) text += fmt::format("({})", listen.address.text());
     if (!listen.unix_path.empty()) text += fmt::format(" unix_path={}", listen.unix_path);
+    if (listen.inherited >= 0) text += fmt::format(" inherited={}", listen.inherited);
     return text;
   }
 

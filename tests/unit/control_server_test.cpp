@@ -44,6 +44,10 @@ struct FakeTarget final : ControlTarget {
     asked.emplace_back("reopen");
     done({.ok = true});
   }
+  void upgrade(Answer<UpgradeReport> done) override {
+    asked.emplace_back("upgrade");
+    done({.ok = false, .error = "pid 4711 ended with status 1"});
+  }
   void stop() override { asked.emplace_back("stop"); }
 
   std::vector<std::string> asked;
@@ -178,8 +182,11 @@ TEST_CASE("control: every resource answers with JSON") {
   CHECK(kept.starts_with("HTTP/1.1 422 "));
   CHECK(holds(kept, "\"error\": \"nothing is kept\""));
   CHECK(control.ask("POST /reopen").starts_with("HTTP/1.1 200 OK\r\n"));
+  const std::string upgrade = control.ask("POST /upgrade");
+  CHECK(upgrade.starts_with("HTTP/1.1 422 "));
+  CHECK(parse_upgrade_report(upgrade.substr(upgrade.find("\r\n\r\n")))->error == "pid 4711 ended with status 1");
   CHECK(control.ask("POST /stop").starts_with("HTTP/1.1 200 OK\r\n"));
-  CHECK(control.target.asked == std::vector<std::string>{"restart blog", "rollback shop", "reopen", "stop"});
+  CHECK(control.target.asked == std::vector<std::string>{"restart blog", "rollback shop", "reopen", "upgrade", "stop"});
 }
 
 TEST_CASE("control: what cannot be asked is refused with what can") {
