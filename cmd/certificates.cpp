@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <ctime>
 #include <optional>
 
@@ -56,10 +57,13 @@ class Certificates::Loader {
       if (!made) return std::unexpected(std::move(made.error()));
     }
     std::string state = state_of(files_of(settings));
-    if (auto known = find(settings, site.hosts, state)) return known;
+    if (auto known = find(settings, site.hosts, &state)) return known;
     CertificateCheck check;
     Result<std::vector<TlsCertificate>> loaded = load_certificates(settings.certificates, site.hosts, now_, check);
-    if (!loaded) return std::unexpected(std::move(loaded.error()));
+    if (!loaded) {
+      if (auto kept = keep(settings, site, loaded.error())) return kept;
+      return std::unexpected(std::move(loaded.error()));
+    }
     auto made = std::make_shared<SiteCertificates>();
     if (!settings.ocsp.empty()) staple_later(settings, *loaded, made->subjects, check);
     Result<std::shared_ptr<const TlsContext>> context = TlsContext::make(settings, std::move(*loaded));
@@ -74,10 +78,11 @@ class Certificates::Loader {
   }
 
  private:
+  /// `state`: null when it does not matter.
   std::shared_ptr<const SiteCertificates> find(const TlsSettings& settings, const std::vector<std::string>& hosts,
-                                               const std::string& state) {
+                                               const std::string* state) {
     const auto same = [&](const auto& site) {
-      return site->settings == settings && site->hosts == hosts && site->state == state;
+      return site->settings == settings && site->hosts == hosts && (!state || site->state == *state);
     };
     if (const auto here = std::ranges::find_if(to_.sites_, same); here != to_.sites_.end()) return *here;
     if (!before_) return nullptr;
@@ -87,14 +92,50 @@ class Certificates::Loader {
     return *earlier;
   }
 
-  Result<void> make_for_development(const config::Site& site, TlsSettings& settings) const {
-    const auto variable = [this](const char* name) { return environment_(name); };
-    const std::optional<std::string> data_home = variable("XDG_DATA_HOME");
-    const std::optional<std::string> home = variable("HOME");
-    const Result<std::string> folder =
+  /// What was read as root, when it cannot be read any more.
+  std::shared_ptr<const SiteCertificates> keep(const TlsSettings& settings, const config::Site& site,
+                                               const Error& error) {
+    const bool is_denied = std::ranges::any_of(files_of(settings), [](const std::string& file) {
+      return ::access(file.c_str(), R_OK) != 0 && errno == EACCES;
+    });
+    auto kept = is_denied ? find(settings, site.hosts, nullptr) : nullptr;
+    if (kept) {
+      log::warn(
+          "{}: {}; the certificate that was read before stays: let edge's user read the files, or restart edge when "
+          "they have changed",
+          site.tls_place.text(), error.context);
+    }
+    return kept;
+  }
+
+  /// The folder is chosen once: as another user edge would begin with another authority.
+  Result<void> choose_folder() {
+    if (before_ && !before_->development_.empty()) to_.development_ = before_->development_;
+    if (!to_.development_.empty()) return {};
+    const std::optional<std::string> data_home = environment_("XDG_DATA_HOME");
+    const std::optional<std::string> home = environment_("HOME");
+    Result<std::string> folder =
         development_folder(::geteuid(), data_home ? data_home->c_str() : nullptr, home ? home->c_str() : nullptr);
-    if (!folder) return std::unexpected(folder.error());
-    const Result<DevelopmentCertificate> made = development_certificate(*folder, site.hosts, now_);
+    if (!folder) return std::unexpected(std::move(folder.error()));
+    to_.development_ = std::move(*folder);
+    return {};
+  }
+
+  /// Made as root, and edge is root no more: what there is serves on.
+  bool take_known_for_development(const config::Site& site, TlsSettings& settings) const {
+    if (!before_) return false;
+    for (const auto& known : before_->sites_) {
+      if (!known->settings.self_signed || known->hosts != site.hosts) continue;
+      settings.certificates = known->settings.certificates;
+      return true;
+    }
+    return false;
+  }
+
+  Result<void> make_for_development(const config::Site& site, TlsSettings& settings) {
+    if (Result<void> chosen = choose_folder(); !chosen) return chosen;
+    const Result<DevelopmentCertificate> made = development_certificate(to_.development_, site.hosts, now_);
+    if (!made && take_known_for_development(site, settings)) return {};
     if (!made) return std::unexpected(made.error());
     settings.certificates = {made->files};
     const bool is_known = before_ && std::ranges::any_of(before_->sites_, [&](const auto& known) {
@@ -134,7 +175,8 @@ class Certificates::Loader {
 
 Result<std::shared_ptr<const Certificates>> Certificates::load(const config::Snapshot& snapshot, TlsTickets& tickets,
                                                                const Certificates* before,
-                                                               const config::Environment& environment) {
+                                                               const config::Environment& environment,
+                                                               Development development) {
   struct Address {
     config::Listen listen;
     std::vector<TlsSite> sites;
@@ -147,7 +189,7 @@ Result<std::shared_ptr<const Certificates>> Certificates::load(const config::Sna
   std::vector<Address> addresses;
   for (const config::Site& site : snapshot.sites) {
     made->by_site_.emplace_back();
-    if (!site.tls) continue;
+    if (!site.tls || (site.tls->self_signed && development == Development::leave_out)) continue;
     Result<std::shared_ptr<const SiteCertificates>> loaded = loader.load(site);
     leave_tls_thread();
     if (!loaded) {
@@ -184,6 +226,11 @@ std::shared_ptr<const TlsSites> Certificates::at(const config::Listen& listen) c
 
 std::shared_ptr<const TlsContext> Certificates::of_site(std::size_t index) const {
   return by_site_[index] ? by_site_[index]->context : nullptr;
+}
+
+bool Certificates::is_current() const {
+  return std::ranges::all_of(sites_,
+                             [](const auto& site) { return site->state == state_of(files_of(site->settings)); });
 }
 
 std::vector<std::string> certificate_files(const config::Snapshot& snapshot) {

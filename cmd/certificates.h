@@ -16,6 +16,9 @@
 
 namespace edge {
 
+/// What may be done besides reading.
+enum class Development : std::uint8_t { make, leave_out };
+
 /// What one site shows to clients. Immutable, but for what is stapled to it.
 struct SiteCertificates {
   TlsSettings settings;
@@ -30,19 +33,24 @@ struct SiteCertificates {
 class Certificates {
  public:
   /// Blocks: reads files, and may make a certificate for development. `before` may be null. An error names the place in
-  /// the site file. Warnings are logged for what was read anew.
+  /// the site file. Warnings are logged for what was read anew. What edge may not read any more since it has given up
+  /// the rights of root stays as it is, with a warning.
   static Result<std::shared_ptr<const Certificates>> load(const config::Snapshot& snapshot, TlsTickets& tickets,
                                                           const Certificates* before,
-                                                          const config::Environment& environment);
+                                                          const config::Environment& environment,
+                                                          Development development = Development::make);
 
   /// Null for an address that does not speak TLS.
   std::shared_ptr<const TlsSites> at(const config::Listen& listen) const;
   /// Of the site at that place in the snapshot; null when it has none.
   std::shared_ptr<const TlsContext> of_site(std::size_t index) const;
   const std::vector<std::shared_ptr<const SiteCertificates>>& sites() const { return sites_; }
+  /// Whether the files are those that were read. Blocking for microseconds.
+  bool is_current() const;
 
  private:
   class Loader;
+  std::string development_;  // folder of the authority for development; empty: none was needed
   std::vector<std::shared_ptr<const SiteCertificates>> sites_;    // each once
   std::vector<std::shared_ptr<const SiteCertificates>> by_site_;  // beside the snapshot's sites; null: none
   std::vector<std::pair<config::Listen, std::shared_ptr<const TlsSites>>> addresses_;

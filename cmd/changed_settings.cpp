@@ -24,7 +24,8 @@ std::vector<std::string> changed_sections(const config::Snapshot& before, const 
   const auto applied = [](const config::Process& process) {
     return std::tie(process.max_connections, process.hot_files, process.shutdown_timeout);
   };
-  if (applied(before.process) != applied(now.process)) changed.emplace_back("edge");
+  const bool same_trust = before.process.trusted_proxies_text == now.process.trusted_proxies_text;
+  if (applied(before.process) != applied(now.process) || !same_trust) changed.emplace_back("edge");
   for (const auto& [name, text] : now.sections) {
     const auto at = before.sections.find(name);
     if (name != "edge" && (at == before.sections.end() || at->second != text)) changed.push_back(name);

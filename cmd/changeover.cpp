@@ -30,6 +30,7 @@ std::vector<std::string> Changeover::log_paths() const {
 }
 
 Result<void> Changeover::open_nothing() {
+  touches_nothing_ = true;
   parts_.snapshot = to_;
   Result<std::shared_ptr<LogFile>> nowhere = running_.files.open("/dev/null");
   if (!nowhere) return std::unexpected(std::move(nowhere.error()));
@@ -72,7 +73,8 @@ void Changeover::add_apps() {
 }
 
 Result<void> Changeover::load_certificates() {
-  auto loaded = Certificates::load(*to_, running_.tickets, running_.certificates.get(), environment_);
+  auto loaded = Certificates::load(*to_, running_.tickets, running_.certificates.get(), environment_,
+                                   touches_nothing_ ? Development::leave_out : Development::make);
   if (!loaded) return std::unexpected(std::move(loaded.error()));
   parts_.certificates = std::move(*loaded);
   return {};

@@ -45,6 +45,10 @@ class Changeover {
   /// later turn, unless abandon() comes first: with nothing when all are ready, or with the first that cannot be
   /// started.
   void start_apps(std::move_only_function<void(const AppPool* failed)> done);
+  /// Other certificates than those in force were read.
+  bool has_new_certificates() const {
+    return !running_.certificates || parts_.certificates->sites() != running_.certificates->sites();
+  }
   /// An app that serves was never asked for its folders of files, and a new route wants them: it needs to be loaded
   /// anew.
   bool wants_folders(const Apps::App& app) const { return app.folders->wants_opening() && !app.pool->finds_folders(); }
@@ -68,6 +72,7 @@ class Changeover {
   Running& running_;
   std::shared_ptr<const config::Snapshot> to_;
   const config::Environment& environment_;
+  bool touches_nothing_ = false;
   Addresses::Added added_;
   std::shared_ptr<LogFile> error_log_;
   std::vector<Apps::App> new_apps_;

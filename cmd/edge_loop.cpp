@@ -66,7 +66,7 @@ void EdgeLoop::turn(Turn turn) {
 void EdgeLoop::open_or_renew(const LoopEdition::Address& address, std::shared_ptr<const Router> router,
                              const std::string& http) {
   if (Address* const known = find(address.listen, address.app)) {
-    door_.renew(*known->entrance, std::move(router), address.front);
+    known->entrance = &door_.renew(*known->entrance, std::move(router), address.front);
     if (known->protocol) known->protocol->http_is_at(http);
     return;
   }

@@ -27,11 +27,11 @@ struct EditionParts {
     std::shared_ptr<AppFolders> folders;
     std::shared_ptr<void> lease;  // the pool is not stopped before
   };
+  std::shared_ptr<void> end;  // let go of with the last of the editions, after all the rest
   std::shared_ptr<const config::Snapshot> snapshot;
   std::map<std::string, std::shared_ptr<LogFile>> logs;  // by path: all that the snapshot writes access lines to
   std::map<std::string, App> apps;                       // by name: all of the snapshot
   std::shared_ptr<const Certificates> certificates;
-  std::shared_ptr<void> end;  // let go of with the last of the editions
 };
 
 /// Immutable. Made on any thread, then used on its loop's alone, and gone there when nothing goes by it any more: an

@@ -118,8 +118,9 @@ void Reload::start_apps(Job& job) {
 
 void Reload::refuse(Job& job, const std::string& problem) {
   log::error("{}", problem);
-  log::error("{}", job.only == kCertificates ? "certificates have changed and cannot be used: the old ones serve on"
-                                             : "what the site file asks for cannot be done: nothing was reloaded");
+  log::error("{}", job.only == kCertificates
+                       ? "certificates could not be renewed: the old ones serve on; trying again in a minute"
+                       : "what the site file asks for cannot be done: nothing was reloaded");
   job.report.problems.push_back(problem);
   job.change->abandon();
   finish();

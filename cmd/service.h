@@ -100,7 +100,7 @@ class Service final : private ControlTarget {
   };
   std::map<std::string, Watched> watched_;  // reload_on, by app
   Watched certificates_;
-  Alarm renew_development_{[this] { renew_certificates(); }};
+  Alarm renew_certificates_{[this] { renew_certificates(); }};
   std::vector<Answer<ReopenReport>> reopening_;
   Alarm look_reopened_{[this] { answer_reopened(); }};
   Alarm stop_deadline_{[this] { cut("shutdown_timeout has passed with requests under way"); }};

@@ -11,6 +11,7 @@ namespace edge {
 namespace {
 
 constexpr Milliseconds kLookForChanges{1'000};
+constexpr Milliseconds kTryAgain{60'000};
 constexpr Milliseconds kRenewDevelopment{24 * 3'600'000};  // certificates that are made here are renewed in time
 constexpr Milliseconds kLookReopened{2};
 
@@ -121,7 +122,7 @@ void Service::watch_certificates() {
   const std::vector<std::string> files = certificate_files(*running_.snapshot);
   const bool makes_own = std::ranges::any_of(
       running_.snapshot->sites, [](const config::Site& site) { return site.tls && site.tls->self_signed; });
-  running_.main.arm(renew_development_, makes_own ? kRenewDevelopment : Milliseconds(0));
+  running_.main.arm(renew_certificates_, makes_own ? kRenewDevelopment : Milliseconds(0));
   if (certificates_.patterns == files) return;
   certificates_.patterns = files;
   certificates_.watch.reset();
@@ -133,12 +134,15 @@ void Service::watch_certificates() {
   std::vector<std::string> patterns;
   for (const std::string& file : files) patterns.push_back(literal_pattern(file));
   certificates_.watch = std::make_unique<PathWatch>(running_.main, patterns, kLookForChanges, changed);
+  if (!running_.certificates->is_current()) renew_certificates();  // changed before the watch began
 }
 
 void Service::renew_certificates() {
   reload_.certificates([this](const ReloadReport& report) {
+    if (stop_begun_) return;
     if (report.ok) log::info("tls: certificates are up to date");
     watch_certificates();
+    if (!report.ok) running_.main.arm(renew_certificates_, kTryAgain);
   });
 }
 

@@ -21,7 +21,7 @@ void Service::stop_asked(const std::string& by) {
 void Service::settle() {
   watched_.clear();
   certificates_.watch.reset();
-  renew_development_.disarm();
+  renew_certificates_.disarm();
   reload_.stop();
   running_.main.arm(stop_deadline_, snapshot().process.shutdown_timeout);
 }

@@ -99,6 +99,7 @@ Process load_process(const Section& edge) {
   edge.read("hot_files", process.hot_files);
   edge.read("shutdown_timeout", process.shutdown_timeout);
   process.trusted_proxies = read_trusted_proxies(edge);
+  for (const ListedText& given : edge.texts("trusted_proxies")) process.trusted_proxies_text.push_back(given.text);
   return process;
 }
 

@@ -41,6 +41,7 @@ struct Process {
   std::uint64_t max_connections = 20'000;
   std::uint64_t hot_files = 32 << 20;  // bytes of each loop
   Milliseconds shutdown_timeout{30'000};
+  std::vector<std::string> trusted_proxies_text;          // as written
   std::shared_ptr<const TrustedProxies> trusted_proxies;  // null: none
 };
 

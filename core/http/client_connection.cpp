@@ -121,6 +121,10 @@ void ClientConnection::keep_pending(std::string_view bytes) {
   await_room();
 }
 
+void ClientConnection::look_after_unsent() {
+  if (tls_ && tls_->has_unsent() && !gone() && !wants_write()) await_room();
+}
+
 void ClientConnection::await_room() {
   want_write(true);
   loop().arm(*this, settings().send_timeout);
@@ -188,7 +192,11 @@ std::ptrdiff_t ClientConnection::encrypt_file_now(int file, std::uint64_t offset
 }
 
 std::ptrdiff_t ClientConnection::receive(char* to, std::size_t size) {
-  if (tls_) return tls_->read(to, size);
+  if (tls_) {
+    const std::ptrdiff_t got = tls_->read(to, size);
+    look_after_unsent();
+    return got;
+  }
   const ssize_t got = ::recv(fd(), to, size, 0);
   if (got >= 0) return got;
   return would_block() ? kNothingNow : kBroken;

@@ -97,9 +97,12 @@ class ClientConnection : public Socket, protected Deadline {
   friend class Door;
   bool broken_off_ = false;   // what was sent is not all, so TLS does not end properly
   bool reads_again_ = false;  // in the door's list
+  bool passed_on_ = false;    // another counts in its place
   std::ptrdiff_t write(std::string_view head, std::string_view content, int flags);
   std::ptrdiff_t encrypt_file_now(int file, std::uint64_t offset, std::uint64_t size);
   void await_room();
+  /// TLS may have had something to say while it read.
+  void look_after_unsent();
 
   std::unique_ptr<TlsStream> tls_;        // null: plain
   std::unique_ptr<std::string> pending_;  // answered, but not yet taken by the kernel, or by TLS

@@ -58,24 +58,37 @@ Entrance& Door::open(std::shared_ptr<const Router> router, Protocol& protocol) {
   return open(std::move(router), std::shared_ptr<Protocol>(std::shared_ptr<void>(), &protocol));
 }
 
-void Door::renew(Entrance& entrance, std::shared_ptr<const Router> router, HttpFront front) {
+Entrance& Door::renew(Entrance& entrance, std::shared_ptr<const Router> router, HttpFront front) {
+  const HttpFront& before = entrance.front_;
+  if (bool(before.tls) != bool(front.tls) || before.proxy_protocol != front.proxy_protocol) {
+    Entrance& next = open(std::move(router), std::move(front));
+    for (const auto& listening : listeners_) {
+      if (listening->entrance == &entrance) listening->entrance = &next;
+    }
+    close(entrance);
+    return next;
+  }
   entrance.front_ = std::move(front);
   entrance.router_ = std::move(router);
   forget_resting();
+  return entrance;
 }
 
 void Door::listen(Entrance& entrance, UniqueFd socket, const Address& local) {
-  const auto accepted = [this, local, &entrance](int fd, const Address& remote) { adopt(entrance, fd, remote, local); };
-  Listener* const listener = Listener::make(loop_, std::move(socket), accepted);
-  if (!listener) return;
-  listeners_.push_back({&entrance, listener});
-  if (!accepting_) listener->set_accepting(false);
+  auto listening = std::make_unique<Listening>(Listening{&entrance, nullptr});
+  const auto accepted = [this, local, &of = *listening](int fd, const Address& remote) {
+    adopt(*of.entrance, fd, remote, local);
+  };
+  listening->listener = Listener::make(loop_, std::move(socket), accepted);
+  if (!listening->listener) return;
+  if (!accepting_) listening->listener->set_accepting(false);
+  listeners_.push_back(std::move(listening));
 }
 
 void Door::leave(Entrance& entrance) {
-  std::erase_if(listeners_, [&entrance](const Listening& listening) {
-    if (listening.entrance != &entrance) return false;
-    listening.listener->leave();
+  std::erase_if(listeners_, [&entrance](const auto& listening) {
+    if (listening->entrance != &entrance) return false;
+    listening->listener->leave();
     return true;
   });
 }
@@ -93,7 +106,10 @@ void Door::pass_on(ClientConnection& from, std::unique_ptr<ClientConnection> nex
   next->speak_tls(std::move(tls));
   if (!next->begin(from.give_away())) return;
   ClientConnection& begun = *next;
+  limit_.open.fetch_sub(1, std::memory_order_relaxed);  // it counts once, as what it became
+  from.passed_on_ = true;
   opened(std::move(next));
+  begun.look_after_unsent();
   if (begun.entrance().closing()) begun.drain();
   if (!begun.gone()) begun.on_readable();  // what came behind the beginning may lie in the TLS stream
 }
@@ -106,11 +122,15 @@ void Door::read_again(ClientConnection& connection) {
 }
 
 void Door::run_reads() {
-  const std::vector<ClientConnection*> reads = std::exchange(reads_, {});
-  for (ClientConnection* connection : reads) {
+  const std::size_t count = reads_.size();  // what is added meanwhile is for the next turn
+  for (std::size_t i = 0; i < count; ++i) {
+    ClientConnection* const connection = std::exchange(reads_[i], nullptr);
+    if (!connection) continue;
     connection->reads_again_ = false;
     if (!connection->gone() && connection->wants_read()) connection->on_readable();
   }
+  reads_.erase(reads_.begin(), reads_.begin() + static_cast<std::ptrdiff_t>(count));
+  if (!reads_.empty()) loop_.post([this] { run_reads(); });
 }
 
 void Door::opened(std::unique_ptr<ClientConnection> connection) {
@@ -129,20 +149,23 @@ void Door::closed(ClientConnection& connection) {
   (connection.previous_ ? connection.previous_->next_ : first_) = connection.next_;
   if (connection.next_) connection.next_->previous_ = connection.previous_;
   Entrance& entrance = connection.entrance();
-  if (connection.reads_again_) std::erase(reads_, &connection);
+  if (connection.reads_again_) std::ranges::replace(reads_, &connection, nullptr);
+  const bool counts = !connection.passed_on_;
   delete &connection;
   --open_;
   --entrance.connections_;
   forget(entrance);
-  limit_.open.fetch_sub(1, std::memory_order_relaxed);
-  if (!accepting_) set_accepting(true);
+  if (counts) limit_.open.fetch_sub(1, std::memory_order_relaxed);
+  if (!accepting_ && limit_.open.load(std::memory_order_relaxed) < limit_.most.load(std::memory_order_relaxed)) {
+    set_accepting(true);
+  }
   if (open_ == 0 && stopped_) std::exchange(stopped_, nullptr)();
 }
 
 void Door::set_accepting(bool accepting) {
   if (accepting == accepting_ || draining_) return;
   accepting_ = accepting;
-  for (const Listening& listening : listeners_) listening.listener->set_accepting(accepting);
+  for (const auto& listening : listeners_) listening->listener->set_accepting(accepting);
   if (accepting) return disarm();
   if (std::exchange(warned_at_, loop_.unix_seconds()) != loop_.unix_seconds()) {
     log::warn("{} connections are open (edge.max_connections): new ones wait",
@@ -160,9 +183,9 @@ void Door::on_deadline() {
 void Door::close(Entrance& entrance) {
   entrance.closing_ = true;
   // First the backlog is taken, whatever max_connections says.
-  std::erase_if(listeners_, [&entrance](const Listening& listening) {
-    if (listening.entrance != &entrance) return false;
-    listening.listener->shut();
+  std::erase_if(listeners_, [&entrance](const auto& listening) {
+    if (listening->entrance != &entrance) return false;
+    listening->listener->shut();
     return true;
   });
   // The next is looked up afterwards: the call may end others, but deletes this one in a later turn only.

@@ -59,7 +59,9 @@ class Door final : private Deadline {
   /// The same with one that outlives the door.
   Entrance& open(std::shared_ptr<const Router> router, Protocol& protocol);
   /// New requests go by `router`, also those on connections that are open, and new connections by `front`.
-  void renew(Entrance& entrance, std::shared_ptr<const Router> router, HttpFront front = {});
+  /// Where TLS or the PROXY protocol comes or goes, what was let in the other way is not let in for more: then the
+  /// entrance closes and gives its listeners to another, which is returned.
+  Entrance& renew(Entrance& entrance, std::shared_ptr<const Router> router, HttpFront front = {});
   /// Takes what waits in its backlogs, closes its listeners and its idle connections, lets the others finish.
   void close(Entrance& entrance);
 
@@ -125,7 +127,7 @@ class Door final : private Deadline {
     Entrance* entrance;
     Listener* listener;
   };
-  std::vector<Listening> listeners_;
+  std::vector<std::unique_ptr<Listening>> listeners_;
   std::vector<std::unique_ptr<Entrance>> entrances_;
   ClientConnection* first_ = nullptr;
   std::size_t open_ = 0;

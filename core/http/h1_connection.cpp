@@ -175,6 +175,7 @@ void H1Connection::become_idle() {
   release_exchange();
   state_ = entrance_.closing() ? State::closing : State::idle;
   if (!has_pending()) loop().arm(*this, settings().keepalive_timeout);
+  want_read(true);  // more may lie in the TLS stream
 }
 
 void H1Connection::release_exchange() {

@@ -1,6 +1,7 @@
 // Where a request without TLS goes, and whom a connection with TLS is for.
 #include "core/http/https_rules.h"
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -23,9 +24,13 @@ bool is_challenge(const Request& request) {
 }
 
 Response redirect_to_https(Request& request, std::uint16_t port) {
-  const std::vector<std::string>& hosts = request.site->hosts;
-  const std::string_view host = request.host.empty() && !hosts.empty() ? hosts.front() : request.host;
-  if (host.empty()) return Response::of_status(request.arena, 400);  // HTTP/1.0, and nobody knows the name
+  std::string_view host = request.host;
+  if (host.empty()) {  // HTTP/1.0
+    const std::vector<std::string>& hosts = request.site->hosts;
+    const auto name = std::ranges::find_if(hosts, [](const std::string& one) { return !one.starts_with('*'); });
+    if (name == hosts.end()) return Response::of_status(request.arena, 400);
+    host = *name;
+  }
   std::string to = "https://";
   to += host;
   if (port != 443) to += ':' + std::to_string(port);
@@ -45,7 +50,10 @@ bool is_misdirected(const Request& request) {
   const TlsStream& stream = *request.tls_stream;
   if (!request.site) return true;
   const TlsContext* const wanted = request.site->tls.get();
-  if (wanted && wanted->verifies_clients() && wanted != stream.site()) return true;
+  if (wanted && wanted->verifies_clients() && !(stream.site() && wanted->verifies_clients_as(*stream.site()))) {
+    return true;
+  }
+  if (!request.forwarded.host.empty()) return false;  // what a trusted proxy asked for itself is its own matter
   if (request.host.empty() || stream.server_name().empty() || stream.server_name() == request.host) return false;
   return !stream.site() || !stream.site()->covers(request.host);
 }

@@ -3,8 +3,8 @@
 
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <string_view>
+#include <utility>
 
 #include "core/http/door.h"
 #include "core/net/tls_stream.h"
@@ -13,8 +13,7 @@ namespace edge {
 
 namespace {
 constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-constexpr std::size_t kTelling = 4;    // "PRI " begins no request of HTTP/1; the rest is for HTTP/2 to judge
-constexpr Milliseconds kLookAgain{5};  // until there are so many: bytes that stay in the socket would wake for ever
+constexpr int kTelling = 4;  // bytes: "PRI " begins no request of HTTP/1; the rest is for HTTP/2 to judge
 }  // namespace
 
 bool PriorKnowledge::begin(int fd) {
@@ -32,26 +31,27 @@ void PriorKnowledge::on_readable() {
   }
   const std::string_view begin(bytes, static_cast<std::size_t>(got));
   if (!kPreface.starts_with(begin)) return become(false);
-  if (begin.size() >= kTelling) return become(true);
-  want_read(false);
-  loop().arm(*this, kLookAgain);
+  if (got >= kTelling) return become(true);
+  if (std::exchange(waits_for_more_, true)) return tear();  // it ended in the middle
+  // The bytes stay in the socket, and shall not wake anybody alone.
+  if (!wake_at(kTelling)) return become(false);
+  loop().arm(*this, settings().header_timeout);
+}
+
+/// Whether the kernel tells of bytes only when there are so many; a unix socket does not know that.
+bool PriorKnowledge::wake_at(int bytes) {
+  return info_.remote.family != Address::Family::none &&
+         ::setsockopt(fd(), SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes) == 0;
 }
 
 void PriorKnowledge::become(bool http2) {
+  if (waits_for_more_) wake_at(1);
   door_.pass_on(*this, door_.http_connection(entrance_, info_, http2), nullptr);
-}
-
-void PriorKnowledge::on_deadline() {
-  const bool is_idle = wants_read();
-  looked_ += kLookAgain;
-  if (is_idle || looked_ >= settings().header_timeout) return tear();
-  want_read(true);
-  on_readable();
 }
 
 /// As an idle connection of HTTP/1 that has only just connected.
 void PriorKnowledge::drain() {
-  if (!gone() && wants_read()) loop().arm(*this, kFirstRequest);
+  if (!gone() && !waits_for_more_) loop().arm(*this, kFirstRequest);
 }
 
 void PriorKnowledge::tear() {

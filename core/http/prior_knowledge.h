@@ -2,8 +2,6 @@
 // HTTP/1. Then another takes over its descriptor.
 #pragma once
 
-#include <cstddef>
-
 #include "core/http/client_connection.h"
 
 namespace edge {
@@ -21,10 +19,11 @@ class PriorKnowledge final : public ClientConnection {
   void on_readable() override;
   void on_writable() override {}
   void on_closed() override;
-  void on_deadline() override;
+  void on_deadline() override { tear(); }
+  bool wake_at(int bytes);
   void become(bool http2);
 
-  Milliseconds looked_{0};  // since the first byte, which alone does not tell
+  bool waits_for_more_ = false;  // the first bytes alone do not tell
 };
 
 }  // namespace edge

@@ -241,7 +241,8 @@ Task<void> serve(Request& request, const Router& router, ResponseWriter& writer)
     Response answered = co_await answer(request, false);
     response = std::move(answered);
   }
-  if (response.status >= 400) {
+  const bool misdirected = response.status == 421;  // whoever asks may not be let in to where the page comes from
+  if (response.status >= 400 && !misdirected) {
     Response page = co_await with_error_page(request, router, std::move(response));
     co_await send_and_log(request, router, writer, std::move(page));
     co_return;

@@ -27,7 +27,7 @@ std::string page_for_plain_text() {
 }  // namespace
 
 TlsHandshake::TlsHandshake(Door& door, Entrance& entrance, const ConnectionInfo& info)
-    : ClientConnection(door, entrance, info) {}
+    : ClientConnection(door, entrance, info), sites_(entrance.front().tls) {}
 
 TlsHandshake::~TlsHandshake() = default;
 
@@ -51,7 +51,7 @@ void TlsHandshake::on_writable() {
 }
 
 void TlsHandshake::step() {
-  if (!stream_) stream_ = std::make_unique<TlsStream>(entrance_.front().tls, door_.tls_output(), fd());
+  if (!stream_) stream_ = std::make_unique<TlsStream>(sites_, door_.tls_output(), fd());
   switch (stream_->handshake()) {
     case TlsStream::Step::done:
       return agreed();

@@ -32,6 +32,7 @@ class TlsHandshake final : public ClientConnection {
   void answer_plain_text();
   void complain(std::string_view why);
 
+  const std::shared_ptr<const TlsSites> sites_;  // of when it connected
   std::unique_ptr<TlsStream> stream_;
   bool answered_ = false;  // a client that does not speak TLS: it may read the page that says so
 };

@@ -124,6 +124,7 @@ Listener* Listener::make(Loop& loop, UniqueFd socket, Accepted accepted) {
 }
 
 void Listener::set_accepting(bool accepting) {
+  if (shutting_) return;  // the backlog is taken whatever the limit says
   accepting_ = accepting;
   disarm();
   want_read(accepting);
@@ -150,6 +151,7 @@ void Listener::accept_some(int most) {
 }
 
 void Listener::shut() {
+  shutting_ = true;
   accepting_ = true;
   accept_some(1 << 16);
   leave();

@@ -54,6 +54,7 @@ class Listener final : public Socket, private Deadline {
   static constexpr int kPerTurn = 16;
   Accepted accepted_;
   bool accepting_ = true;
+  bool shutting_ = false;
 };
 
 }  // namespace edge

@@ -105,19 +105,24 @@ Result<> TlsContext::use_client_ca(const TlsSettings& settings) {
 /// A ticket is good only where certificates, client authorities and rules for clients are those of the site that made
 /// it: else a session of a site that asks nobody would open one that asks (RFC 8446, 4.6.1; CVE-2025-23419).
 bool TlsContext::name_sessions() {
+  return digest(true, session_name_) && digest(false, client_rules_);
+}
+
+/// Of the rules for clients and their authorities, and of the site's own certificates if asked for.
+bool TlsContext::digest(bool with_certificates, std::array<unsigned char, 32>& to) const {
   const std::unique_ptr<EVP_MD_CTX, DigestRelease> digest(EVP_MD_CTX_new());
   if (!digest || EVP_DigestInit_ex(digest.get(), EVP_sha256(), nullptr) != 1) return false;
   if (EVP_DigestUpdate(digest.get(), &client_verify_, sizeof client_verify_) != 1) return false;
   const auto same = [&](const Certificate& certificate) {
     return add_certificate(digest.get(), certificate.leaf.get());
   };
-  if (!std::ranges::all_of(certificates_, same)) return false;
+  if (with_certificates && !std::ranges::all_of(certificates_, same)) return false;
   const STACK_OF(X509_OBJECT)* const trusted = X509_STORE_get0_objects(SSL_CTX_get_cert_store(context_.get()));
   for (int i = 0; i < sk_X509_OBJECT_num(trusted); ++i) {
     const X509* const authority = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(trusted, i));
     if (authority && !add_certificate(digest.get(), authority)) return false;
   }
-  return EVP_DigestFinal_ex(digest.get(), session_name_.data(), nullptr) == 1;
+  return EVP_DigestFinal_ex(digest.get(), to.data(), nullptr) == 1;
 }
 
 void TlsContext::adopt(ssl_st* session) const {

@@ -30,6 +30,8 @@ class TlsContext {
   /// Whether one of the certificates is for `host`: lower case, without port or brackets.
   bool covers(std::string_view host) const { return names_.cover(host); }
   bool verifies_clients() const { return client_verify_ != ClientVerify::none; }
+  /// Whether clients that the other has let in would be let in here by the same rules and authorities.
+  bool verifies_clients_as(const TlsContext& other) const { return client_rules_ == other.client_rules_; }
 
   /// Any thread: what is stapled from now on to the certificate of that place in the list that make() was given; DER,
   /// empty for nothing.
@@ -48,6 +50,7 @@ class TlsContext {
   Result<> use_certificate(TlsCertificate& certificate);
   Result<> use_client_ca(const TlsSettings& settings);
   bool name_sessions();
+  bool digest(bool with_certificates, std::array<unsigned char, 32>& to) const;
   std::shared_ptr<const std::string> ocsp_response_for(const x509_st* leaf) const;
   static int staple_response(ssl_st* session, void* context);
 
@@ -61,6 +64,7 @@ class TlsContext {
   bool session_tickets_ = true;
   bool orders_ciphers_ = false;  // the order of a list of ciphers that somebody wrote means something
   std::array<unsigned char, 32> session_name_{};
+  std::array<unsigned char, 32> client_rules_{};
 };
 
 }  // namespace edge
