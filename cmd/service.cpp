@@ -51,7 +51,10 @@ Result<void> Service::build() {
   if (!runtime_dir) return std::unexpected(runtime_dir.error());
   runtime_dir_ = std::move(*runtime_dir);
   if (Result<void> opened = open_control(); !opened) return opened;
-  if (Result<void> loaded = first_->load_certificates(); !loaded) return loaded;
+  if (Result<void> loaded = first_->load_certificates(); !loaded) {
+    status_ = kExitConfiguration;
+    return loaded;
+  }
   if (Result<void> dropped = drop_privileges(snapshot()); !dropped) return dropped;
   if (Result<void> opened = first_->open_logs(); !opened) return opened;
   running_.apps.set_up(loops_of(running_), runtime_dir_.path(), self_);

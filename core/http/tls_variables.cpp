@@ -6,6 +6,17 @@
 
 namespace edge {
 
+namespace {
+
+/// As vars for apps have it: nothing of a certificate that no authority vouches for, but $ssl_client_verify.
+std::string told_of_client(const Request& request, std::string (TlsClientCertificate::*what)() const) {
+  if (!request.tls_stream) return {};
+  const TlsClientCertificate certificate = request.tls_stream->client_certificate();
+  return certificate.verified() ? (certificate.*what)() : std::string();
+}
+
+}  // namespace
+
 void append_ssl_alpn_protocol(const Request& request, std::string_view, std::string& to) {
   if (request.tls_stream) to.append(request.tls_stream->alpn());
 }
@@ -13,19 +24,19 @@ void append_ssl_cipher(const Request& request, std::string_view, std::string& to
   if (request.tls_stream) to.append(request.tls_stream->cipher());
 }
 void append_ssl_client_escaped_cert(const Request& request, std::string_view, std::string& to) {
-  if (request.tls_stream) append_percent_encoded(request.tls_stream->client_certificate().pem(), true, to);
+  append_percent_encoded(told_of_client(request, &TlsClientCertificate::pem), true, to);
 }
 void append_ssl_client_fingerprint(const Request& request, std::string_view, std::string& to) {
-  if (request.tls_stream) to.append(request.tls_stream->client_certificate().fingerprint());
+  to.append(told_of_client(request, &TlsClientCertificate::fingerprint));
 }
 void append_ssl_client_i_dn(const Request& request, std::string_view, std::string& to) {
-  if (request.tls_stream) to.append(request.tls_stream->client_certificate().issuer());
+  to.append(told_of_client(request, &TlsClientCertificate::issuer));
 }
 void append_ssl_client_s_dn(const Request& request, std::string_view, std::string& to) {
-  if (request.tls_stream) to.append(request.tls_stream->client_certificate().subject());
+  to.append(told_of_client(request, &TlsClientCertificate::subject));
 }
 void append_ssl_client_serial(const Request& request, std::string_view, std::string& to) {
-  if (request.tls_stream) to.append(request.tls_stream->client_certificate().serial());
+  to.append(told_of_client(request, &TlsClientCertificate::serial));
 }
 void append_ssl_client_verify(const Request& request, std::string_view, std::string& to) {
   if (request.tls_stream) to.append(request.tls_stream->client_certificate().verify());

@@ -8,7 +8,8 @@
 
 namespace edge {
 
-/// Each appends its value; they have the form of AppendVariable.
+/// Each appends its value; they have the form of AppendVariable. Of a client's certificate that no authority vouches
+/// for only $ssl_client_verify tells.
 void append_ssl_alpn_protocol(const Request& request, std::string_view, std::string& to);
 void append_ssl_cipher(const Request& request, std::string_view, std::string& to);
 /// PEM, percent-encoded: it has several lines.

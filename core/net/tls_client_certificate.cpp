@@ -30,6 +30,10 @@ std::string content_of(BIO* text) {
 
 }  // namespace
 
+bool TlsClientCertificate::verified() const {
+  return certificate_ && verdict_ == X509_V_OK;
+}
+
 std::string TlsClientCertificate::verify() const {
   if (!certificate_) return "NONE";
   if (verdict_ == X509_V_OK) return "SUCCESS";

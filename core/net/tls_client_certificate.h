@@ -15,6 +15,8 @@ class TlsClientCertificate {
       : certificate_(std::move(certificate)), verdict_(verdict) {}
 
   explicit operator bool() const { return certificate_ != nullptr; }
+  /// Whether an authority vouches for it. In one that none vouches for, anybody may claim to be anyone.
+  bool verified() const;
   /// "SUCCESS", "FAILED:" and the reason, or "NONE", as nginx's $ssl_client_verify.
   std::string verify() const;
   std::string subject() const;      // RFC 2253, with escapes for all that is not ASCII

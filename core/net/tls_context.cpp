@@ -10,6 +10,7 @@
 
 #include "core/net/tls_ciphers.h"
 #include "core/net/tls_error.h"
+#include "core/net/tls_pem.h"
 #include "core/net/tls_protocols.h"
 
 namespace edge {
@@ -21,6 +22,13 @@ constexpr std::uint64_t kSiteOptions = SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_P
 
 std::unexpected<Error> wrong(std::string what) {
   return fail(ErrorKind::internal, Side::ours, std::move(what));
+}
+
+/// `why` may begin with the file's name, as errors of files do.
+std::unexpected<Error> wrong_client_ca(const std::string& file, std::string_view why) {
+  if (why.starts_with(file)) why.remove_prefix(file.size());
+  why.remove_prefix(std::min(why.find_first_not_of(": "), why.size()));
+  return wrong(fmt::format("TLS: client_ca {}: {}", file, why));
 }
 
 /// With an optional certificate the session goes on, and the handlers are told.
@@ -92,11 +100,16 @@ Result<> TlsContext::use_certificate(TlsCertificate& certificate) {
 
 Result<> TlsContext::use_client_ca(const TlsSettings& settings) {
   if (settings.client_ca.empty()) return wrong("TLS: client_verify needs client_ca, the file of who signs for clients");
+  const Result<PemFile> file = read_pem_file(settings.client_ca);
+  if (!file) return wrong_client_ca(settings.client_ca, file.error().context);
+  if (file->certificates.empty()) {
+    return wrong_client_ca(settings.client_ca, "holds no certificate; name the file of the authorities' certificates");
+  }
   const char* const path = settings.client_ca.c_str();
   STACK_OF(X509_NAME)* const names = SSL_load_client_CA_file(path);
   if (!names || SSL_CTX_load_verify_file(context_.get(), path) != 1) {
     sk_X509_NAME_pop_free(names, X509_NAME_free);
-    return wrong(fmt::format("TLS: client_ca {}: {}", settings.client_ca, take_tls_error()));
+    return wrong_client_ca(settings.client_ca, take_tls_error());
   }
   SSL_CTX_set_client_CA_list(context_.get(), names);
   return {};

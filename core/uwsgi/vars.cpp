@@ -192,7 +192,8 @@ void add_ends(const Request& request, OwnVariables& to) {
   if (client.family != Address::Family::none) to.add("REMOTE_PORT", std::uint64_t{client.port});
 }
 
-/// Under the names that Apache's mod_ssl gives them.
+/// Under the names that Apache's mod_ssl gives them. A certificate that no authority vouches for is told by its verdict
+/// alone: apps take what else there is for a name that was checked.
 void add_client_certificate(const Request& request, OwnVariables& to) {
   const TlsStream* const tls = request.tls_stream;
   if (!tls || !tls->site() || !tls->site()->verifies_clients()) return;
@@ -200,7 +201,7 @@ void add_client_certificate(const Request& request, OwnVariables& to) {
   to.add("SSL_PROTOCOL", tls->protocol());
   to.add("SSL_CIPHER", tls->cipher());
   to.add("SSL_CLIENT_VERIFY", certificate.verify());
-  if (!certificate) return;
+  if (!certificate.verified()) return;
   to.add("SSL_CLIENT_S_DN", certificate.subject());
   to.add("SSL_CLIENT_I_DN", certificate.issuer());
   to.add("SSL_CLIENT_M_SERIAL", certificate.serial());
