@@ -9,6 +9,7 @@ from certificates import Authority
 from http_client import Connection
 from tls_client import TlsConnection, curl, trusting
 
+PLAIN = "127.0.0.3"                                     # another address, as ports are the kernel's choice
 APP = '''\
     def application(environ, start_response):
         start_response("200 OK", [])
@@ -20,7 +21,7 @@ SITE = """\
     apps: {{app: {{module: app, processes: 1}}}}
     sites:
       - host: [a.example, "*.a.example"]
-        listen: ["127.0.0.1:0", {{address: "127.0.0.1:0", tls: true}}]
+        listen: ["127.0.0.3:0", {{address: "127.0.0.1:0", tls: true}}]
         redirect_https: true
         tls: {{{a}}}
         headers: {{Strict-Transport-Security: "max-age=60"}}
@@ -33,7 +34,7 @@ SITE = """\
         tls: {{{a}}}
         routes: [{{path: /, return: {{body: "alias"}}}}]
       - host: b.example
-        listen: ["127.0.0.1:0", {{address: "127.0.0.1:0", tls: true}}]
+        listen: ["127.0.0.3:0", {{address: "127.0.0.1:0", tls: true}}]
         tls: {{{b}}}
         headers: {{Strict-Transport-Security: "max-age=60"}}
         routes: [{{path: /, return: {{body: "b of $scheme"}}}}]
@@ -93,7 +94,7 @@ def test_a_client_that_names_nobody_may_ask_for_any_site(world):
 @pytest.mark.parametrize("target", ["/", "/x?q=1&r=%20", "/app?", "//other.example/%2e", "/%0d%0aX: y"])
 def test_plain_requests_are_sent_to_https(world, target):
     for method in ("GET", "POST"):
-        with Connection(world.plain) as connection:
+        with Connection(world.plain, PLAIN) as connection:
             answer = connection.request(method, target.replace(" ", "%20"), host=f"a.example:{world.plain}",
                                         body=b"x" if method == "POST" else None)
         assert answer.status == 308
@@ -103,39 +104,40 @@ def test_plain_requests_are_sent_to_https(world, target):
 
 def test_curl_follows_with_the_body(world):
     code, out, _ = curl(world.plain, "/app", "-L", "-d", "body", "-k", "--connect-to",
+                        f"a.example:{world.plain}:{PLAIN}:{world.plain}", "--connect-to",
                         f"a.example:{world.tls}:127.0.0.1:{world.tls}", "-w", " %{num_redirects} %{method}",
                         scheme="http")
     assert (code, out) == (0, b"https 1 POST")
 
 
 def test_an_absolute_target_and_no_host_are_redirected_too(world):
-    with Connection(world.plain) as connection:
+    with Connection(world.plain, PLAIN) as connection:
         answer = connection.request("GET", "http://www.a.example/p%20q?r", host="www.a.example")
         assert answer.get("Location") == f"https://www.a.example:{world.tls}/p%20q?r"
-    with Connection(world.plain) as connection:
+    with Connection(world.plain, PLAIN) as connection:
         assert connection.request("GET", "/", host=None, version="HTTP/1.0").status in (308, 400)
 
 
 def test_challenges_are_answered_without_tls(world):
-    with Connection(world.plain) as connection:
+    with Connection(world.plain, PLAIN) as connection:
         assert connection.request("GET", "/.well-known/acme-challenge/x", host="a.example").text == "token"
         assert connection.request("GET", "/.well-known/other", host="a.example").status == 308
         assert connection.request("GET", "/.well-known/acme-challenge/../../app", host="a.example").status == 308
 
 
 def test_a_site_without_the_wish_is_served_plain(world):
-    with Connection(world.plain) as connection:
+    with Connection(world.plain, PLAIN) as connection:
         answer = connection.request("GET", "/", host="b.example")
         assert (answer.text, answer.get("Strict-Transport-Security")) == ("b of http", None)
 
 
 def test_a_trusted_proxy_that_spoke_tls_is_not_sent_in_a_circle(world):
     said = ["X-Forwarded-Proto: https", "X-Forwarded-For: 192.0.2.1"]
-    with Connection(world.plain) as stranger:
+    with Connection(world.plain, PLAIN) as stranger:
         assert stranger.request("GET", "/", host="a.example", headers=said).status == 308
     proxy = Connection.__new__(Connection)
     proxy.buffer = b""
-    proxy.socket = socket.create_connection(("127.0.0.1", world.plain), 30, source_address=("127.0.0.2", 0))
+    proxy.socket = socket.create_connection((PLAIN, world.plain), 30, source_address=("127.0.0.2", 0))
     with proxy:
         answer = proxy.request("GET", "/", host="a.example", headers=said)
         assert (answer.text, answer.get("Strict-Transport-Security")) == ("a of https", "max-age=60")

@@ -52,8 +52,8 @@ def curl(port, path="/", *options, name="a.example", authority=None, scheme="htt
     """(exit code, standard output, standard error) of curl, which finds `name` at 127.0.0.1."""
     trust = ["--cacert", str(authority)] if authority else ["-k"]
     done = subprocess.run(
-        ["curl", "-sS", *trust, "--connect-to", f"{name}:{port}:127.0.0.1:{port}", "--noproxy", "*", "--max-time",
-         str(within), *map(str, options), f"{scheme}://{name}:{port}{path}"], capture_output=True, timeout=within + 10)
+        ["curl", "-sS", *trust, *map(str, options), "--connect-to", f"{name}:{port}:127.0.0.1:{port}", "--noproxy", "*",
+         "--max-time", str(within), f"{scheme}://{name}:{port}{path}"], capture_output=True, timeout=within + 10)
     return done.returncode, done.stdout, done.stderr.decode(errors="replace")
 
 
