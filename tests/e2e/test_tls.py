@@ -69,7 +69,7 @@ def test_a_version_is_spoken_and_told(world, version):
 
 @pytest.mark.parametrize("version", ["ssl3", "tls1", "tls1_1"])
 def test_old_versions_are_refused(world, version):
-    if version == "ssl3":                               # no client speaks it any more; its hello is refused all the same
+    if version == "ssl3":                               # no client speaks it any more, so its hello is made here
         with connect_plain(world.port) as client:
             client.sendall(bytes.fromhex("160300002f0100002b0300") + bytes(31) + bytes.fromhex("000000020005000100"))
             assert client.recv(100)[:1] in (b"\x15", b"")
@@ -80,7 +80,8 @@ def test_old_versions_are_refused(world, version):
 
 
 def test_names_choose_the_site(serve, authority):
-    exact, wild = authority.issue("exact", ["exact.example", "x.wild.example"]), authority.issue("w", ["*.wild.example"])
+    exact = authority.issue("exact", ["exact.example", "x.wild.example"])
+    wild = authority.issue("w", ["*.wild.example"])
     site = listener(("exact.example", exact), ('"*.wild.example"', wild), ("x.wild.example", exact))
     edge = serve(site.replace("host: exact.example", "host: exact.example, default: true"))
     assert len(edge.ports) == 1, "sites of one address share the socket"
@@ -120,7 +121,8 @@ def test_a_site_has_a_key_of_each_kind(serve, authority, kind, signature):
     with TlsConnection(edge.port, context) as client:
         assert f"ECDHE-{signature}" in client.tls.cipher()[0]
         assert client.tls.getpeercert()["subject"] == ((("commonName", f"two-{kind}"),),)
-    said = s_client(edge.port, "-tls1_3", "-sigalgs", "ecdsa_secp256r1_sha256" if kind == "ec" else "rsa_pss_rsae_sha256")
+    signs = "ecdsa_secp256r1_sha256" if kind == "ec" else "rsa_pss_rsae_sha256"
+    said = s_client(edge.port, "-tls1_3", "-sigalgs", signs)
     assert f"CN = two-{kind}" in said
 
 
@@ -141,7 +143,8 @@ def test_a_client_that_shares_no_protocol_is_told_so(world):
 
 
 def test_without_http2_it_is_not_offered(serve, authority):
-    edge = serve(listener(("a.example", authority.issue("plain", ["a.example"]))).replace("tls: true}", "tls: true, http2: false}"))
+    site = listener(("a.example", authority.issue("plain", ["a.example"])))
+    edge = serve(site.replace("tls: true}", "tls: true, http2: false}"))
     with TlsConnection(edge.port, trusting(authority.certificate, alpn=["h2", "http/1.1"])) as client:
         assert client.tls.selected_alpn_protocol() == "http/1.1"
 

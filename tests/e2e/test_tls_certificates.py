@@ -1,4 +1,4 @@
-"""Certificates: read again when their files change, refused with a reason when they are of no use, made for development."""
+"""Certificates: read again when files change, refused with a reason when of no use, made for development."""
 import os
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""Client certificates: who may come, what logs, headers and apps hear of them, and that no other site lends its door."""
+"""Client certificates: who may come, what logs, headers and apps hear, and that no other site lends its door."""
 import json
 import ssl
 from urllib.parse import quote
@@ -29,15 +29,18 @@ SITE = """\
       - host: maybe.example
         listen: *listen
         tls: {{{pair}, client_ca: {ca}, client_verify: optional}}
-        routes: [{{path: /, app: app, headers: &told {{X-Client: "$ssl_client_s_dn", X-Verdict: "$ssl_client_verify"}}}}]
+        headers: &told {{X-Client: "$ssl_client_s_dn", X-Verdict: "$ssl_client_verify"}}
+        routes: [{{path: /, app: app}}]
       - host: must.example
         listen: *listen
         tls: {{{pair}, client_ca: {ca}, client_verify: required}}
-        routes: [{{path: /, app: app, headers: *told}}]
+        headers: *told
+        routes: [{{path: /, app: app}}]
       - host: other.example
         listen: *listen
         tls: {{{pair}, client_ca: {other}, client_verify: required}}
-        routes: [{{path: /, app: app, headers: *told}}]
+        headers: *told
+        routes: [{{path: /, app: app}}]
 """
 SPOOFS = [f"{name}: CN=root" for name in ("SSL-Client-S-DN", "SSL_CLIENT_S_DN", "X-SSL-Client-S-DN", "Https")] + [
     "SSL-Client-Verify: SUCCESS", "SSL_CLIENT_VERIFY: SUCCESS"]
@@ -127,7 +130,8 @@ def test_headers_stay_headers(world):
     assert [value for key, value in heard.items() if not key.startswith("HTTP_") and "root" in value] == []
 
 
-@pytest.mark.parametrize("through, client", [("open.example", None), ("maybe.example", "known"), ("other.example", "other")])
+@pytest.mark.parametrize("through, client", [("open.example", None), ("maybe.example", "known"),
+                                             ("other.example", "other")])
 @pytest.mark.parametrize("wanted", ["must.example", "MUST.example", "must.example:443"])
 def test_another_sites_connection_does_not_lead_in(world, through, client, wanted):
     shown = {None: None, "known": world.known, "other": world.stranger}[client]

@@ -48,8 +48,8 @@ class Authority:
         request = self.folder / f"{name}.csr"
         made = Pair(self.folder / f"{name}.pem", self.folder / f"{name}.key")
         names = ",".join(host if host.startswith("IP:") else f"DNS:{host}" for host in hosts)
-        openssl("req", "-new", "-utf8", *KEYS[kind], "-nodes", "-subj", subject or f"/CN={name}", "-keyout", made.key, "-out",
-                request, *(["-addext", f"subjectAltName={names}"] if names else []))
+        openssl("req", "-new", "-utf8", *KEYS[kind], "-nodes", "-subj", subject or f"/CN={name}", "-keyout", made.key,
+                "-out", request, *(["-addext", f"subjectAltName={names}"] if names else []))
         now = time.time()
         fresh = self.folder / f"{name}.fresh"
         openssl("ca", "-batch", "-notext", "-config", self.folder / "ca.cnf", "-cert", self.certificate, "-keyfile",

@@ -9,7 +9,7 @@ from http_client import PATIENCE, Connection
 def trusting(authority=None, versions=None, alpn=None, client=None, ciphers=None):
     """A client's context. `authority`: the file that is trusted, else nothing is looked at. `versions`: "1.2" or "1.3".
     `client`: the Pair that it shows."""
-    context = ssl.create_default_context(cafile=str(authority)) if authority else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = ssl.create_default_context(cafile=str(authority) if authority else None)
     if not authority:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF    # an end without close_notify is no end
@@ -52,8 +52,9 @@ def curl(port, path="/", *options, name="a.example", authority=None, scheme="htt
     """(exit code, standard output, standard error) of curl, which finds `name` at 127.0.0.1."""
     trust = ["--cacert", str(authority)] if authority else ["-k"]
     done = subprocess.run(
-        ["curl", "-sS", *trust, *map(str, options), "--connect-to", f"{name}:{port}:127.0.0.1:{port}", "--noproxy", "*",
-         "--max-time", str(within), f"{scheme}://{name}:{port}{path}"], capture_output=True, timeout=within + 10)
+        ["curl", "-sS", *trust, "--max-time", str(within), *map(str, options), "--connect-to",
+         f"{name}:{port}:127.0.0.1:{port}", "--noproxy", "*", f"{scheme}://{name}:{port}{path}"],
+        capture_output=True, timeout=within + 10)
     return done.returncode, done.stdout, done.stderr.decode(errors="replace")
 
 

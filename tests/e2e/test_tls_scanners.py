@@ -1,0 +1,82 @@
+"""What scanners and a browser say of a listener with the defaults: nothing is found, and many files come by HTTP/2."""
+import json
+import re
+import shutil
+import subprocess
+import xml.etree.ElementTree
+
+import pytest
+
+from certificates import DAY, Authority
+
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+SITE = """\
+    log: {{access: {{path: stdout, format: '"$request" $status $connection'}}}}
+    sites:
+      - host: [localhost, 127.0.0.1]
+        listen: [{{address: "127.0.0.1:0", tls: true}}]
+        tls: {{{pair}}}
+        headers: {{Strict-Transport-Security: "max-age=31536000"}}
+        routes: [{{path: /, static: {{directory: files}}}}]
+"""
+PAGE = "<!doctype html><title>many</title><p id=count>0</p>" + "".join(
+    f'<script src="/{n}.js"></script>' for n in range(60))
+OF_THE_TEST = {  # findings about the test's own authority and names, and what only a public certificate can have
+    "cert_chain_of_trust", "cert_trust", "cert_caIssuers", "cert_ocspURL", "cert_revocation",
+    "cert_crlDistributionPoints", "OCSP_stapling", "DNS_CAArecord",
+}
+
+
+@pytest.fixture(scope="module")
+def edge(serve_module):
+    pair = Authority(serve_module.folder / "authority").issue("localhost", ["localhost", "IP:127.0.0.1"], ends=90 * DAY)
+    files = {f"files/{n}.js": "count.textContent = 1 + Number(count.textContent)" for n in range(60)}
+    return serve_module(SITE.format(pair=pair), {"files/index.html": PAGE, **files})
+
+
+def needs(*names):
+    found = next((path for name in names if (path := shutil.which(name))), None)
+    return found or pytest.skip(f"{names[0]} is not installed")
+
+
+@pytest.mark.parametrize("what", [("-p", "-S"), ("-s", "-f"), ("--heartbleed", "--ccs-injection", "--ticketbleed",
+                                                               "--robot", "--renegotiation", "--compression")],
+                         ids=["server", "ciphers", "vulnerabilities"])
+def test_testssl_finds_nothing(edge, tmp_path, what):
+    result = tmp_path / "found.json"
+    subprocess.run([needs("testssl", "testssl.sh"), "--quiet", "--color", "0", "--warnings", "off", "--ip", "127.0.0.1",
+                    "--nodns", "none", "--openssl-timeout", "10", "--severity", "MEDIUM", *what, "--jsonfile", result,
+                    f"localhost:{edge.port}"], stdin=subprocess.DEVNULL, capture_output=True, timeout=100)
+    assert result.exists(), "testssl wrote nothing"
+    found = [finding for finding in json.loads(result.read_text())
+             if finding["severity"] in ("MEDIUM", "HIGH", "CRITICAL", "WARN")
+             and finding["id"].partition(" ")[0] not in OF_THE_TEST]
+    assert not found, found
+
+
+def test_sslscan_finds_only_strong_ciphers(edge):
+    done = subprocess.run([needs("sslscan"), "--xml=-", "--no-colour", f"127.0.0.1:{edge.port}"], capture_output=True,
+                          timeout=60)
+    test = xml.etree.ElementTree.fromstring(done.stdout).find("ssltest")
+    protocols = [each for each in test.findall("protocol") if each.get("enabled") == "1"]
+    enabled = {(each.get("type"), each.get("version")) for each in protocols}
+    assert enabled == {("tls", "1.2"), ("tls", "1.3")}
+    ciphers = [(each.get("sslversion"), each.get("cipher"), each.get("strength")) for each in test.findall("cipher")]
+    assert ciphers
+    for version, name, strength in ciphers:
+        assert strength in ("strong", "acceptable"), (version, name, strength)
+        assert version == "TLSv1.3" or re.match(r"ECDHE-(ECDSA|RSA)-(AES\d+-GCM|CHACHA20)", name), name
+    assert all(each.get("supported") == "0" for each in (*test.findall("compression"), *test.findall("renegotiation")))
+    assert all(each.get("vulnerable") == "0" for each in test.findall("heartbleed"))
+
+
+def test_a_browser_shows_a_page_of_many_files_over_one_connection(edge, tmp_path):
+    assert BROWSER, "chromium is missing: deploy/setup --tests"
+    done = subprocess.run(
+        [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+         "--disable-extensions", "--ignore-certificate-errors", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom",
+         f"https://localhost:{edge.port}/"], capture_output=True, text=True, timeout=120)
+    assert '<p id="count">60</p>' in done.stdout, done.stderr
+    said = [edge.out.wait_for(rf'^"GET /{n}\.js HTTP/2\.0" 200 (\d+)$')[1] for n in range(60)]
+    assert len(set(said)) == 1, "one connection carried them all"
