@@ -49,9 +49,11 @@ void H2Connection::on_readable() {
   if (got <= 0) return tear();
   wants_turn();
   if (state_ != State::open) return;
+  noticed_ = 0;
   const ssize_t fed = nghttp2_session_mem_recv(session_, reinterpret_cast<const std::uint8_t*>(input.data()),
                                                static_cast<std::size_t>(got));
-  if (fed >= 0) return want_read(true);  // more may lie in the TLS stream
+  const std::size_t frames = heads_.count({input.data(), static_cast<std::size_t>(got)});
+  if (fed >= 0 && overlooks(frames)) return want_read(true);  // more may lie in the TLS stream
   if (fed == NGHTTP2_ERR_FLOODED) flood_ = "SETTINGS or PING";
   if (flood_) return end_with(NGHTTP2_ENHANCE_YOUR_CALM, flood_);
   end_with(NGHTTP2_PROTOCOL_ERROR, nghttp2_strerror(static_cast<int>(fed)));
@@ -64,6 +66,7 @@ bool H2Connection::flood(const char* what) {
 
 bool H2Connection::frame_begins(std::uint8_t type, std::uint8_t flags, std::size_t length) {
   using Kind = H2Guard::Kind;
+  ++noticed_;
   if (type != NGHTTP2_CONTINUATION) in_head_ = false;  // one that was refused ends without a word
   const bool ends_stream = (flags & NGHTTP2_FLAG_END_STREAM) != 0;
   Kind kind = Kind::other;
@@ -98,6 +101,19 @@ bool H2Connection::frame_begins(std::uint8_t type, std::uint8_t flags, std::size
       break;
   }
   return guard_.lets_pass(kind, loop().now()) || flood(name_of(kind));
+}
+
+bool H2Connection::only_padding_arrives() {
+  return guard_.lets_pass(H2Guard::Kind::empty_data, loop().now()) || flood(name_of(H2Guard::Kind::empty_data));
+}
+
+/// What nghttp2 has dropped of so many frames. False: the client goes too far.
+bool H2Connection::overlooks(std::size_t frames) {
+  if (nghttp2_session_want_read(session_) == 0) return true;  // it ends, and looks at nothing more
+  for (; frames > noticed_; --frames) {
+    if (!guard_.lets_pass(H2Guard::Kind::ignored, loop().now())) return flood(name_of(H2Guard::Kind::ignored));
+  }
+  return true;
 }
 
 bool H2Connection::field_arrives(std::size_t bytes) {

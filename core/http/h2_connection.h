@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "core/http/client_connection.h"
+#include "core/http/h2_frame_heads.h"
 #include "core/http/h2_guard.h"
 #include "core/net/turn_end.h"
 
@@ -29,10 +30,11 @@ class H2Connection final : public ClientConnection, private TurnEnd {
   void tear() override;
 
   // What nghttp2 tells ------------------------------------------------------------------------------------------
-  /// These three answer false when the client goes too far and the connection must end.
+  /// These four answer false when the client goes too far and the connection must end.
   bool frame_begins(std::uint8_t type, std::uint8_t flags, std::size_t length);
   bool stream_begins(std::int32_t id);  // with its head
   bool field_arrives(std::size_t bytes);
+  bool only_padding_arrives();
   void head_begins() { in_head_ = true; }
   void head_ends() { in_head_ = false; }
   /// Whose head arrives; null for a request that was refused.
@@ -82,6 +84,7 @@ class H2Connection final : public ClientConnection, private TurnEnd {
   void set_deadline();
   void end_with(std::uint32_t code, std::string_view why);
   bool flood(const char* what);
+  bool overlooks(std::size_t frames);
 
   nghttp2_session* session_ = nullptr;
   H2Stream* first_ = nullptr;     // all streams
@@ -95,6 +98,8 @@ class H2Connection final : public ClientConnection, private TurnEnd {
   std::size_t head_left_ = 0;   // bytes that the decoder may make of the head that arrives
   std::uint32_t continuations_ = 0;
   const char* flood_ = nullptr;  // what there was too much of
+  std::size_t noticed_ = 0;      // frames in what arrives, as far as nghttp2 told of them
+  H2FrameHeads heads_;
   H2Guard guard_;
   State state_ = State::open;
   Awaits awaits_ = Awaits::nothing;

@@ -17,7 +17,7 @@ struct Cost {
   const char* name;
   std::uint32_t tokens;
 };
-constexpr std::array<Cost, 9> kCosts = {{
+constexpr std::array<Cost, 10> kCosts = {{
     {"SETTINGS", 20},
     {"PING", 5},
     {"PRIORITY", 2},
@@ -26,6 +26,7 @@ constexpr std::array<Cost, 9> kCosts = {{
     {"WINDOW_UPDATE", 1},
     {"HEADERS of streams above the limit", 5},
     {"streams that break the protocol", 5},
+    {"frames of unknown types or for streams that have ended", 1},
     {"other frames", 2},
 }};
 static_assert(kCosts.size() == static_cast<std::size_t>(H2Guard::Kind::other) + 1);

@@ -9,7 +9,18 @@ namespace edge {
 class H2Guard {
  public:
   /// Frames that make work without a request; what each costs stands in the table of the source.
-  enum class Kind : std::uint8_t { settings, ping, priority, reset, empty_data, window_update, refused, breach, other };
+  enum class Kind : std::uint8_t {
+    settings,
+    ping,
+    priority,
+    reset,
+    empty_data,
+    window_update,
+    refused,
+    breach,
+    ignored,
+    other
+  };
 
   /// Counts one. False: the client has sent more than anybody needs. `now`: milliseconds, Loop::now().
   bool lets_pass(Kind kind, std::uint64_t now);

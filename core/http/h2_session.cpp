@@ -54,6 +54,11 @@ int on_data_chunk(nghttp2_session* session, std::uint8_t, std::int32_t id, const
   return stream->content_arrived(text(bytes, size)) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
+bool is_only_padding(const nghttp2_frame& frame) {
+  return frame.hd.type == NGHTTP2_DATA && frame.hd.length > 0 && frame.hd.length == frame.data.padlen &&
+         (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) == 0;
+}
+
 int on_frame_recv(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
   H2Connection& connection = connection_of(user);
   const bool carries_request = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
@@ -61,6 +66,7 @@ int on_frame_recv(nghttp2_session* session, const nghttp2_frame* frame, void* us
     H2Stream* const stream = stream_of(session, frame->hd.stream_id);
     if (frame->hd.type == NGHTTP2_HEADERS) connection.head_ends();
     if (!stream) return 0;
+    if (is_only_padding(*frame) && !connection.only_padding_arrives()) return NGHTTP2_ERR_CALLBACK_FAILURE;
     if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) stream->body_ended();
     if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) stream->head_arrived();
   } else if (frame->hd.type == NGHTTP2_SETTINGS) {
