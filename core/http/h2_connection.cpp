@@ -64,9 +64,13 @@ bool H2Connection::flood(const char* what) {
   return false;
 }
 
-bool H2Connection::frame_begins(std::uint8_t type, std::uint8_t flags, std::size_t length) {
+bool H2Connection::is_of_ended_stream(std::int32_t id) const {
+  return id <= nghttp2_session_get_last_proc_stream_id(session_) && !nghttp2_session_find_stream(session_, id);
+}
+
+bool H2Connection::frame_begins(std::uint8_t type, std::uint8_t flags, std::int32_t stream, std::size_t length) {
   using Kind = H2Guard::Kind;
-  ++noticed_;
+  if (type != NGHTTP2_HEADERS || !is_of_ended_stream(stream)) ++noticed_;
   if (type != NGHTTP2_CONTINUATION) in_head_ = false;  // one that was refused ends without a word
   const bool ends_stream = (flags & NGHTTP2_FLAG_END_STREAM) != 0;
   Kind kind = Kind::other;

@@ -31,7 +31,7 @@ class H2Connection final : public ClientConnection, private TurnEnd {
 
   // What nghttp2 tells ------------------------------------------------------------------------------------------
   /// These four answer false when the client goes too far and the connection must end.
-  bool frame_begins(std::uint8_t type, std::uint8_t flags, std::size_t length);
+  bool frame_begins(std::uint8_t type, std::uint8_t flags, std::int32_t stream, std::size_t length);
   bool stream_begins(std::int32_t id);  // with its head
   bool field_arrives(std::size_t bytes);
   bool only_padding_arrives();
@@ -84,6 +84,7 @@ class H2Connection final : public ClientConnection, private TurnEnd {
   void set_deadline();
   void end_with(std::uint32_t code, std::string_view why);
   bool flood(const char* what);
+  bool is_of_ended_stream(std::int32_t id) const;
   bool overlooks(std::size_t frames);
 
   nghttp2_session* session_ = nullptr;

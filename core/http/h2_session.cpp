@@ -29,7 +29,9 @@ int on_begin_frame(nghttp2_session* session, const nghttp2_frame_hd* head, void*
   if (head->type == NGHTTP2_PRIORITY && head->stream_id == 0) {  // nghttp2 ignores the type altogether (RFC 9113 6.3)
     return nghttp2_session_terminate_session(session, NGHTTP2_PROTOCOL_ERROR);
   }
-  return connection_of(user).frame_begins(head->type, head->flags, head->length) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+  return connection_of(user).frame_begins(head->type, head->flags, head->stream_id, head->length)
+             ? 0
+             : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user) {
