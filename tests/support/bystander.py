@@ -14,8 +14,8 @@ USUALLY = IN_TIME / 10                                  # and half of them
 class Bystander:
     """Asks an edge for `path` over HTTP/1, again and again, from the beginning of the block to its end."""
 
-    def __init__(self, edge, path="/", port=None):
-        self._edge, self._path, self._port = edge, path, port
+    def __init__(self, edge, path="/", port=None, host="127.0.0.1"):
+        self._edge, self._path, self._port, self._host = edge, path, port, host
         self._took = []
         self._enough = threading.Event()
         self._served = threading.Event()
@@ -24,7 +24,7 @@ class Bystander:
 
     def _ask(self):
         try:
-            with self._edge.connect(self._port) as connection:
+            with self._edge.connect(self._port, host=self._host) as connection:
                 while not self._enough.wait(0.002):
                     began = time.monotonic()
                     assert connection.request("GET", self._path).status == 200

@@ -162,6 +162,11 @@ class Edge:
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
+    def most_descriptors(self):
+        """What the kernel allows it."""
+        lines = Path(f"/proc/{self.pid}/limits").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("Max open files")).split()[3])
+
     def signal(self, number):
         self.process.send_signal(number)
 
