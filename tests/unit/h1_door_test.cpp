@@ -48,11 +48,6 @@ TEST_CASE("pipelined requests are answered in order, whatever way their bytes ar
   CHECK(wire.received() == expected);
 }
 
-TEST_CASE("HEAD has the head of GET and no content") {
-  const std::string answer = answer_to("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n");
-  CHECK(answer.ends_with("Content-Length: 9\r\n\r\n"));
-}
-
 TEST_CASE("OPTIONS * asks for the server as a whole") {
   CHECK(status_of(answer_to("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n")) == 204);
 }
@@ -217,26 +212,6 @@ TEST_CASE("large answers and what was queued before them arrive whole, however s
     const std::string behind = wire.what_comes();
     CHECK(behind.substr(behind.find("HTTP/1.1")) == answer);
   }
-}
-
-TEST_CASE("a client that does not read is cut after send_timeout") {
-  HttpSettings http;
-  http.send_timeout = Milliseconds(20);
-  Wire wire(http, std::make_unique<StreamHandler>(50'000'000));
-  wire.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-  while (wire.door().connections() > 0) wire.turn();
-  CHECK(wire.until_end().size() < 1'000'000);
-}
-
-TEST_CASE("a client that leaves cancels its request, and nothing of it stays") {
-  auto handler = std::make_unique<PatientHandler>();
-  const PatientHandler& patient = *handler;
-  Wire wire({}, std::move(handler));
-  wire.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-  CHECK(patient.cancelled == 0);
-  wire.leave();
-  while (wire.door().connections() > 0) wire.turn();
-  CHECK(patient.cancelled == 1);
 }
 
 TEST_CASE("draining closes what is idle and lets an answer end") {

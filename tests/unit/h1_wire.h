@@ -1,4 +1,4 @@
-// A client of an Door over a socketpair, on a loop that turns when the test says so.
+// A client of a Door over a socketpair, with TLS or without, on a loop that turns when the test says so.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,6 +18,7 @@
 #include "core/http/h2_connection.h"
 #include "core/http/handler.h"
 #include "core/uwsgi/public_socket.h"
+#include "support/tls_far_end.h"
 
 namespace edge::h1_test {
 
@@ -48,7 +50,8 @@ struct Http2 final : Protocol {
 class Wire {
  public:
   explicit Wire(HttpSettings http = {}, std::unique_ptr<Handler> handler = std::make_unique<EchoHandler>(),
-                Speaks speaks = Speaks::http1) {
+                Speaks speaks = Speaks::http1, bool with_tls = false)
+      : speaks_(speaks), with_tls_(with_tls) {
     auto site = std::make_unique<Site>();
     site->http = http;
     Route route;
@@ -60,7 +63,10 @@ class Wire {
     sites.push_back(std::move(site));
     auto router = std::make_shared<Router>(std::move(sites));
     door_ = std::make_unique<Door>(loop_, limit_);
-    if (speaks == Speaks::http1) {
+    if (with_tls) {
+      static const std::shared_ptr<const TlsContext> certificate = test::site_of("a.test");
+      entrance_ = &door_->open(router, HttpFront{.tls = test::only(certificate), .http2 = true});
+    } else if (speaks == Speaks::http1) {
       entrance_ = &door_->open(router);
     } else {
       entrance_ = &door_->open(router, speaks == Speaks::uwsgi ? static_cast<Protocol&>(public_socket_) : http2_);
@@ -84,20 +90,21 @@ class Wire {
     ended_ = reset_ = false;
     received_.clear();
     door_->adopt(*entrance_, ends[1], {}, {});
+    if (!with_tls_) return;
+    tls_.emplace(client_, speaks_ == Speaks::http2);
+    for (int step = 0; step < 10 && !tls_->shakes(); ++step) turn();
   }
   void leave() {
     if (client_ >= 0) ::close(std::exchange(client_, -1));
   }
   void turn() { uv_run(loop_.uv(), UV_RUN_NOWAIT); }
   void send(std::string_view bytes) {
-    REQUIRE(::send(client_, bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size()));
+    REQUIRE(offer(bytes) == bytes.size());
     turn();
     take();
   }
   /// Leaves bytes in the socket without a turn of the loop.
-  void leave_bytes(std::string_view bytes) {
-    REQUIRE(::send(client_, bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size()));
-  }
+  void leave_bytes(std::string_view bytes) { REQUIRE(offer(bytes) == bytes.size()); }
   /// Fills the way to the client, so that not one byte more can be sent.
   void fill() {
     while (::send(server_, "x", 1, MSG_NOSIGNAL) == 1) {
@@ -122,6 +129,7 @@ class Wire {
     return door_->connections() == 0;
   }
   void take() {
+    if (tls_) return take_from_tls();
     char bytes[65536];
     ssize_t got;
     while ((got = ::recv(client_, bytes, sizeof bytes, 0)) > 0) received_.append(bytes, static_cast<std::size_t>(got));
@@ -140,6 +148,7 @@ class Wire {
   }
   /// Sends as much as there is room for.
   std::size_t offer(std::string_view bytes) {
+    if (tls_) return bytes.empty() ? 0 : tls_->say(bytes);
     const ssize_t sent = ::send(client_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     return sent > 0 ? static_cast<std::size_t>(sent) : 0;
   }
@@ -161,7 +170,18 @@ class Wire {
   }
 
  private:
+  void take_from_tls() {
+    char bytes[65536];
+    std::ptrdiff_t got;
+    while ((got = tls_->hear(bytes, sizeof bytes)) > 0) received_.append(bytes, static_cast<std::size_t>(got));
+    if (got == test::TlsFarEnd::kBroken) ended_ = reset_ = true;
+    if (got == 0) ended_ = true;
+  }
+
   Loop loop_{0};
+  Speaks speaks_;
+  bool with_tls_;
+  std::optional<test::TlsFarEnd> tls_;
   Http2 http2_;
   uwsgi::PublicSocket public_socket_{loop_, "blog", "http://127.0.0.1:8080"};
   ConnectionLimit limit_;

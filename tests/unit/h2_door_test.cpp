@@ -1,4 +1,4 @@
-// HTTP/2 over a socketpair: the exchanges that every front door must manage, and what is its own.
+// HTTP/2 over a socketpair: what is its own beside the exchanges that every front door must manage (exchange_test.cpp).
 #include <doctest/doctest.h>
 
 #include <string>
@@ -47,14 +47,6 @@ TEST_CASE("h2: bytes may be split anywhere") {
   CHECK(h2.answers[second].content == "GET /d []");
 }
 
-TEST_CASE("h2: HEAD has the head of GET and no content") {
-  H2Wire h2;
-  const H2Answer answer = h2.ask("HEAD", "/");
-  CHECK(answer.fields.at("content-length") == "9");
-  CHECK(answer.content.empty());
-  CHECK(answer.closed_with == 0);
-}
-
 TEST_CASE("h2: OPTIONS * asks for the server as a whole") {
   H2Wire h2;
   const H2Answer answer = h2.ask("OPTIONS", "*");
@@ -83,15 +75,6 @@ TEST_CASE("h2: trailers end a body and nothing acts upon them") {
   nghttp2_submit_trailer(h2.session(), id, &trailer, 1);
   h2.run();
   CHECK(h2.answers[id].content == "POST / [abc]");
-}
-
-TEST_CASE("h2: a stream of unknown length comes whole, and waits for a slow reader") {
-  H2Wire h2({}, std::make_unique<StreamHandler>(1'000'000));
-  const H2Answer answer = h2.ask("GET", "/");
-  CHECK(answer.fields.count("content-length") == 0);
-  CHECK(answer.fields.count("transfer-encoding") == 0);
-  CHECK(answer.content == std::string(1'000'000, 'x'));
-  CHECK(answer.closed_with == 0);
 }
 
 TEST_CASE("h2: large answers on many streams arrive whole") {

@@ -279,14 +279,3 @@ TEST_CASE("h2: a refused head leaves its connection as it was") {
   while (std::chrono::steady_clock::now() - begun < std::chrono::milliseconds(60)) h2.run();
   CHECK(h2.goaways.empty());
 }
-
-TEST_CASE("h2: a client that does not read its socket is cut after send_timeout") {
-  HttpSettings http;
-  http.send_timeout = Milliseconds(20);
-  H2Wire h2(http, std::make_unique<StreamHandler>(50'000'000), {{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 0x7fffffff}});
-  h2.request("GET", "/");
-  nghttp2_session_set_local_window_size(h2.session(), NGHTTP2_FLAG_NONE, 0, 0x7fffffff);
-  h2.wire.offer(h2.bytes());
-  CHECK(h2.wire.all_closed());
-  CHECK(h2.wire.take_bytes().size() < 1'000'000);
-}

@@ -17,8 +17,8 @@ using test::H2Client;
 class H2Wire : public H2Client {
  public:
   explicit H2Wire(HttpSettings http = {}, std::unique_ptr<Handler> handler = std::make_unique<EchoHandler>(),
-                  std::vector<nghttp2_settings_entry> client = {}, bool opens_windows = true)
-      : H2Client(std::move(client), opens_windows), wire(http, std::move(handler), h1_test::Speaks::http2) {}
+                  std::vector<nghttp2_settings_entry> client = {}, bool opens_windows = true, bool with_tls = false)
+      : H2Client(std::move(client), opens_windows), wire(http, std::move(handler), h1_test::Speaks::http2, with_tls) {}
 
   /// Carries bytes both ways until nothing more comes without a deadline.
   void run() {

@@ -141,11 +141,6 @@ TEST_CASE("uwsgi: the app's fields stand as they are, but for those of a connect
         "HTTP/1.1 200 OK\r\nServer: mine\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nContent-Length: 5\r\n\r\nhello");
 }
 
-TEST_CASE("uwsgi: HEAD has no content") {
-  const std::string answer = answer_to(uwsgi_packet({{"REQUEST_METHOD", "HEAD"}, {"REQUEST_URI", "/"}}));
-  CHECK(answer.ends_with("Content-Length: 9\r\n\r\n"));
-}
-
 TEST_CASE("uwsgi: content of unknown length ends with the connection, and a break shows as a reset") {
   for (const bool breaks : {false, true}) {
     for (const std::string& request : {kGet, kPost}) {
@@ -218,14 +213,6 @@ TEST_CASE("uwsgi: slow senders meet header_timeout and body_timeout") {
   }
   Wire silent(http, std::make_unique<EchoHandler>(), Speaks::uwsgi);
   CHECK(silent.until_end().empty());
-}
-
-TEST_CASE("uwsgi: a client that does not read meets send_timeout") {
-  HttpSettings http;
-  http.send_timeout = Milliseconds(20);
-  Wire wire(http, std::make_unique<StreamHandler>(10'000'000, false), Speaks::uwsgi);
-  wire.leave_bytes(kGet);
-  CHECK(wire.all_closed());
 }
 
 TEST_CASE("uwsgi: who speaks HTTP is told what this port is, and the log says so once a second") {
