@@ -73,8 +73,7 @@ void H2Head::join_cookies() {
       std::memcpy(at, "; ", 2);
       at += 2;
     }
-    std::memcpy(at, field.value.data(), field.value.size());
-    at += field.value.size();
+    at += field.value.copy(at, field.value.size());
   }
   request_->headers.set(HeaderName::cookie, {joined, static_cast<std::size_t>(at - joined)});
 }

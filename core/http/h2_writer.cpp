@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <span>
 
 #include "core/http/door.h"
@@ -88,8 +87,7 @@ std::size_t H2Stream::fill(char* to, std::size_t size) {
     file_.left -= filled;
     if (file_.left == 0 || filled == 0) file_.fd = -1;  // cold, or cut short: write_file() finds out which
   } else {
-    filled = std::min(size, unsent_.size());
-    std::memcpy(to, unsent_.data(), filled);
+    filled = unsent_.copy(to, size);
     unsent_.remove_prefix(filled);
   }
   bytes_written_ += filled;
