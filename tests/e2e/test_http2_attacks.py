@@ -1,5 +1,6 @@
 """Attacks over HTTP/2: each is ended with a word in the log, costs little memory, and others are served meanwhile."""
 import contextlib
+import itertools
 import ssl
 import time
 
@@ -203,16 +204,15 @@ def test_a_socket_that_is_not_read(edge, connect):
 
 
 def test_questions_whose_answers_are_not_read(edge, connect):
-    """100 requests at a time, again and again, over a socket that is full."""
+    """One after the other, until edge has sent its client away and waited for a moment that it goes."""
     memory = Memory(edge)
-    with Bystander(edge), connect(settings=setting(INITIAL_WINDOW_SIZE, 2**31 - 1), receive_buffer=4096) as client:
+    began = time.monotonic()
+    with Bystander(edge), connect(receive_buffer=4096) as client:
         client.socket.settimeout(SOON)
-        try:
-            for i in range(1_000_000):
+        with contextlib.suppress(OSError):
+            for i in itertools.count():
                 client.send(request(2 * i + 1, method="HEAD"))
-            pytest.fail("edge took a million requests and could tell no answer")
-        except OSError:
-            pass
+                assert time.monotonic() - began < SOON, f"edge has taken {i} requests, and no answer was read"
     memory.check(FEW)
 
 
