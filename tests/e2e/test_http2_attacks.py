@@ -9,9 +9,9 @@ import pytest
 from bystander import Bystander, Memory
 from edge import wait_until
 from http2_client import (
-    CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, GOAWAY, HEADERS, INITIAL_WINDOW_SIZE, NO_ERROR,
-    PING, PROTOCOL_ERROR, PREFACE, PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE, CANCEL, Http2, field, frame, head, number, request,
-    setting, text)
+    CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, HEADERS, INITIAL_WINDOW_SIZE, PING, PREFACE,
+    PRIORITY, PROTOCOL_ERROR, RST_STREAM, SETTINGS, WINDOW_UPDATE, Http2, field, frame, head, number, request, setting,
+    text)
 
 SITE = """\
     edge: {threads: 1, hot_files: 0}                                  # so that others share the loop that is attacked
