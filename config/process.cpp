@@ -58,12 +58,13 @@ void check_server_header(const Section& section, const Node& given, HttpSettings
 }
 
 /// Null when none is named.
-std::shared_ptr<const TrustedProxies> read_trusted_proxies(const Section& edge) {
+std::shared_ptr<const TrustedProxies> read_trusted_proxies(const Section& edge, std::vector<std::string>& written) {
   const std::vector<ListedText> texts = edge.texts("trusted_proxies");
   if (texts.empty()) return nullptr;
   auto trusted = std::make_shared<TrustedProxies>();
   AddressSet::Builder addresses;
   for (const ListedText& each : texts) {
+    written.push_back(each.text);
     if (each.text == "unix:") {
       trusted->unix_sockets = true;
       continue;
@@ -98,8 +99,7 @@ Process load_process(const Section& edge) {
   edge.read("max_connections", process.max_connections);
   edge.read("hot_files", process.hot_files);
   edge.read("shutdown_timeout", process.shutdown_timeout);
-  process.trusted_proxies = read_trusted_proxies(edge);
-  for (const ListedText& given : edge.texts("trusted_proxies")) process.trusted_proxies_text.push_back(given.text);
+  process.trusted_proxies = read_trusted_proxies(edge, process.trusted_proxies_text);
   return process;
 }
 

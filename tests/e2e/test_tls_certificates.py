@@ -75,7 +75,7 @@ def test_a_new_certificate_is_served_within_seconds(served):
 
 def test_a_bad_new_certificate_leaves_the_old_one(served):
     (served.folder / "site.pem").write_text("-----BEGIN CERTIFICATE-----\nbroken\n")
-    served.edge.log.wait_for(r"error .*certificates have changed and cannot be used: the old ones serve on", within=15)
+    served.edge.log.wait_for(r"error .*certificates could not be renewed: the old ones serve on", within=15)
     served.edge.log.wait_for(r"site\.pem.*get the file anew")
     assert served.serial() == served.first
     served.put(served.authority.issue("third", ["a.example"]))
