@@ -105,6 +105,13 @@ void check_tls(const Section& section, const Site& site) {
     section.problem("tls",
                     "no address of the site speaks TLS; add one such as {address: \":443\", tls: true} to `listen`");
   }
+  const bool must_show = site.tls && site.tls->client_verify == ClientVerify::required;
+  const auto plain = std::ranges::find(site.listen, false, &Listen::tls);
+  if (must_show && plain != site.listen.end() && secure != site.listen.end() && !site.redirect_https) {
+    section.loading().problems.add(plain->place, section.path_of("listen"),
+                                   "without TLS nobody can be asked for the certificate that `client_verify: required` "
+                                   "wants; say `redirect_https: true`, or put this address into a site of its own");
+  }
   if (secure == site.listen.end() && site.redirect_https) {
     section.problem("redirect_https",
                     "no address of the site speaks TLS; add one such as {address: \":443\", tls: true} to `listen`");
