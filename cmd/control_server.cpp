@@ -65,6 +65,7 @@ ControlServer::ControlServer(Loop& main, const std::string& path, ControlTarget&
 
 ControlServer::~ControlServer() {
   remove_file();
+  if (listener_) listener_->leave();  // of a start that failed; the loop's end frees it
 }
 
 Result<std::unique_ptr<ControlServer>> ControlServer::open(Loop& main, const std::string& path, ControlTarget& target) {
