@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/http/connection_beginning.h"
 #include "core/http/h1_connection.h"
 #include "core/http/h2_connection.h"
 #include "core/http/h2_stream.h"
@@ -102,7 +103,7 @@ void Door::adopt(Entrance& entrance, int fd, const Address& remote, const Addres
   if (connection->begin(fd)) opened(std::move(connection));
 }
 
-void Door::pass_on(ClientConnection& from, std::unique_ptr<ClientConnection> next, std::unique_ptr<TlsStream> tls) {
+void Door::pass_on(ConnectionBeginning& from, std::unique_ptr<ClientConnection> next, std::unique_ptr<TlsStream> tls) {
   next->speak_tls(std::move(tls));
   if (!next->begin(from.give_away())) return;
   ClientConnection& begun = *next;

@@ -17,6 +17,7 @@
 namespace edge {
 
 class H2Stream;
+class ConnectionBeginning;
 struct TlsOutput;
 
 /// Counts the connections of all loops against edge.max_connections.
@@ -92,7 +93,7 @@ class Door final : private Deadline {
   BufferPool& bodies() { return bodies_; }
   /// `next` takes the place and the descriptor of `from`, which was only the beginning of a connection and is deleted
   /// in a later turn.
-  void pass_on(ClientConnection& from, std::unique_ptr<ClientConnection> next, std::unique_ptr<TlsStream> tls);
+  void pass_on(ConnectionBeginning& from, std::unique_ptr<ClientConnection> next, std::unique_ptr<TlsStream> tls);
   /// Calls on_readable() in the next turn: what is to be read lies in memory, where the kernel does not see it.
   void read_again(ClientConnection& connection);
   /// The last that a connection says: it is deleted.

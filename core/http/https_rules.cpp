@@ -46,7 +46,10 @@ Response redirect_to_https(Request& request, std::uint16_t port) {
   return response;
 }
 
+}  // namespace
+
 bool is_misdirected(const Request& request) {
+  if (!request.tls_stream) return false;
   const TlsStream& stream = *request.tls_stream;
   if (!request.site) return true;
   const TlsContext* const wanted = request.site->tls.get();
@@ -58,10 +61,8 @@ bool is_misdirected(const Request& request) {
   return !stream.site() || !stream.site()->covers(request.host);
 }
 
-}  // namespace
-
 std::optional<Response> answer_by_https_rules(Request& request) {
-  if (request.tls_stream && is_misdirected(request)) {
+  if (is_misdirected(request)) {
     Response response = Response::of_status(request.arena, 421);
     response.close = true;  // the next connection may be the right one
     return response;

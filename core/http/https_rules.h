@@ -12,7 +12,10 @@ namespace edge {
 /// (RFC 9110 15.5.20) for a host that the connection's certificate is not for. A site that looks at clients'
 /// certificates is reached only over connections that were made for it. Nothing: the route answers.
 ///
-/// request.site is set.
+/// request.site is set. The answer has no error page: who is turned away is not let in to where the page comes from.
 std::optional<Response> answer_by_https_rules(Request& request);
+
+/// Whether 421 is the answer: the connection, if it has TLS of edge's own, is for another site or host.
+bool is_misdirected(const Request& request);
 
 }  // namespace edge

@@ -17,7 +17,7 @@ constexpr int kTelling = 4;  // bytes: "PRI " begins no request of HTTP/1; the r
 }  // namespace
 
 bool PriorKnowledge::begin(int fd) {
-  if (watch(door_.loop(), fd) != 0) return false;
+  if (!ConnectionBeginning::begin(fd)) return false;
   loop().arm(*this, settings().keepalive_timeout);
   return true;
 }
@@ -49,17 +49,8 @@ void PriorKnowledge::become(bool http2) {
   door_.pass_on(*this, door_.http_connection(entrance_, info_, http2), nullptr);
 }
 
-/// As an idle connection of HTTP/1 that has only just connected.
 void PriorKnowledge::drain() {
-  if (!gone() && !waits_for_more_) loop().arm(*this, kFirstRequest);
-}
-
-void PriorKnowledge::tear() {
-  if (!gone()) shut();
-}
-
-void PriorKnowledge::on_closed() {
-  door_.closed(*this);
+  if (!waits_for_more_) ConnectionBeginning::drain();
 }
 
 }  // namespace edge

@@ -2,24 +2,20 @@
 // HTTP/1. Then another takes over its descriptor.
 #pragma once
 
-#include "core/http/client_connection.h"
+#include "core/http/connection_beginning.h"
 
 namespace edge {
 
 /// Until the first byte it is idle as HTTP/1 is; the first bytes must tell within header_timeout.
-class PriorKnowledge final : public ClientConnection {
+class PriorKnowledge final : public ConnectionBeginning {
  public:
-  using ClientConnection::ClientConnection;
+  using ConnectionBeginning::ConnectionBeginning;
 
   bool begin(int fd) override;
   void drain() override;
-  void tear() override;
 
  private:
   void on_readable() override;
-  void on_writable() override {}
-  void on_closed() override;
-  void on_deadline() override { tear(); }
   bool wake_at(int bytes);
   void become(bool http2);
 

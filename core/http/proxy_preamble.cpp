@@ -12,12 +12,6 @@
 
 namespace edge {
 
-bool ProxyPreamble::begin(int fd) {
-  if (watch(door_.loop(), fd) != 0) return false;
-  loop().arm(*this, settings().header_timeout);
-  return true;
-}
-
 void ProxyPreamble::on_readable() {
   const TrustedProxies* const trusted = entrance_.router()->trusted_proxies();
   if (!trusted || !trusted->contains(info_.remote)) return refuse("it is not in edge.trusted_proxies");
@@ -58,18 +52,6 @@ void ProxyPreamble::refuse(std::string_view why) {
     log::warn("a connection of {} without a valid PROXY header is closed: {}", info_.remote.ip_text(ip), why);
   }
   tear();
-}
-
-void ProxyPreamble::drain() {
-  if (!gone()) loop().arm(*this, kFirstRequest);
-}
-
-void ProxyPreamble::tear() {
-  if (!gone()) shut();
-}
-
-void ProxyPreamble::on_closed() {
-  door_.closed(*this);
 }
 
 }  // namespace edge

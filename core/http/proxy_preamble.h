@@ -5,23 +5,17 @@
 #include <string>
 #include <string_view>
 
-#include "core/http/client_connection.h"
+#include "core/http/connection_beginning.h"
 
 namespace edge {
 
-/// Has header_timeout for it. Who is no trusted proxy is not listened to.
-class ProxyPreamble final : public ClientConnection {
+/// Who is no trusted proxy is not listened to.
+class ProxyPreamble final : public ConnectionBeginning {
  public:
-  using ClientConnection::ClientConnection;
-
-  bool begin(int fd) override;
-  void drain() override;
-  void tear() override;
+  using ConnectionBeginning::ConnectionBeginning;
 
  private:
   void on_readable() override;
-  void on_writable() override {}
-  void on_closed() override;
   void on_deadline() override { refuse("its header did not arrive within header_timeout"); }
 
   bool consume(std::size_t bytes);

@@ -234,15 +234,12 @@ Task<void> serve(Request& request, const Router& router, ResponseWriter& writer)
     co_await send_and_log(request, router, writer, Response(request.arena, 204));
     co_return;
   }
-  Response response(request.arena);
   if (std::optional<Response> settled = answer_by_https_rules(request)) {
-    response = std::move(*settled);
-  } else {
-    Response answered = co_await answer(request, false);
-    response = std::move(answered);
+    co_await send_and_log(request, router, writer, std::move(*settled));
+    co_return;
   }
-  const bool misdirected = response.status == 421;  // whoever asks may not be let in to where the page comes from
-  if (response.status >= 400 && !misdirected) {
+  Response response = co_await answer(request, false);
+  if (response.status >= 400) {
     Response page = co_await with_error_page(request, router, std::move(response));
     co_await send_and_log(request, router, writer, std::move(page));
     co_return;
@@ -256,6 +253,10 @@ Task<void> refuse(Request& request, const Router& router, ResponseWriter& writer
   request.site = &router.first();
   Response response = Response::of_error(request.arena, error);
   response.close = true;
+  if (is_misdirected(request)) {  // nor is it let in to where the page comes from
+    co_await send_and_log(request, router, writer, std::move(response));
+    co_return;
+  }
   Response page = co_await with_error_page(request, router, std::move(response));
   co_await send_and_log(request, router, writer, std::move(page));
 }

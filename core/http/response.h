@@ -62,7 +62,7 @@ struct Response {
   std::optional<InternalRedirect> redirect;  // the body, if any, does not count then
   bool coding_settled = false;  // no filter adds a content coding; the pump says so of answers of routes of files
   bool is_listing = false;      // it shows a folder and is the content of no file
-  bool close = false;           // close the connection after this answer
+  bool close = false;           // no request after this one; of HTTP/1, as those of HTTP/2 do not wait for each other
   std::string_view reason;      // empty: the status code's usual phrase
 
   /// An answer with edge's plain page for that status.

@@ -27,15 +27,9 @@ std::string page_for_plain_text() {
 }  // namespace
 
 TlsHandshake::TlsHandshake(Door& door, Entrance& entrance, const ConnectionInfo& info)
-    : ClientConnection(door, entrance, info), sites_(entrance.front().tls) {}
+    : ConnectionBeginning(door, entrance, info), sites_(entrance.front().tls) {}
 
 TlsHandshake::~TlsHandshake() = default;
-
-bool TlsHandshake::begin(int fd) {
-  if (watch(door_.loop(), fd) != 0) return false;
-  loop().arm(*this, settings().header_timeout);
-  return true;
-}
 
 void TlsHandshake::on_readable() {
   if (answered_) return discard_input();
@@ -87,18 +81,6 @@ void TlsHandshake::complain(std::string_view why) {
   if (!pace.lets_pass(loop().now())) return;
   char ip[46];
   log::info("TLS handshake with {} failed: {}", info_.remote.ip_text(ip), why);
-}
-
-void TlsHandshake::drain() {
-  if (!gone()) loop().arm(*this, kFirstRequest);
-}
-
-void TlsHandshake::tear() {
-  if (!gone()) shut();
-}
-
-void TlsHandshake::on_closed() {
-  door_.closed(*this);
 }
 
 }  // namespace edge

@@ -4,28 +4,22 @@
 
 #include <memory>
 
-#include "core/http/client_connection.h"
+#include "core/http/connection_beginning.h"
 
 namespace edge {
 
 class TlsStream;
 
-/// Has header_timeout for all of it. Until the client's first byte it holds no TLS state, so connections that only
+/// Until the client's first byte it holds no TLS state, so connections that only
 /// open cost little.
-class TlsHandshake final : public ClientConnection {
+class TlsHandshake final : public ConnectionBeginning {
  public:
   TlsHandshake(Door& door, Entrance& entrance, const ConnectionInfo& info);
   ~TlsHandshake() override;
 
-  bool begin(int fd) override;
-  void drain() override;
-  void tear() override;
-
  private:
   void on_readable() override;
   void on_writable() override;
-  void on_closed() override;
-  void on_deadline() override { tear(); }
 
   void step();
   void agreed();
