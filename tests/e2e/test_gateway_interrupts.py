@@ -74,9 +74,15 @@ def test_stacks_of_whatever_the_threads_do(serve_app, version, threads):
              for name in re.findall(r"def (\w+)", line)}
     for path, place in [("in_sleep", "in_sleep"), ("in_python", "spin"), ("in_c", "in_c")]:
         begin(app, "/" + path, thread=threads - 1)
-        stacks = worker.stacks()
-        mine = stacks.split(f"0x{worker.thread_ident(threads - 1):016x} ")[1].split("hread 0x")[0]
-        assert f'shop_app.py", line ' in mine and re.search(rf'line \d+ in {place}\n', mine)
+
+        def stack_within():                         # the app is called a moment after its request is said to run
+            nonlocal stacks, mine
+            stacks = worker.stacks()
+            mine = stacks.split(f"0x{worker.thread_ident(threads - 1):016x} ")[1].split("hread 0x")[0]
+            return re.search(rf'shop_app.py", line \d+ in {place}\n', mine)
+
+        stacks = mine = None
+        wait_until(stack_within, f"the stacks show {place}")
         frames = re.findall(r'shop_app.py", line (\d+) in (\w+)', mine)
         assert [name for _, name in frames][-1] == "application" and int(frames[-1][0]) > lines["application"]
         assert worker.stacks().count("most recent call first") == stacks.count("most recent call first")

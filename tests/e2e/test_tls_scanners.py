@@ -39,6 +39,11 @@ def needs(*names):
     return found or pytest.skip(f"{names[0]} is not installed")
 
 
+def hung_up_before_the_ticket(finding):
+    """Tickets of TLS 1.3 follow the handshake; testssl's client may have left by then, and calls that a failed connect."""
+    return (finding["id"], finding["severity"]) == ("sessionresumption_ticket", "WARN")
+
+
 @pytest.mark.parametrize("what", [("-p", "-S"), ("-s", "-f"), ("--heartbleed", "--ccs-injection", "--ticketbleed",
                                                                "--robot", "--renegotiation", "--compression")],
                          ids=["server", "ciphers", "vulnerabilities"])
@@ -50,7 +55,7 @@ def test_testssl_finds_nothing(edge, tmp_path, what):
     assert result.exists(), "testssl wrote nothing"
     found = [finding for finding in json.loads(result.read_text())
              if finding["severity"] in ("MEDIUM", "HIGH", "CRITICAL", "WARN")
-             and finding["id"].partition(" ")[0] not in OF_THE_TEST]
+             and finding["id"].partition(" ")[0] not in OF_THE_TEST and not hung_up_before_the_ticket(finding)]
     assert not found, found
 
 
