@@ -8,8 +8,8 @@
 
 #include "appserver/answer_channel.h"
 #include "appserver/app_lane.h"
-#include "appserver/request_spool.h"
 #include "core/http/request.h"
+#include "core/http/request_spool.h"
 #include "core/log.h"
 
 namespace edge {

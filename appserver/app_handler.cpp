@@ -9,7 +9,8 @@
 
 #include "appserver/answer_body.h"
 #include "appserver/answer_head.h"
-#include "appserver/request_spool.h"
+#include "appserver/wire.h"
+#include "core/http/request_spool.h"
 #include "core/log.h"
 #include "core/net/close_elsewhere.h"
 
@@ -55,7 +56,7 @@ AppHandler::AppHandler(AppLane& lane, std::string script_name, bool cancel_on_di
 
 Task<Response> AppHandler::handle(Request& request) {
   request.upstream = {.address = request.arena.copy(lane_.app().name)};  // the lane's settings may change
-  RequestSpool spool(lane_.loop(), lane_.spool_directory());
+  RequestSpool spool(lane_.loop(), lane_.spool_directory(), wire::kMaxInlineBody);
   const Result<void> spooled = co_await spool.read(request.body);
   if (!spooled) co_return refuse(request, spooled.error());
   for (bool repeated = false;; repeated = true) {

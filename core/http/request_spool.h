@@ -1,7 +1,8 @@
-// RequestSpool: a request's body, read to its end before a worker is asked for: small ones in memory, larger ones in
-// an unlinked temporary file. So a slow client never holds Python.
+// RequestSpool: a request's body, read to its end before a worker or another server is asked: small ones in memory,
+// larger ones in an unlinked temporary file. So a slow client holds neither.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,8 +18,10 @@ namespace edge {
 /// On one loop; nothing of it outlives the object.
 class RequestSpool {
  public:
-  /// `directory` is where the temporary file would be made; it must outlive the spool.
-  RequestSpool(Loop& loop, const std::string& directory) : loop_(loop), directory_(directory) {}
+  /// `directory` is where the temporary file would be made; it must outlive the spool. A body of at most `in_memory`
+  /// bytes is kept in memory.
+  RequestSpool(Loop& loop, const std::string& directory, std::size_t in_memory)
+      : loop_(loop), directory_(directory), in_memory_(in_memory) {}
   RequestSpool(const RequestSpool&) = delete;
   RequestSpool& operator=(const RequestSpool&) = delete;
 
@@ -38,6 +41,7 @@ class RequestSpool {
 
   Loop& loop_;
   const std::string& directory_;
+  std::size_t in_memory_;
   std::string memory_;
   UniqueFd file_;
   std::uint64_t in_file_ = 0;

@@ -1,5 +1,5 @@
 // Reading a body into memory, and from there to a file by a thread that may block.
-#include "appserver/request_spool.h"
+#include "core/http/request_spool.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -8,8 +8,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-
-#include "appserver/wire.h"
 
 namespace edge {
 
@@ -37,7 +35,7 @@ Error cannot_spool(int reason, const std::string& directory) {
 Task<Result<void>> RequestSpool::read(RequestBody& body) {
   length_ = body.length();
   if (body.empty()) co_return {};
-  if (length_) memory_.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(*length_, wire::kMaxInlineBody)));
+  if (length_) memory_.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(*length_, in_memory_)));
   while (true) {
     const Result<std::string_view> piece = co_await body.read();
     if (!piece) co_return std::unexpected(piece.error());
@@ -47,7 +45,7 @@ Task<Result<void>> RequestSpool::read(RequestBody& body) {
     const Result<void> written = co_await write_out();
     if (!written) co_return written;
   }
-  if (file_ || memory_.size() > wire::kMaxInlineBody) {
+  if (file_ || memory_.size() > in_memory_) {
     const Result<void> written = co_await write_out();
     if (!written) co_return written;
     memory_ = {};
