@@ -1,41 +1,15 @@
 // Checking what a worker sends as head: nothing in it may split or reframe the answer.
 #include "appserver/answer_head.h"
 
-#include <array>
 #include <charconv>
 #include <string>
 
+#include "core/http/field_syntax.h"
 #include "core/uwsgi/packet.h"
 
 namespace edge {
 
 namespace {
-
-/// RFC 9110 5.6.2.
-constexpr std::array<bool, 256> kTokenBytes = [] {
-  std::array<bool, 256> table{};
-  for (const char c :
-       std::string_view("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")) {
-    table[static_cast<unsigned char>(c)] = true;
-  }
-  return table;
-}();
-
-bool is_token(std::string_view text) {
-  for (const char c : text) {
-    if (!kTokenBytes[static_cast<unsigned char>(c)]) return false;
-  }
-  return !text.empty();
-}
-
-/// RFC 9110 5.5: no control bytes but the tab.
-bool is_field_text(std::string_view text) {
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 && byte != '\t') || byte == 0x7f) return false;
-  }
-  return true;
-}
 
 bool is_for_one_connection(HeaderName name) {
   switch (name) {

@@ -37,6 +37,12 @@ struct UpstreamRequest {
   bool keep_alive = true;               // the connection is to be kept
 };
 
+/// Fields that a codec writes itself: whatever stands in UpstreamRequest::headers under such a name is left out.
+inline bool is_the_codecs_own(HeaderName id) {
+  return id == HeaderName::host || id == HeaderName::content_length || id == HeaderName::transfer_encoding ||
+         id == HeaderName::connection || id == HeaderName::upgrade;
+}
+
 /// Of one connection and one loop; used again for each of its exchanges. What a server answers is not believed:
 /// whatever breaks the protocol is `failed`.
 class UpstreamCodec {
@@ -61,7 +67,8 @@ class UpstreamCodec {
   virtual void begin_content(std::size_t size, std::string& to) = 0;
   /// Appends what stands behind that piece: a line end, padding.
   virtual void end_content(std::size_t size, std::string& to) = 0;
-  /// Appends what ends the content; also right where there is none. To be called once, after the last piece.
+  /// Appends what ends the content, if anything does: the last chunk, the empty record. After the last piece; where
+  /// there is no content it has nothing to say, and need not be called.
   virtual void finish_content(std::string& to) = 0;
 
   /// Feeds bytes that were received; at most one event a call, so it is called again, also with no byte left, until

@@ -139,18 +139,17 @@ std::string_view variable_name(std::string_view name, std::array<char, 128>& buf
   return {to, size};
 }
 
-void add_headers(Request& request, BlockWriter& to) {
-  const HeaderList& headers = request.headers;
+void add_headers(const HeaderList& headers, BlockWriter& to) {
   const Repetition repetition(headers);
   std::array<char, 128> buffer;
   for (const HeaderField& field : headers) {
     if (left_out(field)) continue;
     const std::string_view name =
-        field.id != HeaderName::other ? kVariables[field.id] : variable_name(field.name, buffer, request.arena);
+        field.id != HeaderName::other ? kVariables[field.id] : variable_name(field.name, buffer, headers.arena());
     if (name.empty()) continue;
     if (!repetition.possible(field)) {
       to.add(name, field.value);
-    } else if (const std::string_view all = joined(headers, field, request.arena); all.data() != nullptr) {
+    } else if (const std::string_view all = joined(headers, field, headers.arena()); all.data() != nullptr) {
       to.add(name, all);
     }
   }
@@ -179,14 +178,14 @@ class OwnVariables {
 };
 
 /// PEP 3333 wants a name and a port, also where a unix socket has neither. A client whose port nobody told has 0.
-void add_ends(const Request& request, OwnVariables& to) {
+void add_ends(const Request& request, std::string_view host, OwnVariables& to) {
   const Address& local = request.connection->local;
   const Address& client = request.client();
   const std::uint16_t port = request.server_port();
   std::array<char, 46> ip;
   const bool has_local = local.family != Address::Family::none;
   const std::string_view fallback = has_local ? local.ip_text(ip.data()) : "localhost";
-  to.add("SERVER_NAME", request.host.empty() ? fallback : request.host);
+  to.add("SERVER_NAME", host.empty() ? fallback : host);
   to.add("SERVER_PORT", std::uint64_t{port != 0 ? port : request.secure() ? 443U : 80U});
   to.add("REMOTE_ADDR", client.ip_text(ip.data()));
   if (client.family != Address::Family::none) to.add("REMOTE_PORT", std::uint64_t{client.port});
@@ -210,24 +209,40 @@ void add_client_certificate(const Request& request, OwnVariables& to) {
 
 }  // namespace
 
+void add_vars(const ToldRequest& told, BlockWriter& to) {
+  const Request& client = told.client;
+  OwnVariables own(told.params, to);
+  own.add("REQUEST_METHOD", told.method);
+  own.add("SCRIPT_NAME", told.script_name);
+  own.add("PATH_INFO", told.path_info);
+  own.add("QUERY_STRING", told.query);
+  own.add("REQUEST_URI", told.uri);
+  own.add("SERVER_PROTOCOL", version_text(client.version));
+  add_ends(client, told.host, own);
+  own.add("REQUEST_SCHEME", client.scheme());
+  if (client.secure()) own.add("HTTPS", std::string_view("on"));
+  add_client_certificate(client, own);
+  if (const HeaderField* type = told.headers.find(HeaderName::content_type)) own.add("CONTENT_TYPE", type->value);
+  if (told.content_length) own.add("CONTENT_LENGTH", *told.content_length);
+  own.add("REQUEST_ID", client.id());
+  for (const HeaderField& param : told.params) to.add(param.name, param.value);
+  add_headers(told.headers, to);
+}
+
 void add_vars(Request& request, std::string_view script_name, std::optional<std::uint64_t> content_length,
               BlockWriter& to) {
-  OwnVariables own(request.params, to);
-  own.add("REQUEST_METHOD", request.method_name);
-  own.add("SCRIPT_NAME", script_name);
-  own.add("PATH_INFO", request.path.starts_with(script_name) ? request.path.substr(script_name.size()) : request.path);
-  own.add("QUERY_STRING", request.query);
-  own.add("REQUEST_URI", request.target);
-  own.add("SERVER_PROTOCOL", version_text(request.version));
-  add_ends(request, own);
-  own.add("REQUEST_SCHEME", request.scheme());
-  if (request.secure()) own.add("HTTPS", std::string_view("on"));
-  add_client_certificate(request, own);
-  if (const HeaderField* type = request.headers.find(HeaderName::content_type)) own.add("CONTENT_TYPE", type->value);
-  if (content_length) own.add("CONTENT_LENGTH", *content_length);
-  own.add("REQUEST_ID", request.id());
-  for (const HeaderField& param : request.params) to.add(param.name, param.value);
-  add_headers(request, to);
+  const std::string_view path = request.path;
+  add_vars({.client = request,
+            .method = request.method_name,
+            .uri = request.target,
+            .script_name = script_name,
+            .path_info = path.starts_with(script_name) ? path.substr(script_name.size()) : path,
+            .query = request.query,
+            .host = request.host,
+            .headers = request.headers,
+            .params = request.params,
+            .content_length = content_length},
+           to);
 }
 
 }  // namespace edge::uwsgi
