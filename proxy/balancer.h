@@ -1,6 +1,7 @@
 // Balancer: which server of a group gets a request.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -73,19 +74,20 @@ class Balancer {
   const BalanceSettings& settings() const { return settings_; }
 
  private:
-  enum class Tier : std::uint8_t { alive, backup_alive, ejected, backup_ejected, none };
+  enum Tier : std::uint8_t { alive, backup_alive, ejected, backup_ejected, kTiers, never = kTiers };
   struct Candidate {
     std::size_t member;
     std::uint64_t weight;  // thousandths, after the slow start
   };
 
-  Tier tier_of(const ServerGroup::Member& member, const BalanceWish& wish) const;
   void look(const ServerGroup& group, const BalanceWish& wish);
+  Tier tier_of(const ServerGroup::Member& member, const BalanceWish& wish);
   ServerUse pick_preferred(const ServerGroup& group, const BalanceWish& wish);
   ServerUse pick_in(Tier tier, const ServerGroup& group, const BalanceWish& wish);
-  void gather(Tier tier, const ServerGroup& group, const BalanceWish& wish);
-  ServerUse take(const ServerGroup::Member& member, Tier tier, std::uint64_t now);
+  void gather(Tier tier, const ServerGroup& group, std::uint64_t now);
+  ServerUse take(std::size_t member, const ServerGroup& group, std::uint64_t now);
   std::size_t choose(const ServerGroup& group, const BalanceWish& wish);
+  std::size_t choose_in_turn();
   std::size_t choose_least(const ServerGroup& group);
   std::size_t choose_of_two(const ServerGroup& group, std::uint64_t now);
   std::size_t choose_by_hash(const ServerGroup& group, std::string_view key);
@@ -97,7 +99,7 @@ class Balancer {
   // Of the present call:
   std::vector<Tier> tiers_;  // of each member
   std::vector<Candidate> candidates_;
-  bool seen_full_ = false;
+  std::array<bool, kTiers> full_{};  // whether the tier has servers without room
   bool seen_tried_ = false;
 };
 

@@ -36,6 +36,13 @@ enum class Standing : std::uint8_t {
   held_down,  // by the active health check: never
 };
 
+/// What came of asking for a place.
+enum class Entry : std::uint8_t {
+  taken,
+  full,     // as many as may have one
+  resting,  // another request was faster to try it
+};
+
 /// Shared by all loops, from any thread, without locks: each figure is right on its own, several together may be of
 /// different moments. Times are milliseconds of Loop::now(), the same clock on every loop. Requests come through a
 /// ServerUse (server_use.h), which calls what changes the counts.
@@ -71,10 +78,9 @@ class Server {
   /// When its rest is over, for one that is ejected; else 0.
   std::uint64_t ejected_until() const;
 
-  /// Takes a place for one request: false when `most` (0: no bound) have one, or when it must rest and another request
-  /// was faster to try it. `trial`: after how long the next may try when this one brings no outcome. With `regardless`
-  /// it is taken though it is ejected.
-  bool enter(std::uint64_t now, std::uint32_t most, Milliseconds trial, bool regardless);
+  /// Takes a place for one request, when fewer than `most` (0: no bound) have one. The first after its rest tries it;
+  /// when that brings no outcome, the next may after `trial`. With `regardless` also others get in while it rests.
+  Entry enter(std::uint64_t now, std::uint32_t most, Milliseconds trial, bool regardless);
   void leave() { in_flight_.fetch_sub(1, std::memory_order_relaxed); }
   /// An answer's head came, `latency` after the request was sent. `began`: when the place was taken; a request from
   /// before the last change of standing says nothing about the present.
