@@ -1,0 +1,42 @@
+// IdleConnections: connections to one server that wait for their next request, on one loop.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "core/duration.h"
+#include "proxy/server_connection.h"
+
+namespace edge {
+
+/// One a server and loop, on the loop's thread. The one that was put last is taken first, so that those which are not
+/// needed fall idle. One on which bytes or the end come is closed at once and never handed out.
+class IdleConnections final : private ServerConnection::Observer {
+ public:
+  /// At most `most` (0: none are kept), each for at most `longest`.
+  IdleConnections(std::size_t most, Milliseconds longest) : most_(most), longest_(longest) {}
+  IdleConnections(const IdleConnections&) = delete;
+  IdleConnections& operator=(const IdleConnections&) = delete;
+  ~IdleConnections() { clear(); }
+
+  /// One whose answer was received to its end and that the codec calls reusable. For it the oldest goes if there are
+  /// too many.
+  void put(ServerConnection::Pointer connection);
+  /// One that is still open as far as can be known, reused() and ready for a request; null: there is none.
+  ServerConnection::Pointer take();
+  /// Closes all: the server is gone or no longer wanted.
+  void clear() { connections_.clear(); }
+  std::size_t size() const { return connections_.size(); }
+
+ private:
+  void on_server_readable(ServerConnection& connection) override;
+  void on_server_writable(ServerConnection&) override {}
+  void on_server_deadline(ServerConnection& connection) override { drop(connection); }
+  void drop(ServerConnection& connection);
+
+  std::size_t most_;
+  Milliseconds longest_;
+  std::vector<ServerConnection::Pointer> connections_;  // the oldest first
+};
+
+}  // namespace edge
