@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cstdint>
 
-#include "appserver/intrusive_list.h"
+#include "core/intrusive_list.h"
 
 namespace edge {
 

@@ -10,7 +10,7 @@
 #include <memory>
 #include <vector>
 
-#include "appserver/intrusive_list.h"
+#include "core/intrusive_list.h"
 #include "appserver/mailbox.h"
 #include "appserver/ticket.h"
 #include "appserver/wire.h"
