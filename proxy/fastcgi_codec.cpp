@@ -139,10 +139,10 @@ UpstreamCodec::Step FastCgiCodec::take_head(std::string_view bytes, std::string_
   const std::size_t before = head_text_.size();
   head_text_ += bytes.substr(0, limits_.bytes + 1 - before);
   const std::size_t end = cgi_head_end(head_text_, before);
-  if (end == head_text_.npos) {
-    if (head_text_.size() <= limits_.bytes) return Step::need_more;
+  if ((end == head_text_.npos ? head_text_.size() : end) > limits_.bytes) {
     return fail_with("a head larger than " + std::to_string(limits_.bytes) + " bytes");
   }
+  if (end == head_text_.npos) return Step::need_more;
   const std::size_t behind = before + bytes.size() - end;
   reader_.give_back(behind);
   input = {input.data() - behind, input.size() + behind};
