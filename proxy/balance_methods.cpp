@@ -58,7 +58,8 @@ std::size_t Balancer::choose_in_turn() {
 /// Equals take turns.
 std::size_t Balancer::choose_least(const ServerGroup& group) {
   const auto load = [&group](const Candidate& candidate) {
-    return 1'000'000'000 * (std::uint64_t{group.members()[candidate.member].server->in_flight()} + 1) / candidate.weight;
+    return 1'000'000'000 * (std::uint64_t{group.members()[candidate.member].server->in_flight()} + 1) /
+           candidate.weight;
   };
   std::uint64_t least = std::numeric_limits<std::uint64_t>::max();
   std::size_t equals = 0;
