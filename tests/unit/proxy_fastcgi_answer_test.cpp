@@ -204,7 +204,7 @@ TEST_CASE("hostile records and heads are refused at every split") {
       output("A: 1\r\n folded\r\n\r\n"),
       output("A: 1\rB: 2\r\n\r\n"),
       output("A: 1\r\r\n\r\n"),
-      output(std::string("A: 1\0002\r\n\r\n", 11)),
+      output(std::string("A: 1\0002\r\n\r\n", 10)),
       output("A: 1\x01\r\n\r\n"),
       output("Status:\r\n\r\n"),
       output("Status: 20\r\n\r\n"),

@@ -216,7 +216,7 @@ TEST_CASE("hostile answers are refused at every split") {
       kOk + "A\r\n\r\n",
       kOk + "A B: 1\r\n\r\n",
       kOk + "A\xc3\xa4: 1\r\n\r\n",
-      kOk + std::string("A: 1\0002\r\n\r\n", 11),
+      kOk + std::string("A: 1\0002\r\n\r\n", 10),
       kOk + "A: 1\x01\r\n\r\n",
       kOk + "A: 1\x7f\r\n\r\n",
       kOk + "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
