@@ -51,20 +51,31 @@ Result<void> check_signature(const X509Pointer& certificate, const std::string& 
                                  file, subject_of(certificate), OBJ_nid2ln(digest)));
 }
 
-void check_time(const X509Pointer& certificate, const std::string& file, std::int64_t now, CertificateCheck& check) {
+/// `judges`: "clients" or "servers".
+void check_time(const X509Pointer& certificate, const std::string& file, std::int64_t now, std::string_view judges,
+                CertificateCheck& check) {
   const std::int64_t from = unix_time(X509_get0_notBefore(certificate.get()));
   const std::int64_t until = unix_time(X509_get0_notAfter(certificate.get()));
   const std::string subject = subject_of(certificate);
   if (until <= now) {
     check.warnings.push_back(
-        fmt::format("{}: {} has expired at {}: clients refuse it; renew it", file, subject, utc_text(until)));
+        fmt::format("{}: {} has expired at {}: {} refuse it; renew it", file, subject, utc_text(until), judges));
   } else if (until - now < kExpiresSoon) {
     check.warnings.push_back(fmt::format("{}: {} expires at {}; renew it", file, subject, utc_text(until)));
   }
   if (from > now) {
-    check.warnings.push_back(fmt::format(
-        "{}: {} is valid only from {} on: clients refuse it until then; is the clock of this machine right?", file,
-        subject, utc_text(from)));
+    check.warnings.push_back(
+        fmt::format("{}: {} is valid only from {} on: {} refuse it until then; is the clock of this machine right?",
+                    file, subject, utc_text(from), judges));
+  }
+}
+
+void check_times(const TlsCertificate& certificate, const std::string& file, std::int64_t now, std::string_view judges,
+                 CertificateCheck& check) {
+  const X509Pointer& leaf = certificate.chain.front();
+  for (const X509Pointer& each : certificate.chain) {
+    if (each != leaf && is_self_signed(each)) continue;  // who judges has roots of their own
+    check_time(each, file, now, judges, check);
   }
 }
 
@@ -144,12 +155,14 @@ Result<void> check_strength(const TlsCertificate& certificate, const std::string
 
 void check_for_clients(const TlsCertificate& certificate, const std::string& file, std::int64_t now,
                        CertificateCheck& check) {
-  const X509Pointer& leaf = certificate.chain.front();
-  for (const X509Pointer& each : certificate.chain) {
-    if (each == leaf || !is_self_signed(each)) check_time(each, file, now, check);  // clients have roots of their own
-  }
+  check_times(certificate, file, now, "clients", check);
   check_chain(certificate, file, check);
-  check_names(leaf, file, check);
+  check_names(certificate.chain.front(), file, check);
+}
+
+void check_for_servers(const TlsCertificate& certificate, const std::string& file, std::int64_t now,
+                       CertificateCheck& check) {
+  check_times(certificate, file, now, "servers", check);
 }
 
 void check_hosts(std::span<const TlsCertificate> certificates, std::span<const std::string> hosts,

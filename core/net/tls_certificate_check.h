@@ -33,6 +33,10 @@ Result<void> check_strength(const TlsCertificate& certificate, const std::string
 void check_for_clients(const TlsCertificate& certificate, const std::string& file, std::int64_t now,
                        CertificateCheck& check);
 
+/// Warns of a chain that edge shows to servers which is expired, not yet valid or soon to expire.
+void check_for_servers(const TlsCertificate& certificate, const std::string& file, std::int64_t now,
+                       CertificateCheck& check);
+
 /// A warning for each host (lower case, without brackets, or `*.example.com`) that no certificate covers. `files` say
 /// which were looked at.
 void check_hosts(std::span<const TlsCertificate> certificates, std::span<const std::string> hosts,

@@ -46,9 +46,8 @@ void check_mode(const std::string& key_file, CertificateCheck& check) {
                   key_file, found.st_mode & 07777U, key_file));
 }
 
-}  // namespace
-
-Result<TlsCertificate> load_certificate(const TlsCertificateFiles& files, std::int64_t now, CertificateCheck& check) {
+/// Chain and key, which belong together and are strong enough.
+Result<TlsCertificate> read_certificate(const TlsCertificateFiles& files, CertificateCheck& check) {
   Result<PemFile> chain = read_pem_file(files.certificate);
   if (!chain) return std::unexpected(chain.error());
   Result<PemFile> key = read_pem_file(files.key);
@@ -62,8 +61,22 @@ Result<TlsCertificate> load_certificate(const TlsCertificateFiles& files, std::i
   if (!ordered) return std::unexpected(Error{.context = files.key + ", " + ordered.error().context});
   const Result<void> strong = check_strength(certificate, files.certificate);
   if (!strong) return std::unexpected(strong.error());
-  check_for_clients(certificate, files.certificate, now, check);
   check_mode(files.key, check);
+  return certificate;
+}
+
+}  // namespace
+
+Result<TlsCertificate> load_certificate(const TlsCertificateFiles& files, std::int64_t now, CertificateCheck& check) {
+  Result<TlsCertificate> certificate = read_certificate(files, check);
+  if (certificate) check_for_clients(*certificate, files.certificate, now, check);
+  return certificate;
+}
+
+Result<TlsCertificate> load_client_certificate(const TlsCertificateFiles& files, std::int64_t now,
+                                               CertificateCheck& check) {
+  Result<TlsCertificate> certificate = read_certificate(files, check);
+  if (certificate) check_for_servers(*certificate, files.certificate, now, check);
   return certificate;
 }
 

@@ -20,6 +20,10 @@ namespace edge {
 /// certificate; a key or signature that is too weak.
 Result<TlsCertificate> load_certificate(const TlsCertificateFiles& files, std::int64_t now, CertificateCheck& check);
 
+/// The same of a certificate that edge shows to servers: they need no names in it.
+Result<TlsCertificate> load_client_certificate(const TlsCertificateFiles& files, std::int64_t now,
+                                               CertificateCheck& check);
+
 /// Every certificate of a site, in order, and a warning for each of its hosts that none of them covers. As above.
 Result<std::vector<TlsCertificate>> load_certificates(std::span<const TlsCertificateFiles> files,
                                                       std::span<const std::string> hosts, std::int64_t now,

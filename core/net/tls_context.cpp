@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/net/tls_ciphers.h"
+#include "core/net/tls_common_rules.h"
 #include "core/net/tls_error.h"
 #include "core/net/tls_pem.h"
 #include "core/net/tls_protocols.h"
@@ -17,7 +18,6 @@ namespace edge {
 
 namespace {
 
-constexpr int kSecurityLevel = 2;  // 112 bits: no RSA below 2048, no SHA-1 in signatures
 constexpr std::uint64_t kSiteOptions = SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE;
 
 std::unexpected<Error> wrong(std::string what) {
@@ -60,7 +60,7 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::make(const TlsSettings& se
 
 Result<> TlsContext::use(const TlsSettings& settings, std::vector<TlsCertificate>& certificates) {
   SSL_CTX* const context = context_.get();
-  SSL_CTX_set_security_level(context, kSecurityLevel);
+  SSL_CTX_set_security_level(context, kTlsSecurityLevel);
   if (!settings.tls12 && !settings.tls13) return wrong("TLS: no version is allowed; allow 1.2 or 1.3");
   lowest_version_ = settings.tls12 ? TLS1_2_VERSION : TLS1_3_VERSION;
   highest_version_ = settings.tls13 ? TLS1_3_VERSION : TLS1_2_VERSION;

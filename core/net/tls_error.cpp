@@ -9,7 +9,7 @@ namespace edge {
 
 namespace {
 
-constexpr int kFirstAlert = 1000;  // a reason above this is an alert that the client sent (openssl/sslerr.h)
+constexpr int kFirstAlert = 1000;  // a reason above this is an alert that the peer sent (openssl/sslerr.h)
 constexpr int kLastAlert = kFirstAlert + 255;
 
 std::string version_name(unsigned version) {
@@ -57,13 +57,17 @@ std::string take_session_error(const ssl_st* session, unsigned offered) {
   const int reason = ERR_GET_REASON(code);
   if (code == 0) return "unknown error";
   if (ERR_GET_LIB(code) != ERR_LIB_SSL) return reason_text(code);
+  const bool is_server = SSL_is_server(session) == 1;
   if (reason > kFirstAlert && reason <= kLastAlert) {
-    return fmt::format("the client refused: {}", SSL_alert_desc_string_long(reason - kFirstAlert));
+    const char* const what = reason == SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED  // which OpenSSL calls unknown
+                                 ? "certificate required"
+                                 : SSL_alert_desc_string_long(reason - kFirstAlert);
+    return fmt::format("the {} refused: {}", is_server ? "client" : "server", what);
   }
   switch (reason) {
     case SSL_R_UNSUPPORTED_PROTOCOL:
     case SSL_R_VERSION_TOO_LOW:
-      return fmt::format("unsupported protocol ({})", version_name(offered));
+      return offered == 0 ? "unsupported protocol" : fmt::format("unsupported protocol ({})", version_name(offered));
     case SSL_R_NO_SHARED_CIPHER:
       return "no shared cipher";
     case SSL_R_NO_APPLICATION_PROTOCOL:
@@ -71,7 +75,7 @@ std::string take_session_error(const ssl_st* session, unsigned offered) {
     case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
       return "client certificate missing";
     case SSL_R_CERTIFICATE_VERIFY_FAILED:
-      return fmt::format("client certificate refused: {}",
+      return fmt::format("{} certificate refused: {}", is_server ? "client" : "server",
                          X509_verify_cert_error_string(SSL_get_verify_result(session)));
     default:
       return reason_text(code);

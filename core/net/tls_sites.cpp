@@ -6,15 +6,13 @@
 #include <algorithm>
 #include <functional>
 
+#include "core/net/tls_common_rules.h"
 #include "core/net/tls_error.h"
 #include "core/net/tls_hello.h"
 
 namespace edge {
 
 namespace {
-
-/// In the order in which they are offered; Mozilla's.
-constexpr const char* kGroups = "X25519:P-256:P-384";
 
 std::string_view name_of(const std::pair<std::string, const TlsContext*>& named) {
   return named.first;
@@ -91,17 +89,11 @@ TlsSites::TlsSites(std::vector<TlsSite> sites, std::shared_ptr<const TlsContext>
 bool TlsSites::prepare() {
   base_.reset(SSL_CTX_new(TLS_server_method()));
   SSL_CTX* const base = base_.get();
-  if (!base) return false;
-  // A client that only ends its sending may still want its answer: not an error (SSL_OP_IGNORE_UNEXPECTED_EOF).
-  SSL_CTX_set_options(base, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
-  SSL_CTX_set_mode(base, SSL_MODE_RELEASE_BUFFERS);
-  SSL_CTX_set_read_ahead(base, 1);
+  if (!base || !set_common_rules(base)) return false;
   SSL_CTX_set_session_cache_mode(base, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_timeout(base, TlsTickets::kGood);
   SSL_CTX_set_client_hello_cb(base, on_client_hello, nullptr);
-  return SSL_CTX_set_min_proto_version(base, TLS1_2_VERSION) == 1 && SSL_CTX_set_max_early_data(base, 0) == 1 &&
-         SSL_CTX_set1_groups_list(base, kGroups) == 1 &&
-         SSL_CTX_set_tlsext_ticket_key_evp_cb(base, on_ticket_key) == 1 &&
+  return SSL_CTX_set_max_early_data(base, 0) == 1 && SSL_CTX_set_tlsext_ticket_key_evp_cb(base, on_ticket_key) == 1 &&
          SSL_CTX_set_session_ticket_cb(base, nullptr, on_ticket_opened, nullptr) == 1;
 }
 

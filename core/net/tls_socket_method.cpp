@@ -1,16 +1,16 @@
-// Between OpenSSL's calls and the stream's.
+// Between OpenSSL's calls and the end's.
 #include "core/net/tls_socket_method.h"
 
 #include <openssl/bio.h>
 
-#include "core/net/tls_stream.h"
+#include "core/net/tls_end.h"
 
 namespace edge {
 
 namespace {
 
-TlsStream& stream_of(BIO* bio) {
-  return *static_cast<TlsStream*>(BIO_get_data(bio));
+TlsEnd& end_of(BIO* bio) {
+  return *static_cast<TlsEnd*>(BIO_get_data(bio));
 }
 
 /// Made once, never freed: sessions may end as late as the process does.
@@ -28,10 +28,10 @@ const BIO_METHOD* socket_method() {
 
 }  // namespace
 
-bio_st* TlsSocketMethod::make(TlsStream& stream) {
+bio_st* TlsSocketMethod::make(TlsEnd& end) {
   BIO* const bio = socket_method() ? BIO_new(socket_method()) : nullptr;
   if (!bio) return nullptr;
-  BIO_set_data(bio, &stream);
+  BIO_set_data(bio, &end);
   BIO_set_init(bio, 1);
   return bio;
 }
@@ -39,19 +39,19 @@ bio_st* TlsSocketMethod::make(TlsStream& stream) {
 int TlsSocketMethod::read(bio_st* bio, char* to, int size) {
   BIO_clear_retry_flags(bio);
   bool again = false;
-  const int got = stream_of(bio).receive(to, size, again);
+  const int got = end_of(bio).receive(to, size, again);
   if (again) BIO_set_retry_read(bio);
   return got;
 }
 
 int TlsSocketMethod::write(bio_st* bio, const char* from, int size) {
   BIO_clear_retry_flags(bio);
-  return stream_of(bio).take({from, static_cast<std::size_t>(size)}) ? size : -1;
+  return end_of(bio).take({from, static_cast<std::size_t>(size)}) ? size : -1;
 }
 
 long TlsSocketMethod::control(bio_st* bio, int command, long, void*) {
   if (command == BIO_CTRL_FLUSH) return 1;
-  if (command == BIO_CTRL_EOF) return stream_of(bio).truncated() ? 1 : 0;
+  if (command == BIO_CTRL_EOF) return end_of(bio).truncated() ? 1 : 0;
   return 0;
 }
 

@@ -1,15 +1,15 @@
-// TlsSocketMethod: the BIO by which OpenSSL reads and writes the socket of a TlsStream.
+// TlsSocketMethod: the BIO by which OpenSSL reads and writes the socket of a TlsEnd.
 #pragma once
 
 struct bio_st;
 
 namespace edge {
 
-class TlsStream;
+class TlsEnd;
 
 struct TlsSocketMethod {
-  /// For both directions; owned by the session that it is set in, which does not outlive `stream`. Null: no memory.
-  static bio_st* make(TlsStream& stream);
+  /// For both directions; owned by the session that it is set in, which does not outlive `end`. Null: no memory.
+  static bio_st* make(TlsEnd& end);
 
   static int read(bio_st* bio, char* to, int size);
   static int write(bio_st* bio, const char* from, int size);

@@ -1,107 +1,33 @@
-// TlsStream: TLS of one connected socket.
+// TlsStream: the server's end of TLS.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "core/net/tls_client_certificate.h"
+#include "core/net/tls_end.h"
 #include "core/net/tls_hello.h"
-#include "core/net/tls_output.h"
-#include "core/net/tls_pointers.h"
 #include "core/net/tls_sites.h"
 
 namespace edge {
 
-/// One thread. The descriptor is non-blocking and its owner's, who closes it after this is gone. Nothing here waits:
-/// what the kernel did not take is kept and goes out first with the next call; while has_unsent(), its owner waits
-/// until the socket is writable and calls flush_unsent(). An idle stream holds no buffer.
-class TlsStream {
+class TlsStream final : public TlsEnd {
  public:
-  static constexpr std::ptrdiff_t kNothingNow = -1;                     // read()
-  static constexpr std::ptrdiff_t kBroken = -2;                         // read()
-  static constexpr std::size_t kMostUnsent = 2 * TlsOutput::kCapacity;  // bytes
-
   /// `output` belongs to the loop and outlives the stream.
   TlsStream(std::shared_ptr<const TlsSites> sites, TlsOutput& output, int fd);
-  TlsStream(const TlsStream&) = delete;
-  TlsStream& operator=(const TlsStream&) = delete;
-  ~TlsStream();
+  ~TlsStream() override;
 
-  enum class Step : std::uint8_t {
-    done,         // once; has_unread() and has_unsent() may be true
-    wants_read,   // again when the socket is readable
-    wants_write,  // again when it is writable
-    not_tls,      // plain text: nothing was sent, so an answer in plain text may be
-    failed,       // error() says why, and the client has been told as far as the kernel took it
-  };
-  Step handshake();
-
-  /// As much as fits and is there: bytes, or 0 when the client has ended, kNothingNow, kBroken (see error()).
-  std::ptrdiff_t read(char* to, std::size_t size);
-  /// After read() or handshake(): more may be inside, of which the socket will not tell. The caller reads again.
-  bool has_unread() const { return has_unread_; }
-  /// After read() returned 0: the connection ended without TLS's own end, so what came before may be cut short.
-  bool truncated() const { return end_of_file_; }
-
-  /// How many bytes were taken, fewer (also 0) when the socket is full; -1: broken.
-  std::ptrdiff_t write(std::string_view content) { return write({}, content); }
-  /// The same, `head` first, both in the same records.
-  std::ptrdiff_t write(std::string_view head, std::string_view content);
-  /// The same of a file, which the caller has seen to be in memory, as for sendfile(); -2 when it ends before `size`.
-  std::ptrdiff_t write_file(int file, std::uint64_t offset, std::uint64_t size);
-
-  /// Encrypted bytes that the kernel has not taken: at most kMostUnsent.
-  bool has_unsent() const { return !unsent_.empty(); }
-  /// 1 when nothing is left, 0 when something is, -1 when broken.
-  int flush_unsent();
-
-  /// Tells the client that nothing follows, as far as the kernel takes it now.
-  void end();
-
-  /// Why it failed or broke, for the log; empty before.
-  const std::string& error() const { return error_; }
-
-  // What is known after the handshake ---------------------------------------------------------------------------
-  std::string_view alpn() const;                                       // "h2", "http/1.1" or empty
   std::string_view server_name() const { return hello_.server_name; }  // lower case; empty when none was sent
   const TlsContext* site() const { return hello_.site; }               // null before a site was chosen
-  std::string_view protocol() const;                                   // "TLSv1.3"
-  std::string_view cipher() const;                                     // OpenSSL's name
-  bool resumed() const;
+  /// After the handshake.
   TlsClientCertificate client_certificate() const;
 
  private:
-  friend struct TlsSocketMethod;
-
-  /// What the socket gave: bytes, 0 at the end, -1 for an error or, with `again`, for nothing now.
-  int receive(char* to, int size, bool& again);
-  /// What OpenSSL writes: gathered, sent, or kept behind what waits already. False: broken.
-  bool take(std::string_view records);
-  bool keep(std::string_view records);
-  /// Sends what was gathered, then `records`; what the kernel does not take waits. False: broken.
-  bool send_with(std::string_view records);
-  bool send_gathered();
-  bool encrypt(std::string_view content);
-  std::ptrdiff_t read_result();
-  Step handshake_result();
-  void break_off(std::string why);
+  std::string refusal() override;
+  std::string_view peer() const override { return "client"; }
 
   TlsHello hello_;
-  TlsOutput& output_;
-  SslPointer session_;
-  std::string unsent_;
-  std::string error_;
-  std::size_t receives_ = 0;  // left in this call
-  int fd_;
-  bool has_unread_ = false;
-  bool end_of_file_ = false;
-  bool heard_ = false;  // the first byte has come
-  bool plain_text_ = false;
-  bool ended_ = false;  // the client said so, or ended its sending
-  bool broken_ = false;
 };
 
 }  // namespace edge
