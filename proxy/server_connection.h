@@ -79,7 +79,7 @@ class ServerConnection final : public Socket, private Deadline, private TurnEnd,
   bool reused() const { return reused_; }
   /// Nothing of the request was sent, or the connection was reused and nothing of an answer has come. Whether the
   /// request itself may be repeated is the caller's judgement.
-  bool safe_to_repeat() const { return bytes_.sent == 0 || (reused_ && bytes_.received == 0); }
+  bool safe_to_repeat() const { return !may_have_sent_ || (reused_ && bytes_.received == 0); }
   struct Bytes {
     std::uint64_t sent = 0;
     std::uint64_t received = 0;
@@ -125,24 +125,41 @@ class ServerConnection final : public Socket, private Deadline, private TurnEnd,
   void rouse();
 
  private:
-  enum class Woken : std::uint8_t { ready, timed_out, cancelled };
-  struct Wait;
+  enum class Woken : std::uint8_t { readable, writable, timed_out, cancelled };
+  /// `co_await Wait{…}`: until the server sends, until there is room if that is asked for, until the deadline, which
+  /// whoever waits has armed, or until cancelled.
+  struct Wait {
+    ServerConnection& connection;
+    bool for_room;
+    Cancellation& cancellation;
+    bool await_ready() const noexcept;
+    void await_suspend(std::coroutine_handle<> awaiter) noexcept;
+    Woken await_resume() const noexcept { return connection.woken_; }
+  };
+  static bool is_event(Woken woken) { return woken == Woken::readable || woken == Woken::writable; }
 
   explicit ServerConnection(std::string where);
   ~ServerConnection();
   void shut();
 
-  Task<Result<void>> finish_connecting(Milliseconds timeout, Cancellation& cancellation);
-  Task<Result<void>> agree_on_tls(const ServerEndpoint& endpoint, Milliseconds timeout, Cancellation& cancellation);
+  /// Of connect(), with the deadline armed.
+  Task<Result<void>> reach(Cancellation& cancellation);
+  Task<Result<void>> agree_on_tls(const ServerEndpoint& endpoint, Cancellation& cancellation);
+
   /// Until there is room to send: true; false: the server has sent something meanwhile, or ended.
   Task<Result<bool>> wait_for_room(Milliseconds timeout, Cancellation& cancellation);
+  /// One try. kBroken, or how many bytes were taken, which are cut off.
   std::ptrdiff_t send_parts(std::string_view& first, std::string_view& second, std::string_view& third);
+  std::ptrdiff_t encrypt_parts(std::string_view first, std::string_view second, std::string_view third);
+  /// One try: kBroken, or how many bytes were taken; -3: the file is too short.
   std::ptrdiff_t send_file_now(int file, std::uint64_t offset, std::uint64_t length);
+  std::ptrdiff_t count_sent(std::ptrdiff_t taken);
   bool has_unsent() const;
-  /// Whether receive() would give something now; TLS's own messages are no such thing.
+  /// Whether receive_now() would give something; TLS's own messages are no such thing.
   bool has_something();
   void wake(Woken with);
-  Error gave_up(Woken why, std::string_view doing, Milliseconds timeout) const;
+  /// The end of a wait without an event. `what` did not happen.
+  Error gave_up(Woken why, std::string_view what) const;
   Error failure(std::string_view why) const;
 
   void on_readable() override;
@@ -150,7 +167,7 @@ class ServerConnection final : public Socket, private Deadline, private TurnEnd,
   void on_closed() override { delete this; }
   void on_deadline() override;
   void on_turn_end() override;
-  void cancel() override;
+  void cancel() override { wake(Woken::cancelled); }
 
   const std::string where_;
   std::unique_ptr<TlsClientStream> tls_;  // null: plain
@@ -159,10 +176,11 @@ class ServerConnection final : public Socket, private Deadline, private TurnEnd,
   Observer* observer_ = nullptr;
   Bytes bytes_;
   int error_ = 0;  // errno of what broke it
-  Woken woken_ = Woken::ready;
-  bool wants_room_ = false;  // whoever waits, or the observer
-  bool readable_ = false;    // the kernel may have something
-  bool unheard_ = false;     // the server takes nothing more
+  Woken woken_ = Woken::readable;
+  bool wants_room_ = false;     // whoever waits, or the observer
+  bool readable_ = false;       // the kernel may have something
+  bool unheard_ = false;        // the server takes nothing more
+  bool may_have_sent_ = false;  // something of the request
   bool reused_ = false;
 };
 
