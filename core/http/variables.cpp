@@ -8,6 +8,7 @@
 #include <ctime>
 #include <vector>
 
+#include "core/http/find_pair.h"
 #include "core/http/request.h"
 #include "core/http/router.h"
 #include "core/http/tls_variables.h"
@@ -57,20 +58,6 @@ void append_fields(const HeaderList& headers, std::string_view name, std::string
     first = false;
     to.append(field.value);
   }
-}
-
-/// The first `name=value` among the pieces of `text` between separators. Nothing is decoded, as in nginx.
-std::optional<std::string_view> find_pair(std::string_view text, char separator, std::string_view name) {
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(separator), text.size());
-    std::string_view piece = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    while (piece.starts_with(' ')) piece.remove_prefix(1);
-    if (piece.size() > name.size() && piece[name.size()] == '=' && same_name(piece.substr(0, name.size()), name)) {
-      return piece.substr(name.size() + 1);
-    }
-  }
-  return std::nullopt;
 }
 
 void append_cookie(const Request& request, Text name, std::string& to) {
