@@ -8,6 +8,12 @@
 
 namespace edge {
 
+namespace {
+
+constexpr std::uint64_t kLookUpTime = 3'000;  // milliseconds
+
+}  // namespace
+
 Result<void> Changeover::open_addresses() {
   Result<Addresses::Added> opened = running_.addresses.open(*to_, running_.loops.size());
   if (!opened) return std::unexpected(std::move(opened.error()));
@@ -77,6 +83,12 @@ Result<void> Changeover::load_certificates() {
                                    touches_nothing_ ? Development::leave_out : Development::make);
   if (!loaded) return std::unexpected(std::move(loaded.error()));
   parts_.certificates = std::move(*loaded);
+  std::vector<Loop*> loops;
+  for (const auto& loop : running_.loops) loops.push_back(&loop->loop());
+  auto upstreams = make_upstreams(*to_, running_.upstreams, loops);
+  if (!upstreams) return std::unexpected(std::move(upstreams.error()));
+  parts_.upstreams = std::move(*upstreams);
+  parts_.spool_directory = running_.runtime_dir;
   return {};
 }
 
@@ -98,6 +110,11 @@ void Changeover::start_apps(std::move_only_function<void(const AppPool*)> done) 
   const auto ready = [this, alive = std::weak_ptr(alive_)] {
     if (!alive.expired() && --starting_ == 0 && when_started_) std::exchange(when_started_, nullptr)(nullptr);
   };
+  new_keepers_ = running_.keepers.make(parts_.upstreams);
+  ++starting_;
+  when_looked_up_ = ready;
+  looked_up_by_ = running_.main.now() + kLookUpTime;
+  await_names();
   for (const auto& [name, app] : parts_.apps) {
     AppPool& pool = *app.pool;
     if (std::ranges::find(to_start_, &pool) == to_start_.end()) {
@@ -116,6 +133,14 @@ void Changeover::start_apps(std::move_only_function<void(const AppPool*)> done) 
   running_.main.post(ready);
 }
 
+/// A name that is not known in time may be later: requests to it fail until then, and nothing else waits for it.
+void Changeover::await_names() {
+  constexpr Milliseconds kPause{10};
+  const bool ready = std::ranges::all_of(new_keepers_, [](const auto& one) { return one.second->is_ready(); });
+  if (!ready && running_.main.now() < looked_up_by_) return running_.main.arm(look_at_names_, kPause);
+  std::exchange(when_looked_up_, nullptr)();
+}
+
 void Changeover::commit(std::move_only_function<void(Done)> done) {
   const auto told = std::make_shared<Done>();
   running_.files.log_errors_to(std::move(error_log_), to_->log.level);
@@ -129,6 +154,8 @@ void Changeover::commit(std::move_only_function<void(Done)> done) {
   told->addresses = running_.addresses.turn_to(*to_, std::move(added_.addresses));
   running_.snapshot = to_;
   running_.certificates = parts_.certificates;
+  running_.upstreams = parts_.upstreams;
+  running_.keepers.turn_to(parts_.upstreams, std::move(new_keepers_));
   running_.staplings.turn_to(*running_.certificates);
   turn_loops(told, std::move(done));
   for (const std::string& name : told->removed) running_.apps.retire(name);
@@ -154,6 +181,8 @@ void Changeover::turn_loops(std::shared_ptr<Done> told, std::move_only_function<
 void Changeover::abandon() {
   when_started_ = nullptr;
   alive_.reset();
+  look_at_names_.disarm();
+  new_keepers_.clear();
   editions_.clear();
   added_ = {};
   error_log_.reset();

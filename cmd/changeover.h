@@ -15,6 +15,7 @@
 #include "cmd/running.h"
 #include "config/snapshot.h"
 #include "core/log_file.h"
+#include "core/net/alarm.h"
 #include "core/result.h"
 
 namespace edge {
@@ -32,8 +33,8 @@ class Changeover {
   Result<void> open_logs();
   /// Instead of both, for a check that ends before commit(): nothing is opened that anybody would see.
   Result<void> open_nothing();
-  /// Certificates, as the rights of edge allow: on any thread, while nothing else is called. Blocks, because it reads
-  /// files. build() does it when it was not done before.
+  /// Certificates, and upstreams with theirs, as the rights of edge allow: on any thread, while nothing else is called.
+  /// Blocks, because it reads files. build() does it when it was not done before.
   Result<void> load_certificates();
   /// Pools for the apps that are new.
   void make_apps();
@@ -41,9 +42,9 @@ class Changeover {
   void add_apps();
   /// On any thread: routers and handlers for every loop. Blocks, because it opens folders.
   Result<void> build();
-  /// Starts the new apps, and opens the folders of those that serve at mounts that are new. `done` runs once, in a
-  /// later turn, unless abandon() comes first: with nothing when all are ready, or with the first that cannot be
-  /// started.
+  /// Looks up the names of new upstreams, starts the new apps, and opens the folders of those that serve at mounts that
+  /// are new. `done` runs once, in a later turn, unless abandon() comes first: with nothing when all are ready, or with
+  /// the first that cannot be started.
   void start_apps(std::move_only_function<void(const AppPool* failed)> done);
   /// Other certificates than those in force were read.
   bool has_new_certificates() const {
@@ -67,6 +68,7 @@ class Changeover {
  private:
   bool is_new(const config::App& app) const { return !running_.apps.find(app.name); }
   std::vector<std::string> log_paths() const;
+  void await_names();
   void turn_loops(std::shared_ptr<Done> told, std::move_only_function<void(Done)> done);
 
   Running& running_;
@@ -81,6 +83,10 @@ class Changeover {
   std::vector<std::shared_ptr<const LoopEdition>> editions_;  // by loop
   std::move_only_function<void(const AppPool*)> when_started_;
   std::size_t starting_ = 0;
+  UpstreamKeepers::ByName new_keepers_;
+  std::move_only_function<void()> when_looked_up_;
+  Alarm look_at_names_{[this] { await_names(); }};
+  std::uint64_t looked_up_by_ = 0;                          // Loop::now()
   std::shared_ptr<char> alive_ = std::make_shared<char>();  // expires with it, for those who call back
 };
 

@@ -8,6 +8,8 @@
 
 #include "core/http/redirect_handler.h"
 #include "core/http/return_handler.h"
+#include "proxy/codec_of.h"
+#include "proxy/proxy_handler.h"
 #include "static/static_handler.h"
 
 namespace edge {
@@ -35,6 +37,19 @@ struct MakeHandler {
     std::unique_ptr<Handler> handler = app.pool->handler(loop, mount, named.cancel_on_disconnect);
     if (!named.static_auto) return handler;
     return std::make_unique<AppFoldersHandler>(app.folders->place(loop, hot, mount), std::move(handler));
+  }
+  Made operator()(const config::ProxyRef& proxy) const {
+    const std::shared_ptr<Upstream>& upstream = parts.upstreams.at(proxy.upstream);
+    std::optional<std::string> prefix = proxy.replace_prefix;
+    if (proxy.strip_prefix) prefix = "/";
+    ProxySettings settings{
+        .rules = {TargetMapping(path, std::move(prefix)), proxy.host, proxy.headers, authority_of(*upstream)},
+        .buffer_request = proxy.buffer_request,
+        .buffer_response = proxy.buffer_response,
+        .rewrite = proxy.rewrite,
+        .spool_directory = parts.spool_directory};
+    return std::make_unique<ProxyHandler>(Upstream::lane(upstream, static_cast<std::size_t>(loop.index())),
+                                          std::move(settings));
   }
 };
 

@@ -16,6 +16,7 @@
 #include "core/log_file.h"
 #include "core/net/loop.h"
 #include "core/result.h"
+#include "proxy/upstream.h"
 #include "static/hot_files.h"
 
 namespace edge {
@@ -29,8 +30,10 @@ struct EditionParts {
   };
   std::shared_ptr<void> end;  // let go of with the last of the editions, after all the rest
   std::shared_ptr<const config::Snapshot> snapshot;
-  std::map<std::string, std::shared_ptr<LogFile>> logs;  // by path: all that the snapshot writes access lines to
-  std::map<std::string, App> apps;                       // by name: all of the snapshot
+  std::map<std::string, std::shared_ptr<LogFile>> logs;        // by path: all that the snapshot writes access lines to
+  std::map<std::string, App> apps;                             // by name: all of the snapshot
+  std::map<std::string, std::shared_ptr<Upstream>> upstreams;  // the same
+  std::string spool_directory;                                 // for request bodies
   std::shared_ptr<const Certificates> certificates;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "cmd/edge_loop.h"
 #include "cmd/inheritance.h"
 #include "cmd/staplings.h"
+#include "cmd/upstreams.h"
 #include "config/snapshot.h"
 #include "core/http/door.h"
 #include "core/log_files.h"
@@ -24,6 +26,7 @@ struct Running {
   Running(LogFiles& logs, Inheritance from_start) : files(logs), inherited(std::move(from_start)) {}
 
   LogFiles& files;
+  std::string runtime_dir;  // for request bodies; empty in a check
   Loop main;
   ConnectionLimit connections;
   TlsTickets tickets;  // outlive the connections
@@ -32,6 +35,8 @@ struct Running {
   std::vector<std::unique_ptr<EdgeLoop>> loops;
   Apps apps{main};
   Staplings staplings{main};
+  UpstreamsByName upstreams;  // that are in force
+  UpstreamKeepers keepers{main};
   std::shared_ptr<const Certificates> certificates;  // that are in force; null before any
   std::shared_ptr<const config::Snapshot> snapshot;  // whose settings are in force
 };

@@ -50,6 +50,7 @@ Result<void> Service::build() {
   Result<RuntimeDir> runtime_dir = RuntimeDir::make(snapshot().process);
   if (!runtime_dir) return std::unexpected(runtime_dir.error());
   runtime_dir_ = std::move(*runtime_dir);
+  running_.runtime_dir = runtime_dir_.path();
   if (Result<void> opened = open_control(); !opened) return opened;
   if (Result<void> loaded = first_->load_certificates(); !loaded) {
     status_ = kExitConfiguration;

@@ -23,6 +23,7 @@ void Service::settle() {
   certificates_.watch.reset();
   renew_certificates_.disarm();
   reload_.stop();
+  running_.keepers.end();
   running_.main.arm(stop_deadline_, snapshot().process.shutdown_timeout);
 }
 

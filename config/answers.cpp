@@ -15,16 +15,6 @@
 namespace edge::config {
 namespace {
 
-/// RFC 9110 5.6.2.
-bool is_token(std::string_view text) {
-  constexpr std::string_view kSigns = "!#$%&'*+-.^_`|~";
-  const auto fits = [&](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           kSigns.find(c) != std::string_view::npos;
-  };
-  return !text.empty() && std::all_of(text.begin(), text.end(), fits);
-}
-
 /// Why a rule may not touch a header; null when it may.
 const char* reserved(std::string_view name) {
   constexpr std::array<std::string_view, 6> kFraming = {"Content-Length", "Transfer-Encoding", "Connection",
@@ -67,18 +57,27 @@ std::vector<HeaderRule>::iterator find_rule(std::vector<HeaderRule>& rules, std:
                       [name](const HeaderRule& rule) { return same_name(rule.name, name); });
 }
 
-/// "404" or "500-504".
-std::optional<ErrorPage> parse_statuses(std::string_view text) {
-  constexpr std::uint64_t kFirst = 400;
-  constexpr std::uint64_t kLast = 599;
+}  // namespace
+
+bool is_token(std::string_view text) {
+  constexpr std::string_view kSigns = "!#$%&'*+-.^_`|~";
+  const auto fits = [&](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           kSigns.find(c) != std::string_view::npos;
+  };
+  return !text.empty() && std::all_of(text.begin(), text.end(), fits);
+}
+
+std::optional<std::pair<int, int>> parse_statuses(std::string_view text, int least, int most) {
   const std::size_t dash = std::min(text.find('-'), text.size());
   const auto first = parse_number(text.substr(0, dash));
   const auto last = dash == text.size() ? first : parse_number(text.substr(dash + 1));
-  if (!first || !last || *first < kFirst || *last > kLast || *first > *last) return std::nullopt;
-  return ErrorPage{static_cast<int>(*first), static_cast<int>(*last), {}};
+  const auto fits = [&](const std::optional<std::uint64_t>& status) {
+    return status && *status >= static_cast<std::uint64_t>(least) && *status <= static_cast<std::uint64_t>(most);
+  };
+  if (!fits(first) || !fits(last) || *first > *last) return std::nullopt;
+  return std::pair(static_cast<int>(*first), static_cast<int>(*last));
 }
-
-}  // namespace
 
 bool is_field_value(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) {
@@ -118,8 +117,8 @@ void read_error_pages(const Section& section, std::vector<ErrorPage>& pages) {
   Problems& problems = section.loading().problems;
   for (const Entry& entry : map->entries) {
     const std::string path = key_path(section.path_of("error_pages"), entry.key);
-    std::optional<ErrorPage> page = parse_statuses(entry.key);
-    if (!page) {
+    const auto statuses = parse_statuses(entry.key, 400, 599);
+    if (!statuses) {
       problems.add(entry.place, path, "expected a status from 400 to 599, or a range such as 500-504");
       continue;
     }
@@ -127,17 +126,16 @@ void read_error_pages(const Section& section, std::vector<ErrorPage>& pages) {
       problems.add(entry.value->place, path, "expected the path of a page, beginning with /");
       continue;
     }
-    const auto overlapping = std::find_if(pages.begin(), pages.end(), [&page](const ErrorPage& other) {
-      return page->first <= other.last && other.first <= page->last;
-    });
+    const auto [first, last] = *statuses;
+    const auto overlapping = std::find_if(
+        pages.begin(), pages.end(), [=](const ErrorPage& other) { return first <= other.last && other.first <= last; });
     if (overlapping != pages.end()) {
       problems.add(
           entry.place, path,
           fmt::format("a status in it is answered by {} already; give each status once", quoted(overlapping->path)));
       continue;
     }
-    page->path = entry.value->text;
-    pages.push_back(std::move(*page));
+    pages.push_back({first, last, entry.value->text});
   }
 }
 

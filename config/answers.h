@@ -1,7 +1,9 @@
 // Loading of what sites and routes add to answers: headers and error pages.
 #pragma once
 
+#include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "config/section.h"
@@ -18,5 +20,9 @@ void read_expires(const Section& section, Expires& expires);
 
 /// Whether `text` may be the value of a header field (RFC 9110 5.5): no control character but tab.
 bool is_field_value(std::string_view text);
+/// RFC 9110 5.6.2: the name of a header or a cookie.
+bool is_token(std::string_view text);
+/// "404", or "500-504": a range with both ends, within `least` and `most`.
+std::optional<std::pair<int, int>> parse_statuses(std::string_view text, int least, int most);
 
 }  // namespace edge::config

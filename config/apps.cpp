@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "config/app_socket.h"
+#include "config/upstreams.h"
 #include "config/workers.h"
 
 namespace edge::config {
@@ -37,12 +38,6 @@ constexpr std::string_view kCallableAdvice =
 bool is_callable_name(std::string_view text) {
   if (text.ends_with("()")) text.remove_suffix(2);
   return is_dotted_name(text);
-}
-
-bool is_app_name(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return c > 0 && (is_letter(c) || is_digit(c) || c == '.' || c == '-');
-  });
 }
 
 /// Splits "pkg.mod:callable" into the app; what is wrong is reported under `key`.
@@ -232,7 +227,7 @@ std::vector<App> load_apps(const Section& top) {
   if (!map) return apps;
   for (const Entry& entry : map->entries) {
     const std::string path = key_path("apps", entry.key);
-    if (!is_app_name(entry.key)) {
+    if (!is_plain_name(entry.key)) {
       top.loading().problems.add(entry.place, path, "a name consists of letters, digits, \".\", \"_\" and \"-\"");
     }
     apps.push_back(load_app(Section(top.loading(), "apps.NAME", path, entry.place, entry.value.get()), entry.key));

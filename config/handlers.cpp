@@ -10,6 +10,7 @@
 #include "config/answers.h"
 #include "config/routes.h"
 #include "config/static_files.h"
+#include "config/upstreams.h"
 #include "core/nearest.h"
 
 namespace edge::config {
@@ -67,17 +68,12 @@ AppRef read_app(const Section& section, const std::vector<App>& apps) {
   if (exists || ref.app.empty() || section.loading().incomplete) return ref;
   std::vector<std::string_view> names;
   for (const App& app : apps) names.push_back(app.name);
-  const std::string near = nearest(ref.app, names);
-  std::string advice;
-  if (!near.empty())
-    advice = fmt::format("did you mean `{}`?", near);
-  else if (ref.app.find(':') != std::string::npos)
-    advice = "a route takes the name of an app; name it under `apps`";
-  else if (names.empty())
-    advice = "there is none; name it under `apps`";
-  else
-    advice = fmt::format("there are: {}", fmt::join(names, ", "));
-  section.problem("app", fmt::format("there is no app {}; {}", quoted(ref.app), advice));
+  if (ref.app.find(':') != std::string::npos && nearest(ref.app, names).empty()) {
+    section.problem("app", fmt::format("there is no app {}; a route takes the name of an app; name it under `apps`",
+                                       quoted(ref.app)));
+  } else {
+    report_no_such(section, "app", "app", "apps", ref.app, names);
+  }
   return ref;
 }
 
@@ -89,6 +85,19 @@ void check_static_word(const Section& section, const Node& word) {
 
 }  // namespace
 
+void report_no_such(const Section& section, std::string_view key, std::string_view what, std::string_view where,
+                    const std::string& name, const std::vector<std::string_view>& names) {
+  const std::string near = nearest(name, names);
+  std::string advice;
+  if (!near.empty())
+    advice = fmt::format("did you mean `{}`?", near);
+  else if (names.empty())
+    advice = fmt::format("there is none; name it under `{}`", where);
+  else
+    advice = fmt::format("there are: {}", fmt::join(names, ", "));
+  section.problem(key, fmt::format("there is no {} {}; {}", what, quoted(name), advice));
+}
+
 void read_handler(const Section& section, const RouteContext& context, Route& route) {
   const Node* files = section.given("static");
   const bool word = files && files->kind == Node::Kind::scalar;
@@ -98,7 +107,7 @@ void read_handler(const Section& section, const RouteContext& context, Route& ro
   }
   if (word) check_static_word(section, *files);
   if (given.empty() && !word) {
-    section.missing({}, "what answers is missing; give one of static, redirect, return, app");
+    section.missing({}, "what answers is missing; give one of static, redirect, return, app, proxy");
   }
   if (section.given("cancel_on_disconnect") && !section.given("app") && !given.empty()) {
     section.problem("cancel_on_disconnect", "holds for an `app` only; remove it");
@@ -111,6 +120,7 @@ void read_handler(const Section& section, const RouteContext& context, Route& ro
   if (section.given("redirect")) route.handler = read_redirect(section.inner("redirect", "sites[].routes[].redirect"));
   if (section.given("return")) route.handler = read_return(section.inner("return", "sites[].routes[].return"));
   if (section.given("app")) route.handler = read_app(section, context.apps);
+  if (section.given("proxy")) route.handler = read_proxy(section, route.path, context.upstreams);
 }
 
 }  // namespace edge::config

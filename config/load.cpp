@@ -10,6 +10,7 @@
 #include "config/process.h"
 #include "config/short_form.h"
 #include "config/sites.h"
+#include "config/upstreams.h"
 
 namespace edge::config {
 namespace {
@@ -38,7 +39,7 @@ void load_apps_and_sites(const Section& top, const std::string& file, Snapshot& 
   read_connection_settings(settings, http);
   read_exchange_settings(settings, http);
   snapshot.http = http;
-  const RouteContext context{snapshot.apps, snapshot.log.access};
+  const RouteContext context{snapshot.apps, snapshot.upstreams, snapshot.log.access};
   if (uses_short_form(top)) {
     const std::optional<App> app = load_short_app(top);
     if (app) snapshot.apps.push_back(*app);
@@ -46,6 +47,7 @@ void load_apps_and_sites(const Section& top, const std::string& file, Snapshot& 
     return;
   }
   snapshot.apps = load_apps(top);
+  snapshot.upstreams = load_upstreams(top);
   snapshot.sites = load_sites(top, http, context);
   check_sockets(top, snapshot);
   check_proxy_protocol(top, snapshot);

@@ -37,7 +37,7 @@ std::vector<Problem> Problems::sorted() const {
   return result;
 }
 
-std::string quoted(const std::string& text) {
+std::string quoted(std::string_view text) {
   constexpr std::size_t kMostBytes = 200;
   std::string shown = "`";
   for (const char c : text) {

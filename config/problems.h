@@ -29,6 +29,6 @@ class Problems {
 };
 
 /// `text` in backticks for a message: control bytes escaped, a long one cut.
-std::string quoted(const std::string& text);
+std::string quoted(std::string_view text);
 
 }  // namespace edge::config

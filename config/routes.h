@@ -14,6 +14,7 @@ namespace edge::config {
 /// What routes refer to or inherit from outside their site.
 struct RouteContext {
   const std::vector<App>& apps;
+  const std::vector<Upstream>& upstreams;
   const std::optional<AccessTarget>& access_base;  // of log.access
 };
 
@@ -29,7 +30,11 @@ std::optional<RoutePath> parse_route_path(Loading& loading, const Node& node, co
 inline constexpr std::string_view kAutoNeedsApp =
     "`auto` asks the app, and there is none; give an `app` beside it, or the folder of the files";
 
-/// Reads the one handler of a route, given under one of the keys static, redirect, return, app.
+/// Says that `name`, given under `key`, is none of `names`: `what` ("app") that are defined under `where`.
+void report_no_such(const Section& section, std::string_view key, std::string_view what, std::string_view where,
+                    const std::string& name, const std::vector<std::string_view>& names);
+
+/// Reads the one handler of a route, given under one of the keys static, redirect, return, app, proxy.
 void read_handler(const Section& section, const RouteContext& context, Route& route);
 
 }  // namespace edge::config

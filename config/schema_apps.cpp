@@ -1,4 +1,4 @@
-// The schema of apps and upstreams.
+// The schema of apps.
 #include "config/schema.h"
 
 namespace edge::config {
@@ -80,78 +80,16 @@ constexpr Key kRestart[] = {
     Key{"max_delay", Type::duration, "10s", "The longest pause."}.between(1, kMostTime),
 };
 
-constexpr Key kUpstream[] = {
-    Key{"servers", Type::texts, "", "URLs (`http://`, `https://`, `uwsgi://`, `fastcgi://`), or maps as below."},
-    Key{"balance", Type::text, "round_robin", "`round_robin`, `least_conn`, `random`, `ip_hash`, or `hash $variable`."},
-    Key{"resolve", Type::duration, "30s", "Host names are looked up again so often."},
-    Key{"keepalive", Type::number, "64", "Idle connections kept for each server and loop."},
-    Key{"connect_timeout", Type::duration, "5s", "To connect."},
-    Key{"read_timeout", Type::duration, "60s", "Between two reads of an answer."},
-    Key{"send_timeout", Type::duration, "60s", "Between two writes of a request."},
-    Key{"retries", Type::number, "2", "Other servers tried when repeating is safe."},
-    Key{"eject", Type::map, "{}", "Passive health."},
-    Key{"health", Type::map, "~", "Active health checks."},
-    Key{"tls", Type::map, "{}", "For `https://`."},
-    Key{"fastcgi", Type::map, "{}", "For `fastcgi://`."},
-};
-
-constexpr Key kServer[] = {
-    Key{"url", Type::text, "", "Where the server is."},
-    Key{"weight", Type::number, "1", "Share of the requests."},
-    Key{"max_connections", Type::number, "~", "Connections at a time."},
-    Key{"backup", Type::boolean, "false", "Used while all others are down."},
-    Key{"down", Type::boolean, "false", "Not used."},
-};
-
-constexpr Key kEject[] = {
-    Key{"failures", Type::number, "3", "In a row, until a server is left out."},
-    Key{"for", Type::duration, "10s", "How long it is left out."},
-};
-
-constexpr Key kHealth[] = {
-    Key{"path", Type::text, "", "What is asked for."},
-    Key{"interval", Type::duration, "5s", "Between two checks."},
-    Key{"timeout", Type::duration, "2s", "Of one check."},
-    Key{"status", Type::text, "200-399", "What counts as healthy."},
-    Key{"rise", Type::number, "2", "Good checks until a server is used again."},
-    Key{"fall", Type::number, "3", "Bad checks until it is left out."},
-};
-
-constexpr Key kUpstreamTls[] = {
-    Key{"verify", Type::boolean, "true", "Check the server's certificate."},
-    Key{"ca", Type::path, "~", "Authorities to trust."},
-    Key{"server_name", Type::text, "~", "Name to ask for and to check."},
-    Key{"certificate", Type::path, "~", "Our certificate."},
-    Key{"key", Type::path, "~", "Its key."},
-};
-
-constexpr Key kFastcgi[] = {
-    Key{"root", Type::path, "", "Folder of the scripts, as the server sees it."},
-    Key{"index", Type::text, "index.php", "For paths that end in a slash."},
-};
-
 constexpr SectionSchema kAppSections[] = {
     {"apps.NAME", "A Python application. NAME is of letters, digits, `.`, `_` and `-`.", {kApp}},
     {"apps.NAME.processes", "`processes` as a map: as many as the load asks for.", {kProcesses}},
     {"apps.NAME.restart", "Back-off of a worker that dies while starting.", {kRestart}},
 };
 
-constexpr SectionSchema kUpstreamSections[] = {
-    {"upstreams.NAME", "Servers to pass requests to.", {kUpstream}, false},
-    {"upstreams.NAME.servers[]", "One server.", {kServer}, false},
-    {"upstreams.NAME.eject", "Passive health.", {kEject}, false},
-    {"upstreams.NAME.health", "Active health checks.", {kHealth}, false},
-    {"upstreams.NAME.tls", "TLS towards the servers.", {kUpstreamTls}, false},
-    {"upstreams.NAME.fastcgi", "FastCGI.", {kFastcgi}, false},
-};
-
 }  // namespace
 
 std::span<const SectionSchema> app_sections() {
   return kAppSections;
-}
-std::span<const SectionSchema> upstream_sections() {
-  return kUpstreamSections;
 }
 
 }  // namespace edge::config

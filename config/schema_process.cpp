@@ -16,7 +16,7 @@ constexpr Key kTop[] = {
     Key{"http", Type::map, "{}", "Limits and defaults of every site."},
     Key{"lists", Type::named_maps, "{}", "Named address lists, usable as `@NAME`."}.later(),
     Key{"apps", Type::named_maps, "{}", "Python applications by name."},
-    Key{"upstreams", Type::named_maps, "{}", "Servers to pass requests to, by name."}.later(),
+    Key{"upstreams", Type::named_maps, "{}", "Servers to pass requests to, by name."},
     Key{"sites", Type::maps, "[]", "What is answered: hosts, addresses and routes."},
     Key{"app", Type::text, "~",
         "Short for one site on `:8080` that answers every host with this `module` or `module:callable`. Instead of "

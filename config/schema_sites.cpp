@@ -104,7 +104,7 @@ constexpr Key kRoute[] = {
     Key{"redirect", Type::map, "~", "Handler: a redirect."},
     Key{"return", Type::map, "~", "Handler: a fixed answer."},
     Key{"app", Type::text, "~", "Handler: the app of that name in `apps`."},
-    Key{"proxy", Type::text, "~", "Handler: an upstream's name, or a map as below."}.later(),
+    Key{"proxy", Type::map, "~", "Handler: an upstream's name, or a map as below."},
     Key{"cancel_on_disconnect", Type::boolean, "false",
         "With `app`: when the client of a GET, HEAD or OPTIONS leaves, an exception is raised in the running view. "
         "Without "
@@ -161,9 +161,24 @@ constexpr Key kReturn[] = {
 
 constexpr Key kProxy[] = {
     Key{"to", Type::text, "", "An upstream's name."},
-    Key{"strip_prefix", Type::boolean, "false", "Take the route's path off."},
-    Key{"headers", Type::text_map, "{}", "Headers of the request to the upstream."},
-    Key{"buffer_request", Type::boolean, "true", "Read the body to its end before passing it on."},
+    Key{"strip_prefix", Type::boolean, "false", "Take the route's path off: `/api/users` becomes `/users`."},
+    Key{"replace_prefix", Type::text, "~",
+        "Put this in the place of the route's path: `/v2/` makes `/v2/users` of it."},
+    Key{"host", Type::templated, "~",
+        "The `Host` that the server sees; may hold $variables. Without it the client's own; `X-Forwarded-Host` tells "
+        "that one in any case."},
+    Key{"headers", Type::text_map, "{}",
+        "Headers of the request to the server, in place of the client's; values may hold $variables; `~` removes one."},
+    Key{"buffer_request", Type::boolean, "true",
+        "Read the request's body to its end before a server is asked, so that a slow client holds no server; `false`: "
+        "pass it on as it comes, and repeat nothing of which a part was sent."},
+    Key{"buffer_response", Type::size, "1M",
+        "So much of an answer is taken from the server ahead of a slow client; `0`, or `X-Accel-Buffering: no` of the "
+        "server: it is passed on as it comes."}
+        .between(0, 1ULL << 30),
+    Key{"rewrite", Type::boolean, "true",
+        "Where the prefix is changed: turn `Location`, and the `Path` of cookies, back to what the client knows."},
+    Key{"upgrade", Type::boolean, "true", "Let clients open WebSockets and other tunnels."},
 };
 
 constexpr Key kBasicAuth[] = {
@@ -200,7 +215,11 @@ std::span<const SectionSchema> route_sections() {
        {kStatic}},
       {"sites[].routes[].redirect", "A redirect.", {kRedirect}},
       {"sites[].routes[].return", "A fixed answer.", {kReturn}},
-      {"sites[].routes[].proxy", "An upstream.", {kProxy}, false},
+      {"sites[].routes[].proxy",
+       "An upstream. To its servers go `X-Forwarded-For`, `-Proto`, `-Host`, `-Port`, `Forwarded` and `Via`; of what "
+       "clients send in these, only that of `edge.trusted_proxies` is passed on. `X-Accel-Redirect` of an answer leads "
+       "to a route of files.",
+       {kProxy}},
       {"sites[].routes[].basic_auth", "Name and password.", {kBasicAuth}, false},
   };
   return sections;

@@ -10,6 +10,8 @@
 #include <variant>
 #include <vector>
 
+#include "config/place.h"
+#include "config/upstream.h"
 #include "core/access_log.h"
 #include "core/address.h"
 #include "core/duration.h"
@@ -21,14 +23,6 @@
 #include "core/trusted_proxies.h"
 
 namespace edge::config {
-
-/// Where something stands, for errors that are found later (a port in use, a folder that is missing).
-struct Place {
-  std::string file;
-  int line = 0;              // from 1
-  int column = 0;            // from 1
-  std::string text() const;  // "site.yaml:3:7"
-};
 
 struct Process {
   unsigned threads = 1;  // auto already resolved
@@ -171,7 +165,7 @@ struct Route {
   std::optional<AccessTarget> access;  // nothing: off
   bool internal = false;               // only error pages, X-Accel-Redirect and `try` lead there
   Expires expires;
-  std::variant<StaticFiles, Redirect, Return, AppRef> handler;
+  std::variant<StaticFiles, Redirect, Return, AppRef, ProxyRef> handler;
 };
 
 struct Site {
@@ -195,6 +189,7 @@ struct Snapshot {
   Log log;
   HttpSettings http;  // of the top level: what holds on the apps' own sockets
   std::vector<App> apps;
+  std::vector<Upstream> upstreams;
   std::vector<Site> sites;
   /// What stands in each section but that of the apps, without its layout: equal texts mean the same. For a reload.
   std::map<std::string, std::string> sections;

@@ -1,0 +1,79 @@
+// The handler `proxy` of a route.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/answers.h"
+#include "config/routes.h"
+#include "config/upstreams.h"
+
+namespace edge::config {
+namespace {
+
+void check_upstream(const Section& section, std::string_view key, const std::string& name,
+                    const std::vector<Upstream>& upstreams) {
+  if (name.empty() || section.loading().incomplete) return;
+  if (std::ranges::find(upstreams, name, &Upstream::name) != upstreams.end()) return;
+  std::vector<std::string_view> names;
+  for (const Upstream& upstream : upstreams) names.push_back(upstream.name);
+  report_no_such(section, key, "upstream", "upstreams", name, names);
+}
+
+/// A pattern has no prefix that could be taken off.
+void check_prefix(const Section& section, std::string_view key, const RoutePath& path) {
+  if (path.kind != RoutePath::Kind::pattern) return;
+  section.problem(key, "a route with a pattern has no prefix; remove this key, or give the route a plain path");
+}
+
+void read_paths(const Section& section, const RoutePath& path, ProxyRef& to) {
+  section.read("strip_prefix", to.strip_prefix);
+  if (to.strip_prefix) check_prefix(section, "strip_prefix", path);
+  std::string replacement;
+  section.read("replace_prefix", replacement);
+  if (!section.given("replace_prefix")) return;
+  if (to.strip_prefix) section.problem("replace_prefix", "goes without `strip_prefix`; remove one");
+  check_prefix(section, "replace_prefix", path);
+  const bool is_path = replacement.starts_with('/') && std::ranges::all_of(replacement, [](char c) {
+                         return c > ' ' && c < 0x7f && c != '?' && c != '#';
+                       });
+  if (!is_path) section.problem("replace_prefix", "expected a path that begins with /, escaped as in a URL");
+  to.replace_prefix = std::move(replacement);
+}
+
+void read_host(const Section& section, ProxyRef& to) {
+  const Node* node = section.given("host");
+  if (!node) return;
+  section.read("host", to.host.emplace());
+  if (node->kind == Node::Kind::scalar && !is_field_value(node->text)) {
+    section.problem("host", "cannot hold a line break or a control character");
+  }
+}
+
+}  // namespace
+
+ProxyRef read_proxy(const Section& route, const RoutePath& path, const std::vector<Upstream>& upstreams) {
+  ProxyRef ref;
+  const Node* node = route.given("proxy");
+  if (node->kind == Node::Kind::scalar) {
+    ref.upstream = node->text;
+    check_upstream(route, "proxy", ref.upstream, upstreams);
+    return ref;
+  }
+  const Section section = route.inner("proxy", "sites[].routes[].proxy");
+  section.read("to", ref.upstream);
+  if (!section.given("to")) section.missing("to", "the upstream's name is missing");
+  check_upstream(section, "to", ref.upstream, upstreams);
+  read_paths(section, path, ref);
+  read_host(section, ref);
+  read_headers(section, ref.headers);
+  section.read("buffer_request", ref.buffer_request);
+  section.read("buffer_response", ref.buffer_response);
+  section.read("rewrite", ref.rewrite);
+  section.read("upgrade", ref.upgrade);
+  return ref;
+}
+
+}  // namespace edge::config

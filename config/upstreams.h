@@ -1,0 +1,22 @@
+// Loading of upstreams, and of routes that pass requests to them.
+#pragma once
+
+#include <vector>
+
+#include "config/section.h"
+#include "config/snapshot.h"
+
+namespace edge::config {
+
+std::vector<Upstream> load_upstreams(const Section& top);
+
+/// The handler `proxy` of a route: a name, or a map. `path` is the route's.
+ProxyRef read_proxy(const Section& route, const RoutePath& path, const std::vector<Upstream>& upstreams);
+
+/// What is wrong with `text` as the URL of a server, or nothing: then `to` and `protocol` are set.
+std::string parse_server_url(std::string_view text, UpstreamServer& to, UpstreamProtocol& protocol);
+
+/// A name of letters, digits, ".", "_" and "-".
+bool is_plain_name(std::string_view text);
+
+}  // namespace edge::config

@@ -1,0 +1,28 @@
+// ProxyBody: the body of a server's answer, sent to the client while it comes.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "core/http/response.h"
+#include "proxy/server_exchange.h"
+
+namespace edge {
+
+class ProxyBody final : public BodySource {
+ public:
+  /// So many bytes may be taken from the server before the client has them.
+  ProxyBody(std::unique_ptr<ServerExchange> exchange, std::size_t ahead)
+      : exchange_(std::move(exchange)), length_(exchange_->head().length), ahead_(ahead) {}
+
+  std::optional<std::uint64_t> length() const override { return length_; }
+  Task<Result<Chunk>> pull() override;
+
+ private:
+  std::unique_ptr<ServerExchange> exchange_;
+  const std::optional<std::uint64_t> length_;
+  const std::size_t ahead_;
+};
+
+}  // namespace edge

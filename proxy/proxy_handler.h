@@ -1,0 +1,41 @@
+// ProxyHandler: answers a request by a server of an upstream.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/http/handler.h"
+#include "proxy/request_mapping.h"
+#include "proxy/server_exchange.h"
+#include "proxy/upstream_lane.h"
+
+namespace edge {
+
+/// What a route says of its requests to servers.
+struct ProxySettings {
+  RequestRules rules;
+  bool buffer_request = true;
+  std::uint64_t buffer_response = 1 << 20;  // bytes
+  bool rewrite = true;
+  std::string spool_directory;
+};
+
+/// One object a route and loop.
+class ProxyHandler final : public Handler {
+ public:
+  ProxyHandler(std::shared_ptr<UpstreamLane> lane, ProxySettings settings)
+      : lane_(std::move(lane)), settings_(std::move(settings)) {}
+
+  Task<Response> handle(Request& request) override;
+
+ private:
+  Task<Response> ask_servers(Request& request, const UpstreamRequest& asked, OutgoingContent content);
+  Response answer(Request& request, const UpstreamRequest& asked, std::unique_ptr<ServerExchange> exchange);
+  Response refuse(Request& request, const Error& error);
+  bool may_repeat(Request& request, const Error& error, const TriedServers& tried, const std::string& server);
+
+  std::shared_ptr<UpstreamLane> lane_;
+  ProxySettings settings_;
+};
+
+}  // namespace edge

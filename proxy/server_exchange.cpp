@@ -1,0 +1,314 @@
+// Sending a request, and receiving the answer as far as it is wanted.
+#include "proxy/server_exchange.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace edge {
+
+namespace {
+
+constexpr std::size_t kLeastRoom = 8 * 1024;      // for one receive
+constexpr std::uint64_t kFilePart = 1024 * 1024;  // read into memory before it is sent
+
+/// RFC 9110 9.2.2.
+bool is_idempotent(Method method) {
+  return is_safe(method) || method == Method::put || method == Method::delete_;
+}
+
+}  // namespace
+
+ServerExchange::ServerExchange(std::shared_ptr<UpstreamLane> lane, ServerUse use, std::unique_ptr<UpstreamCodec> codec)
+    : lane_(std::move(lane)), use_(std::move(use)), server_(use_.server()), codec_(std::move(codec)) {}
+
+ServerExchange::~ServerExchange() {
+  if (connection_) connection_->observe(nullptr);
+  connection_.reset();
+  if (!use_) return;
+  use_.end();
+  lane_->place_was_left();
+}
+
+Task<Result<void>> ServerExchange::begin(const UpstreamRequest& asked, OutgoingContent content) {
+  client_ = &asked.client;
+  if (Result<void> head = codec_->write_head(asked, out_); !head) co_return std::unexpected(head.error());
+  Result<ServerConnection::Pointer> connected =
+      co_await lane_->connect(*server_, is_idempotent(client_->method), client_->cancellation);
+  if (!connected) co_return std::unexpected(failed_with(std::move(connected.error())));
+  connection_ = std::move(*connected);
+  sent_at_ = std::chrono::steady_clock::now();
+  const Result<void> sent = co_await send_request(content);
+  if (!sent) co_return sent;
+  if (!has_head_) {
+    const Result<void> head = co_await read_head(false);
+    if (!head) co_return head;
+  }
+  const auto latency = std::chrono::duration_cast<Microseconds>(std::chrono::steady_clock::now() - sent_at_);
+  if (use_) use_.succeeded(lane_->loop().now(), latency);
+  co_return {};
+}
+
+// ---- sending ----------------------------------------------------------------------------------------------------
+
+Task<Result<void>> ServerExchange::send_request(OutgoingContent content) {
+  if (content.stream) {
+    const Result<void> sent = co_await send_streamed(*content.stream);
+    co_return sent;
+  }
+  if (content.spool && content.spool->length().value_or(0) > 0) {
+    const Result<void> sent = co_await send_spooled(*content.spool);
+    co_return sent;
+  }
+  codec_->finish_content(out_);
+  const Result<void> sent = co_await send(out_, {}, {});
+  sent_whole_ = sent.has_value() && !has_head_;
+  co_return sent;
+}
+
+Task<Result<void>> ServerExchange::send_spooled(const RequestSpool& spool) {
+  if (spool.file() >= 0) {
+    const Result<void> sent = co_await send_file(spool.file(), *spool.length());
+    if (!sent || has_head_) co_return sent;
+  } else {
+    std::string_view left = spool.bytes();
+    while (!left.empty() && !has_head_) {
+      const std::string_view piece = left.substr(0, codec_->most_content());
+      const Result<void> sent = co_await send_piece(piece);
+      if (!sent) co_return sent;
+      left.remove_prefix(piece.size());
+    }
+    if (has_head_) co_return {};
+  }
+  codec_->finish_content(out_);
+  const Result<void> sent = co_await send(out_, {}, {});
+  sent_whole_ = sent.has_value() && !has_head_;
+  co_return sent;
+}
+
+Task<Result<void>> ServerExchange::send_file(int file, std::uint64_t size) {
+  std::uint64_t offset = 0;
+  while (offset < size && !has_head_) {
+    const std::uint64_t part = std::min({size - offset, kFilePart, std::uint64_t{codec_->most_content()}});
+    // What was written a while ago may be on the disk alone.
+    const bool in_memory =
+        co_await lane_->loop().offload([=] { return readahead(file, static_cast<off64_t>(offset), part) == 0; });
+    if (!in_memory) co_return fail(ErrorKind::internal, Side::ours, "the spooled request body cannot be read");
+    codec_->begin_content(part, out_);
+    const Result<void> begun = co_await send(out_, {}, {});
+    if (!begun || has_head_) co_return begun;
+    out_.clear();
+    for (std::uint64_t done = 0; done < part && !has_head_;) {
+      const Result<ServerConnection::SendProgress> progress = co_await connection_->send_file(
+          file, offset + done, part - done, lane_->settings().send_timeout, client_->cancellation);
+      if (!progress) co_return std::unexpected(failed_with(progress.error()));
+      done += progress->taken;
+      if (progress->sent == ServerConnection::Sent::all) break;
+      const Result<void> heard = co_await read_head(true);
+      if (!heard) co_return heard;
+    }
+    codec_->end_content(part, out_);
+    offset += part;
+  }
+  co_return {};
+}
+
+Task<Result<void>> ServerExchange::send_streamed(RequestBody& body) {
+  if (!out_.empty()) {  // the server may answer before the client sends anything
+    const Result<void> sent = co_await send(out_, {}, {});
+    if (!sent) co_return sent;
+    out_.clear();
+  }
+  while (!has_head_) {
+    const Result<std::string_view> piece = co_await body.read();
+    if (!piece) co_return std::unexpected(piece.error());
+    if (piece->empty()) break;
+    streamed_ = true;
+    for (std::string_view left = *piece; !left.empty() && !has_head_;) {
+      const std::string_view part = left.substr(0, codec_->most_content());
+      const Result<void> sent = co_await send_piece(part);
+      if (!sent) co_return sent;
+      left.remove_prefix(part.size());
+    }
+  }
+  if (has_head_) co_return {};
+  codec_->finish_content(out_);
+  const Result<void> sent = co_await send(out_, {}, {});
+  sent_whole_ = sent.has_value() && !has_head_;
+  co_return sent;
+}
+
+/// What is in out_ goes before it.
+Task<Result<void>> ServerExchange::send_piece(std::string_view content) {
+  codec_->begin_content(content.size(), out_);
+  const std::size_t before = out_.size();
+  codec_->end_content(content.size(), out_);
+  const std::string_view framing = out_;
+  const Result<void> sent = co_await send(framing.substr(0, before), content, framing.substr(before));
+  out_.clear();
+  co_return sent;
+}
+
+/// Ends before all is sent when the server has answered: nobody wants the rest then.
+Task<Result<void>> ServerExchange::send(std::string_view first, std::string_view second, std::string_view third) {
+  while (!has_head_) {
+    const Result<ServerConnection::SendProgress> progress =
+        co_await connection_->send(first, second, third, lane_->settings().send_timeout, client_->cancellation);
+    if (!progress) co_return std::unexpected(failed_with(progress.error()));
+    if (progress->sent == ServerConnection::Sent::all) break;
+    std::uint64_t taken = progress->taken;
+    for (std::string_view* part : {&first, &second, &third}) {
+      const std::size_t gone = std::min<std::uint64_t>(taken, part->size());
+      part->remove_prefix(gone);
+      taken -= gone;
+    }
+    const Result<void> heard = co_await read_head(true);
+    if (!heard) co_return heard;
+  }
+  co_return {};
+}
+
+// ---- receiving --------------------------------------------------------------------------------------------------
+
+Task<Result<void>> ServerExchange::read_head(bool early) {
+  while (!has_head_) {
+    const Result<void> received = co_await receive();
+    if (!received) co_return received;
+    if (error_) co_return std::unexpected(failed_with(*error_));
+    if (early) break;
+  }
+  co_return {};
+}
+
+Task<Result<void>> ServerExchange::receive() {
+  Buffer& to = room();
+  const Result<std::size_t> size =
+      co_await connection_->receive(to.free(), to.room(), lane_->settings().read_timeout, client_->cancellation);
+  if (!size) co_return std::unexpected(failed_with(size.error()));
+  if (*size == 0) {
+    ended();
+    co_return {};
+  }
+  take(*size);
+  co_return {};
+}
+
+Buffer& ServerExchange::room() {
+  if (next_ == pieces_.size()) {  // the client has all of it
+    pieces_.clear();
+    next_ = 0;
+    if (!blocks_.empty()) blocks_.back().begin = blocks_.back().end = 0;
+  }
+  return block_with_room();
+}
+
+Buffer& ServerExchange::block_with_room() {
+  if (blocks_.empty() || blocks_.back().room() < kLeastRoom) blocks_.push_back(lane_->buffers().acquire());
+  return blocks_.back();
+}
+
+/// Parses what was received behind the end of the last block.
+void ServerExchange::take(std::size_t received) {
+  Buffer& block = blocks_.back();
+  block.end += received;
+  while (!complete_ && !error_) {
+    std::size_t consumed = 0;
+    std::string_view content;
+    const UpstreamCodec::Step step = codec_->read(block.first(), block.size(), consumed, content);
+    block.begin += consumed;
+    if (step == UpstreamCodec::Step::need_more) break;
+    switch (step) {
+      case UpstreamCodec::Step::head:
+        has_head_ = codec_->response().status >= 200;
+        break;
+      case UpstreamCodec::Step::content:
+        pieces_.push_back({blocks_gone_ + blocks_.size() - 1, content});
+        ahead_ += content.size();
+        break;
+      case UpstreamCodec::Step::complete:
+        on_complete();
+        break;
+      default:
+        error_ = codec_->error();
+    }
+  }
+}
+
+void ServerExchange::ended() {
+  if (codec_->ended() != UpstreamCodec::Step::complete) {
+    error_ = codec_->error();
+  } else if (connection_->truncated()) {
+    error_ = {ErrorKind::bad_gateway, Side::upstream, false, "the server cut the TLS connection off in its answer"};
+  } else {
+    on_complete();
+  }
+}
+
+/// The server is free for others, however slow the client is.
+void ServerExchange::on_complete() {
+  complete_ = true;
+  if (reads_ahead_) connection_->observe(nullptr);
+  if (codec_->reusable() && sent_whole_) lane_->keep(*server_, std::move(connection_));
+  connection_.reset();
+  use_.end();
+  lane_->place_was_left();
+}
+
+Error ServerExchange::failed_with(Error error) {
+  const bool nothing_sent = !connection_ || connection_->bytes().sent == 0;
+  error.retryable = !codec_->begun() && !streamed_ && (nothing_sent || is_idempotent(client_->method));
+  if (error.kind != ErrorKind::closed && use_) {
+    use_.failed(lane_->loop().now(), lane_->upstream().balance().eject, error.kind);
+  }
+  return error;
+}
+
+Task<Result<std::string_view>> ServerExchange::more() {
+  while (next_ == pieces_.size()) {
+    if (error_) co_return std::unexpected(*error_);
+    if (complete_) co_return std::string_view();
+    if (std::exchange(reads_ahead_, false)) connection_->observe(nullptr);
+    const Result<void> received = co_await receive();
+    if (!received) co_return std::unexpected(received.error());
+  }
+  forget_taken();
+  const std::string_view piece = pieces_[next_++].bytes;
+  ahead_ -= piece.size();
+  co_return piece;
+}
+
+/// Lets go of what lies before the next piece: an answer may be long, and its client slow to its end.
+void ServerExchange::forget_taken() {
+  const std::size_t taken = pieces_[next_].block - blocks_gone_;
+  blocks_.erase(blocks_.begin(), blocks_.begin() + static_cast<std::ptrdiff_t>(taken));
+  blocks_gone_ += taken;
+  constexpr std::size_t kManyPieces = 64;
+  if (next_ < kManyPieces) return;
+  pieces_.erase(pieces_.begin(), pieces_.begin() + static_cast<std::ptrdiff_t>(next_));
+  next_ = 0;
+}
+
+void ServerExchange::read_ahead(std::size_t most) {
+  if (complete_ || error_ || most == 0) return;
+  most_ahead_ = most;
+  if (!std::exchange(reads_ahead_, true)) connection_->observe(this);
+  connection_->want_events(ahead_ < most_ahead_, false);
+}
+
+void ServerExchange::on_server_readable(ServerConnection& connection) {
+  Buffer& to = block_with_room();  // not room(): what the client is being sent lies in the blocks
+  const std::ptrdiff_t size = connection.receive_now(to.free(), to.room());
+  if (size == ServerConnection::kNothingNow) return;
+  if (size == ServerConnection::kBroken) {
+    error_ = connection.broken();
+  } else if (size == 0) {
+    ended();
+  } else {
+    take(static_cast<std::size_t>(size));
+  }
+  if (connection_) connection_->want_events(!error_ && ahead_ < most_ahead_, false);
+}
+
+}  // namespace edge

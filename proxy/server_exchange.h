@@ -1,0 +1,101 @@
+// ServerExchange: one request with one server, from the connection to the last byte of the answer.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/http/request_spool.h"
+#include "core/net/buffer_pool.h"
+#include "proxy/server_connection.h"
+#include "proxy/server_use.h"
+#include "proxy/upstream_codec.h"
+#include "proxy/upstream_lane.h"
+
+namespace edge {
+
+/// What is sent as content: spooled, or read from the client while it is sent. Both null: nothing.
+struct OutgoingContent {
+  const RequestSpool* spool = nullptr;
+  RequestBody* stream = nullptr;
+};
+
+/// Of one loop. When it is destroyed before the answer's end, the connection is closed.
+class ServerExchange final : private ServerConnection::Observer {
+ public:
+  /// The lane outlives it, as the loop's edition does.
+  ServerExchange(std::shared_ptr<UpstreamLane> lane, ServerUse use, std::unique_ptr<UpstreamCodec> codec);
+  ServerExchange(const ServerExchange&) = delete;
+  ServerExchange& operator=(const ServerExchange&) = delete;
+  ~ServerExchange();
+
+  /// Once: sends the request and waits for the head of the answer. Errors as those of ServerConnection and of the
+  /// content; `retryable`: nothing of an answer came, and repeating is safe as far as the connection is concerned, or
+  /// for requests with an idempotent method. `asked` lives as long as the exchange.
+  Task<Result<void>> begin(const UpstreamRequest& asked, OutgoingContent content);
+  const UpstreamCodec::Head& head() const { return codec_->response(); }
+  const Server& server() const { return *server_; }
+
+  /// The next bytes of the content, valid until the next call; empty at the end.
+  Task<Result<std::string_view>> more();
+  /// More of the content is here, or its end, so that more() will not wait.
+  bool has_more() const { return next_ < pieces_.size() || complete_ || error_; }
+  bool complete() const { return complete_ && next_ == pieces_.size(); }
+  /// While nobody waits in more(): takes what comes, up to `most` bytes that the client has not got yet.
+  void read_ahead(std::size_t most);
+
+ private:
+  struct Piece {
+    std::size_t block;  // that it lies in, counted from the first of the answer
+    std::string_view bytes;
+  };
+
+  Task<Result<void>> send_request(OutgoingContent content);
+  Task<Result<void>> send_spooled(const RequestSpool& spool);
+  Task<Result<void>> send_file(int file, std::uint64_t size);
+  Task<Result<void>> send_streamed(RequestBody& body);
+  Task<Result<void>> send_piece(std::string_view content);
+  Task<Result<void>> send(std::string_view first, std::string_view second, std::string_view third);
+  /// Receives until the head is here; with `early` once at most.
+  Task<Result<void>> read_head(bool early);
+  Task<Result<void>> receive();
+  Buffer& room();
+  Buffer& block_with_room();
+  void forget_taken();
+  void take(std::size_t received);
+  void ended();
+  void on_complete();
+  Error failed_with(Error error);
+
+  void on_server_readable(ServerConnection& connection) override;
+  void on_server_writable(ServerConnection&) override {}
+  void on_server_deadline(ServerConnection&) override {}
+
+  const std::shared_ptr<UpstreamLane> lane_;
+  ServerUse use_;
+  const std::shared_ptr<Server> server_;
+  const std::unique_ptr<UpstreamCodec> codec_;
+  ServerConnection::Pointer connection_;
+  Request* client_ = nullptr;
+  std::string out_;              // what frames the content, on its way
+  std::vector<Buffer> blocks_;   // received; the last is being filled
+  std::size_t blocks_gone_ = 0;  // that were before the first of them
+  std::vector<Piece> pieces_;    // content in them
+  std::size_t next_ = 0;         // of pieces_
+  std::size_t ahead_ = 0;        // bytes of pieces that were not taken
+  std::size_t most_ahead_ = 0;
+  std::optional<Error> error_;
+  std::chrono::steady_clock::time_point sent_at_;
+  bool reads_ahead_ = false;
+  bool streamed_ = false;  // something of the client's body is gone
+  bool has_head_ = false;
+  bool sent_whole_ = false;
+  bool complete_ = false;
+};
+
+}  // namespace edge

@@ -1,0 +1,69 @@
+// Upstream: what all loops share of the servers behind one name.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "config/snapshot.h"
+#include "core/net/loop.h"
+#include "core/net/tls_client_context.h"
+#include "proxy/balancer.h"
+#include "proxy/retry_budget.h"
+#include "proxy/script_path.h"
+
+namespace edge {
+
+class UpstreamLane;
+
+/// Its settings are constant. Made on any thread; kept by the lanes of all loops and by whoever looks after its
+/// servers.
+class Upstream {
+ public:
+  /// `tls` is null unless the servers speak https. `loops` outlive it, those of the edge in their order.
+  Upstream(config::Upstream settings, std::shared_ptr<const TlsClientContext> tls, std::vector<Loop*> loops);
+  Upstream(const Upstream&) = delete;
+  Upstream& operator=(const Upstream&) = delete;
+  ~Upstream();
+
+  const config::Upstream& settings() const { return settings_; }
+  const std::shared_ptr<const TlsClientContext>& tls() const { return tls_; }
+  const BalanceSettings& balance() const { return balance_; }
+  const FastCgiSettings& fastcgi() const { return fastcgi_; }
+
+  RetryBudget retries;  // any thread
+
+  /// Any thread: that of the loop with this number, made when there is none. It must be let go of on its loop, unless
+  /// no request has come to it.
+  static std::shared_ptr<UpstreamLane> lane(const std::shared_ptr<Upstream>& upstream, std::size_t loop);
+
+  /// Any thread: the servers at present; never null.
+  std::shared_ptr<const ServerGroup> group() const;
+  /// Any thread: other servers from now on; each lane goes by them soon.
+  void use(std::shared_ptr<const ServerGroup> group);
+
+  // The queue of those who wait while every server is full: loops share no waiter -----------------------------------
+  /// Of a lane: so many wait in it.
+  void set_waiting(std::size_t loop, std::uint32_t count);
+  /// Of a lane in which nobody waits: a server has room. Another in which somebody does is told.
+  void room_was_made(std::size_t from);
+
+ private:
+  struct Mark {
+    Loop* loop = nullptr;
+    std::weak_ptr<UpstreamLane> lane;  // under lock_
+    std::atomic<std::uint32_t> waiting{0};
+  };
+  const config::Upstream settings_;
+  const std::shared_ptr<const TlsClientContext> tls_;
+  const BalanceSettings balance_;
+  const FastCgiSettings fastcgi_;
+  std::vector<std::unique_ptr<Mark>> marks_;  // by loop
+  mutable std::mutex lock_;                   // never held on the way of a request, unless one waits for room
+  std::shared_ptr<const ServerGroup> group_;
+};
+
+}  // namespace edge

@@ -1,0 +1,122 @@
+// Choosing a server, and connecting to it.
+#include "proxy/upstream_lane.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace edge {
+
+namespace {
+
+constexpr std::size_t kBuffer = 64 * 1024;
+constexpr std::size_t kKeptBuffers = 16;
+
+/// Whom a certificate has to name.
+std::string host_of(const config::Upstream& settings, const Server& server) {
+  if (!settings.tls.server_name.empty()) return settings.tls.server_name;
+  const auto at = std::ranges::find(settings.servers, server.url(), &config::UpstreamServer::url);
+  return at == settings.servers.end() ? std::string() : at->host;
+}
+
+}  // namespace
+
+ServerEndpoint endpoint_of(const Upstream& upstream, const Server& server) {
+  return {server.at().address, server.at().unix_path, upstream.tls(), host_of(upstream.settings(), server)};
+}
+
+UpstreamLane::UpstreamLane(Loop& loop, std::size_t loop_number, std::shared_ptr<Upstream> upstream,
+                           std::shared_ptr<const ServerGroup> group)
+    : loop_(loop),
+      loop_number_(loop_number),
+      upstream_(std::move(upstream)),
+      group_(std::move(group)),
+      balancer_(upstream_->balance(), static_cast<std::uint32_t>(loop_number)),
+      queue_(loop),
+      buffers_(kBuffer, kKeptBuffers) {}
+
+UpstreamLane::~UpstreamLane() = default;
+
+void UpstreamLane::use(std::shared_ptr<const ServerGroup> group) {
+  group_ = std::move(group);
+  std::erase_if(sites_, [this](const auto& site) {
+    return std::ranges::none_of(group_->members(), [&site](const ServerGroup::Member& member) {
+      return member.server->number() == site.first;
+    });
+  });
+  place_was_left();
+}
+
+Task<Result<ServerUse>> UpstreamLane::choose(Request& request, const Wish& wish) {
+  const std::uint64_t begun = loop_.now();
+  bool announced = false;  // that one more waits, so that whoever leaves a place on another loop says so
+  for (bool again = false;;) {
+    const std::uint64_t now = loop_.now();
+    std::expected<ServerUse, NoServer> picked =
+        balancer_.pick(*group_, {now, wish.tried, request.client(), wish.hash_key, wish.preferred});
+    if (picked || picked.error() != NoServer::all_full) announce_waiting(queue_.size());
+    if (picked) co_return std::move(*picked);
+    if (picked.error() != NoServer::all_full) {
+      co_return fail(ErrorKind::bad_gateway, Side::upstream,
+                     fmt::format("upstream {}: {}", settings().name, text_of(picked.error())));
+    }
+    if (!again && queue_.size() >= settings().queue) {
+      co_return fail(ErrorKind::unavailable, Side::upstream,
+                     fmt::format("upstream {}: every server has its max_connections, and the queue of {} is full",
+                                 settings().name, settings().queue));
+    }
+    if (!std::exchange(announced, true)) {  // a place may have been left meanwhile
+      announce_waiting(queue_.size() + 1);
+      continue;
+    }
+    const Milliseconds left = settings().queue_timeout - Milliseconds(now - begun);
+    if (left.count() <= 0) {
+      announce_waiting(queue_.size());
+      co_return fail(ErrorKind::unavailable, Side::upstream,
+                     fmt::format("upstream {}: no server had room within {} ms", settings().name,
+                                 settings().queue_timeout.count()));
+    }
+    const RoomWait::Outcome outcome = co_await RoomWait(queue_, left, request.cancellation, again);
+    request.upstream.queue_time += loop_.now() - now;
+    announce_waiting(queue_.size() + 1);  // it asks again
+    again = true;
+    if (outcome != RoomWait::Outcome::cancelled) continue;
+    announce_waiting(queue_.size());
+    co_return fail(ErrorKind::closed, Side::client);
+  }
+}
+
+void UpstreamLane::place_was_left() {
+  if (queue_.size() > 0) return queue_.room_was_made();
+  upstream_->room_was_made(loop_number_);
+}
+
+UpstreamLane::Site& UpstreamLane::site_of(const Server& server) {
+  std::unique_ptr<Site>& site = sites_[server.number()];
+  if (!site) {
+    site.reset(new Site{endpoint_of(*upstream_, server), {settings().keepalive, settings().keepalive_timeout}});
+  }
+  return *site;
+}
+
+Task<Result<ServerConnection::Pointer>> UpstreamLane::connect(const Server& server, bool may_be_used,
+                                                              Cancellation& cancellation) {
+  Site& site = site_of(server);
+  if (may_be_used) {
+    if (ServerConnection::Pointer kept = site.idle.take()) co_return std::move(kept);
+  }
+  const ServerEndpoint endpoint = site.endpoint;  // the site may go meanwhile
+  Result<ServerConnection::Pointer> connection =
+      co_await ServerConnection::connect(loop_, endpoint, settings().connect_timeout, cancellation);
+  co_return connection;
+}
+
+void UpstreamLane::keep(const Server& server, ServerConnection::Pointer connection) {
+  const bool is_member = std::ranges::any_of(group_->members(), [&server](const ServerGroup::Member& member) {
+    return member.server->number() == server.number();
+  });
+  if (is_member && settings().keepalive > 0) site_of(server).idle.put(std::move(connection));
+}
+
+}  // namespace edge

@@ -1,0 +1,74 @@
+// UpstreamLane: one loop's side of an upstream: its servers at present, its connections, and who waits.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "core/http/request.h"
+#include "core/net/buffer_pool.h"
+#include "core/net/loop.h"
+#include "proxy/balancer.h"
+#include "proxy/idle_connections.h"
+#include "proxy/room_queue.h"
+#include "proxy/server_connection.h"
+#include "proxy/upstream.h"
+
+namespace edge {
+
+/// How a server of the upstream is reached.
+ServerEndpoint endpoint_of(const Upstream& upstream, const Server& server);
+
+/// Made on any thread, then used on its loop's only, where the last who holds it lets go of it.
+class UpstreamLane {
+ public:
+  UpstreamLane(Loop& loop, std::size_t loop_number, std::shared_ptr<Upstream> upstream,
+               std::shared_ptr<const ServerGroup> group);
+  ~UpstreamLane();
+
+  Loop& loop() { return loop_; }
+  Upstream& upstream() { return *upstream_; }
+  const config::Upstream& settings() const { return upstream_->settings(); }
+  BufferPool& buffers() { return buffers_; }
+
+  /// Other servers from now on, or the same ones at other addresses; what is under way goes on.
+  void use(std::shared_ptr<const ServerGroup> group);
+  const ServerGroup& group() const { return *group_; }
+
+  struct Wish {
+    const TriedServers& tried;
+    std::string_view hash_key{};
+    const Server* preferred = nullptr;
+  };
+  /// A place on a server. Waits while each that may be asked is full. Errors: bad_gateway (there is none),
+  /// unavailable (the queue), closed.
+  Task<Result<ServerUse>> choose(Request& request, const Wish& wish);
+  /// To be called when a ServerUse has ended: another request may have its place.
+  void place_was_left();
+
+  /// A connection of its own for an exchange: one that was kept where `may_be_used` allows it, else a new one.
+  Task<Result<ServerConnection::Pointer>> connect(const Server& server, bool may_be_used, Cancellation& cancellation);
+  /// After an exchange that its codec calls reusable.
+  void keep(const Server& server, ServerConnection::Pointer connection);
+
+ private:
+  struct Site {
+    ServerEndpoint endpoint;
+    IdleConnections idle;
+  };
+  Site& site_of(const Server& server);
+  void announce_waiting(std::size_t size) { upstream_->set_waiting(loop_number_, static_cast<std::uint32_t>(size)); }
+
+  Loop& loop_;
+  const std::size_t loop_number_;
+  const std::shared_ptr<Upstream> upstream_;
+  std::shared_ptr<const ServerGroup> group_;
+  Balancer balancer_;
+  RoomQueue queue_;
+  BufferPool buffers_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Site>> sites_;  // by the server's number
+};
+
+}  // namespace edge
