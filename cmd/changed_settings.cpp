@@ -16,13 +16,14 @@ std::vector<std::string> changed_for_restart(const config::Process& started_with
   compare("edge.pid_file", &config::Process::pid_file);
   compare("edge.control", &config::Process::control);
   compare("edge.runtime_dir", &config::Process::runtime_dir);
+  compare("edge.state_dir", &config::Process::state_dir);
   return keys;
 }
 
 std::vector<std::string> changed_sections(const config::Snapshot& before, const config::Snapshot& now) {
   std::vector<std::string> changed;
   const auto applied = [](const config::Process& process) {
-    return std::tie(process.max_connections, process.hot_files, process.shutdown_timeout);
+    return std::tie(process.max_connections, process.hot_files, process.max_bans, process.shutdown_timeout);
   };
   const bool same_trust = before.process.trusted_proxies_text == now.process.trusted_proxies_text;
   if (applied(before.process) != applied(now.process) || !same_trust) changed.emplace_back("edge");

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "config/access.h"
 #include "config/app_socket.h"
 #include "config/apps.h"
 #include "config/gather.h"
@@ -39,7 +40,10 @@ void load_apps_and_sites(const Section& top, const std::string& file, Snapshot& 
   read_connection_settings(settings, http);
   read_exchange_settings(settings, http);
   snapshot.http = http;
-  const RouteContext context{snapshot.apps, snapshot.upstreams, snapshot.log.access};
+  snapshot.lists = load_lists(top);
+  Guarding guarding;
+  read_guarding(settings, snapshot.lists, guarding);
+  const RouteContext context{snapshot.apps, snapshot.upstreams, snapshot.log.access, snapshot.lists, guarding};
   if (uses_short_form(top)) {
     const std::optional<App> app = load_short_app(top);
     if (app) snapshot.apps.push_back(*app);

@@ -98,6 +98,8 @@ Process load_process(const Section& edge) {
   check_socket_path(edge.loading(), process.control, process.control_place, edge.path_of("control"));
   edge.read("max_connections", process.max_connections);
   edge.read("hot_files", process.hot_files);
+  edge.read("state_dir", process.state_dir);
+  edge.read("max_bans", process.max_bans);
   edge.read("shutdown_timeout", process.shutdown_timeout);
   process.trusted_proxies = read_trusted_proxies(edge, process.trusted_proxies_text);
   return process;

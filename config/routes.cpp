@@ -9,6 +9,7 @@
 #include <tuple>
 #include <utility>
 
+#include "config/access.h"
 #include "config/answers.h"
 #include "config/process.h"
 
@@ -99,6 +100,7 @@ Route load_route(const Section& section, const Site& site, const RouteContext& c
   route.access = read_access(section, "access_log", site.access, context.access_base);
   section.read("internal", route.internal);
   read_expires(section, route.expires);
+  read_guarding(section, context.lists, route.guarding);
   read_handler(section, context, route);
   return route;
 }
@@ -132,6 +134,7 @@ Route inherit_route(const Site& site, const Place& place) {
   route.headers = site.headers;
   route.error_pages = site.error_pages;
   route.access = site.access;
+  route.guarding = site.guarding;
   return route;
 }
 

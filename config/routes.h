@@ -1,6 +1,7 @@
 // Loading of routes and their handlers.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +17,8 @@ struct RouteContext {
   const std::vector<App>& apps;
   const std::vector<Upstream>& upstreams;
   const std::optional<AccessTarget>& access_base;  // of log.access
+  const std::map<std::string, AddressList>& lists;
+  const Guarding& guarding;  // of http
 };
 
 /// The routes of `section`, with what they inherit from `site`.

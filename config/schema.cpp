@@ -115,7 +115,7 @@ std::span<const SectionSchema* const> all_sections() {
   static const std::vector<const SectionSchema*> sections = [] {
     std::vector<const SectionSchema*> all;
     for (const std::span<const SectionSchema> part :
-         {process_sections(), app_sections(), upstream_sections(), site_sections(), route_sections()}) {
+         {process_sections(), access_sections(), app_sections(), upstream_sections(), site_sections(), route_sections()}) {
       for (const SectionSchema& section : part) all.push_back(&section);
     }
     return all;

@@ -81,7 +81,7 @@ struct Key {
 struct SectionSchema {
   std::string_view name;  // "apps.NAME", "sites[].routes[]"; empty: the top level
   std::string_view doc;
-  std::array<std::span<const Key>, 4> keys;  // its own, then those shared with other sections
+  std::array<std::span<const Key>, 6> keys;  // its own, then those shared with other sections
   bool built = true;
 
   const Key* find(std::string_view key) const;
@@ -97,7 +97,8 @@ std::span<const SectionSchema* const> all_sections();
 const SectionSchema& section_schema(std::string_view name);
 
 // The tables behind all_sections().
-std::span<const SectionSchema> process_sections();   // the top level, edge, log, http, lists
+std::span<const SectionSchema> process_sections();   // the top level, edge, log, http
+std::span<const SectionSchema> access_sections();    // lists, ban
 std::span<const SectionSchema> app_sections();       // apps
 std::span<const SectionSchema> upstream_sections();  // upstreams
 std::span<const SectionSchema> site_sections();      // sites, listen
@@ -112,5 +113,7 @@ std::span<const Key> exchange_keys();
 /// Keys of `http` that hold before the route of a request is known, or between two requests: sites may give them,
 /// routes may not.
 std::span<const Key> connection_keys();
+/// Keys that tell whom `http`, a site or a route serves.
+std::span<const Key> access_keys();
 
 }  // namespace edge::config

@@ -1,4 +1,4 @@
-// The schema of the top level, edge, log, http and lists.
+// The schema of the top level, edge, log and http.
 #include "config/schema.h"
 
 namespace edge::config {
@@ -14,7 +14,7 @@ constexpr Key kTop[] = {
     Key{"edge", Type::map, "{}", "The process."},
     Key{"log", Type::map, "{}", "The error log and the access log."},
     Key{"http", Type::map, "{}", "Limits and defaults of every site."},
-    Key{"lists", Type::named_maps, "{}", "Named address lists, usable as `@NAME`."}.later(),
+    Key{"lists", Type::named_maps, "{}", "Named address lists, usable as `@NAME` in `deny` and `allow`."},
     Key{"apps", Type::named_maps, "{}", "Python applications by name."},
     Key{"upstreams", Type::named_maps, "{}", "Servers to pass requests to, by name."},
     Key{"sites", Type::maps, "[]", "What is answered: hosts, addresses and routes."},
@@ -52,6 +52,11 @@ constexpr Key kEdge[] = {
         "Memory of each loop for files that were asked for lately, and for what was compressed of them. A file that "
         "changes is served anew within a second; `0`: none is kept."}
         .between(0, 1ULL << 40),
+    Key{"state_dir", Type::path, "~",
+        "Folder for what is to outlive edge: the bans, in `bans.json`; made when it is missing. Without it bans end "
+        "with the process, and with `edge upgrade`. A change needs a restart."},
+    Key{"max_bans", Type::number, "100000", "Bans at a time; what comes above is not banned, and the log says so."}
+        .between(1, 1'000'000),
     Key{"shutdown_timeout", Type::duration, "30s", "How long a graceful stop may take."}.between(1, kMostTime),
     Key{"trusted_proxies", Type::texts, "[]",
         "Proxies in front whose word about the client is believed: addresses, networks (`10.0.0.0/8`), and `unix:` for "
@@ -120,13 +125,10 @@ constexpr Key kCompress[] = {
         .between(1, 9),
 };
 
-constexpr Key kList[] = {
-    Key{"addresses", Type::texts, "[]", "Addresses and networks."},
-    Key{"file", Type::path, "~", "One address or network a line; read again when it changes."},
-    Key{"url", Type::text, "~", "Reserved."},
-};
+}  // namespace
 
-constexpr SectionSchema kSections[] = {
+std::span<const SectionSchema> process_sections() {
+  static const SectionSchema sections[] = {
     {"",
      "The top level of a file. `apps` and `sites` of included files are added; any other section stands in one "
      "file only.",
@@ -137,7 +139,7 @@ constexpr SectionSchema kSections[] = {
     {"http",
      "Limits and defaults of every site. A site, and a route where that makes sense, may give the same keys "
      "for itself.",
-     {kConnection, kExchange}},
+     {kConnection, kExchange, access_keys()}},
     {"http.compress",
      "Compression of what apps and `return` answer, also while it streams: each piece that an app sends can be read at "
      "once. Static files of up to 4 MiB are compressed once for each version and kept in `edge.hot_files`; who asks "
@@ -151,13 +153,8 @@ constexpr SectionSchema kSections[] = {
      "such clients `compress: false`. "
      "Of answers that are still made while they are sent, 128 a loop are compressed at a time; more are sent plain.",
      {kCompress}},
-    {"lists.NAME", "A named address list.", {kList}, false},
-};
-
-}  // namespace
-
-std::span<const SectionSchema> process_sections() {
-  return kSections;
+  };
+  return sections;
 }
 std::span<const Key> exchange_keys() {
   return kExchange;

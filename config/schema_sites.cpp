@@ -17,8 +17,6 @@ constexpr Key kSite[] = {
     Key{"redirect_https", Type::boolean, "false",
         "Requests that come without TLS are sent to the site's first address with it (308), but for routes below "
         "`/.well-known/acme-challenge/`."},
-    Key{"deny", Type::texts, "[]", "Addresses that are refused."}.later(),
-    Key{"allow", Type::texts, "[]", "When given, only these addresses are served."}.later(),
     Key{"limits", Type::map, "{}", "Rates and counts for each client."}.later(),
     Key{"routes", Type::maps, "", "What answers which path; at least one."},
 };
@@ -194,7 +192,7 @@ std::span<const SectionSchema> site_sections() {
        "A site: the hosts it answers, where, and how. Keys of `http` hold for this site; of those that are "
        "needed while no host is known (`header_timeout`, `keepalive_timeout`, `max_header_size`, `max_headers`, "
        "`max_uri`) the first site of an address decides.",
-       {kSite, kAnswers, connection_keys(), exchange_keys()}},
+       {kSite, kAnswers, connection_keys(), exchange_keys(), access_keys()}},
       {"sites[].listen[]", "`listen` as a map.", {kListen}},
       {"sites[].tls", "TLS 1.2 and 1.3.", {kTls}},
       {"sites[].tls.certificate[]", "One of several certificates.", {kCertificatePair}},
@@ -207,7 +205,7 @@ std::span<const SectionSchema> site_sections() {
 
 std::span<const SectionSchema> route_sections() {
   static const SectionSchema sections[] = {
-      {"sites[].routes[]", "A path and the one handler that answers it.", {kRoute, kAnswers, exchange_keys()}},
+      {"sites[].routes[]", "A path and the one handler that answers it.", {kRoute, kAnswers, exchange_keys(), access_keys()}},
       {"sites[].routes[].static",
        "Files. A request may ask for ranges of one: up to 16 that do not touch (100 as written) and no more than the "
        "file "

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "config/access.h"
 #include "config/answers.h"
 #include "config/listen.h"
 #include "config/process.h"
@@ -78,6 +79,8 @@ Site load_site(const Section& section, const HttpSettings& http, const RouteCont
   read_headers(section, site.headers);
   read_error_pages(section, site.error_pages);
   site.access = read_access(section, "access_log", context.access_base, context.access_base);
+  site.guarding = context.guarding;
+  read_guarding(section, context.lists, site.guarding);
   site.routes = load_routes(section, site, context);
   return site;
 }

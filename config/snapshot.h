@@ -14,7 +14,9 @@
 #include "config/upstream.h"
 #include "core/access_log.h"
 #include "core/address.h"
+#include "core/address_set.h"
 #include "core/duration.h"
+#include "core/http/client_guard.h"
 #include "core/http/router.h"
 #include "core/http/settings.h"
 #include "core/http/template.h"
@@ -35,6 +37,8 @@ struct Process {
   std::uint64_t max_connections = 20'000;
   std::uint64_t hot_files = 32 << 20;  // bytes of each loop
   Milliseconds shutdown_timeout{30'000};
+  std::string state_dir;  // empty: bans are not kept over a restart
+  std::uint64_t max_bans = 100'000;
   std::vector<std::string> trusted_proxies_text;          // as written
   std::shared_ptr<const TrustedProxies> trusted_proxies;  // null: none
 };
@@ -107,6 +111,37 @@ struct App {
   bool operator==(const App& other) const;
 };
 
+/// A named list of addresses.
+struct AddressList {
+  Place place;
+  std::vector<AddressRange> addresses;
+  std::string file;  // that holds more of them; empty: none
+  Place file_place;
+};
+
+/// The entries of `deny` or `allow`.
+struct AddressEntries {
+  std::vector<AddressRange> ranges;
+  std::vector<std::string> lists;  // names; each is in the snapshot
+
+  bool empty() const { return ranges.empty() && lists.empty(); }
+  bool operator==(const AddressEntries&) const = default;
+};
+
+/// Whom a site or a route serves. Equal ones are one object where they are inherited.
+struct AccessSettings {
+  AddressEntries deny;
+  AddressEntries allow;  // not empty: nobody else is served
+  bool operator==(const AccessSettings&) const = default;
+};
+
+/// What is inherited from `http` to sites and to routes.
+struct Guarding {
+  std::shared_ptr<const AccessSettings> access;        // null: everyone is served
+  bool answers = false;                                // those who are denied, with a 403; else they are closed
+  std::shared_ptr<const std::vector<BanRule>> bans{};  // null: none
+};
+
 /// Which symbolic links below a directory are followed.
 enum class Links : std::uint8_t {
   inside,  // those that do not lead out of it
@@ -165,6 +200,7 @@ struct Route {
   std::optional<AccessTarget> access;  // nothing: off
   bool internal = false;               // only error pages, X-Accel-Redirect and `try` lead there
   Expires expires;
+  Guarding guarding;
   std::variant<StaticFiles, Redirect, Return, AppRef, ProxyRef> handler;
 };
 
@@ -180,6 +216,7 @@ struct Site {
   std::vector<HeaderRule> headers;
   std::vector<ErrorPage> error_pages;
   std::optional<AccessTarget> access;
+  Guarding guarding;
   std::vector<Route> routes;
 };
 
@@ -188,6 +225,7 @@ struct Snapshot {
   Process process;
   Log log;
   HttpSettings http;  // of the top level: what holds on the apps' own sockets
+  std::map<std::string, AddressList> lists;
   std::vector<App> apps;
   std::vector<Upstream> upstreams;
   std::vector<Site> sites;

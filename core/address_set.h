@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -18,6 +19,10 @@ namespace edge {
 struct AddressRange {
   Address network;          // no bit is set behind the prefix; the port is 0; the family is never none
   std::uint8_t prefix = 0;  // bits: up to 32 of IPv4, up to 128 of IPv6
+
+  bool operator==(const AddressRange&) const = default;
+  /// "10.0.0.0/8"; a single address without its prefix.
+  std::string text() const;
 };
 
 /// "203.0.113.7", "10.0.0.0/8", "::1" or "2001:db8::/32". Malformed, in words for who wrote the configuration: no
@@ -42,16 +47,21 @@ class AddressSet {
   IntervalTable<Number128, Number128> ipv6_;
 };
 
-/// Gathers what will be in a set: in any order, overlapping or not.
+/// Gathers what will be in a set: in any order, overlapping or not. Where networks lie in each other, the longest prefix
+/// decides; a network that is both added and taken out is out.
 class AddressSet::Builder {
  public:
   void add(const AddressRange& range);
+  /// What is in `range` is not in the set, but for longer prefixes that are added.
+  void take_out(const AddressRange& range);
   /// The builder is empty afterwards. Takes about 0.1 µs an entry.
   AddressSet build();
 
  private:
   std::vector<Interval<std::uint32_t>> ipv4_;
   std::vector<Interval<Number128>> ipv6_;
+  std::vector<Interval<std::uint32_t>> ipv4_out_;
+  std::vector<Interval<Number128>> ipv6_out_;
 };
 
 }  // namespace edge

@@ -34,6 +34,45 @@ void make_disjoint(std::vector<Interval<Number>>& intervals) {
   intervals.shrink_to_fit();
 }
 
+/// An interval that is in, or taken out of those around it.
+template <class Number>
+struct Layer {
+  Interval<Number> interval;
+  bool in = true;
+};
+
+/// What is in by the innermost layer that holds it. Any two layers are nested or apart, as networks are; of equal ones
+/// the one that is out wins. As make_disjoint() leaves them.
+template <class Number>
+std::vector<Interval<Number>> flatten(std::vector<Layer<Number>> layers) {
+  std::ranges::sort(layers, [](const Layer<Number>& a, const Layer<Number>& b) {
+    if (a.interval.first != b.interval.first) return a.interval.first < b.interval.first;
+    if (a.interval.last != b.interval.last) return a.interval.last > b.interval.last;
+    return a.in && !b.in;
+  });
+  std::vector<Interval<Number>> intervals;
+  std::vector<Layer<Number>> around;  // the present number, from the outermost
+  Number begin = 0;                   // of what is not told yet, within the innermost
+  const auto leave = [&] {
+    const Layer<Number> left = around.back();
+    around.pop_back();
+    if (left.in && begin <= left.interval.last) intervals.push_back({begin, left.interval.last});
+    if (left.interval.last == ~Number{0}) return around.clear();  // nothing comes after that, in those around neither
+    begin = std::max<Number>(begin, left.interval.last + 1);
+  };
+  for (const Layer<Number>& layer : layers) {
+    while (!around.empty() && around.back().interval.last < layer.interval.first) leave();
+    if (!around.empty() && around.back().in && begin < layer.interval.first) {
+      intervals.push_back({begin, layer.interval.first - 1});
+    }
+    around.push_back(layer);
+    begin = layer.interval.first;
+  }
+  while (!around.empty()) leave();
+  make_disjoint(intervals);
+  return intervals;
+}
+
 /// `Number` is unsigned and wider than 16 bits. `Rest` is what is kept of a number within its bucket: at least all but
 /// the highest 16 bits.
 template <class Number, class Rest>

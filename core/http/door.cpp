@@ -1,6 +1,8 @@
 // The connections of one loop: accepting, pooling, draining.
 #include "core/http/door.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "core/http/connection_beginning.h"
@@ -99,6 +101,10 @@ void Door::adopt(Entrance& entrance, int fd, const Address& remote, const Addres
   info.remote = remote;
   info.local = local;
   info.number = limit_.serial.fetch_add(1, std::memory_order_relaxed) + 1;
+  if (!entrance.front_.proxy_protocol && entrance.router_->turns_away(remote, loop_.now())) {
+    ::close(fd);
+    return;
+  }
   std::unique_ptr<ClientConnection> connection = entrance.protocol_->connection(*this, entrance, info);
   if (connection->begin(fd)) opened(std::move(connection));
 }

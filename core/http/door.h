@@ -70,7 +70,7 @@ class Door final : private Deadline {
   void listen(Entrance& entrance, UniqueFd socket, const Address& local);
   /// Stops to accept for that entrance, and leaves what waits in its backlogs to the others that have its sockets.
   void leave(Entrance& entrance);
-  /// Serves a connected, non-blocking socket, which it then owns.
+  /// Serves a connected, non-blocking socket, which it then owns; it is closed unread when the router turns it away.
   void adopt(Entrance& entrance, int fd, const Address& remote, const Address& local);
 
   /// Closes every entrance. `done` runs when the last connection is closed.

@@ -34,6 +34,7 @@ void ProxyPreamble::on_readable() {
     info_.remote = header.source;
     info_.local = header.destination;
   }
+  if (entrance_.router()->turns_away(info_.remote, loop().now())) return tear();
   door_.pass_on(*this, door_.behind_proxy(entrance_, info_), nullptr);
 }
 

@@ -1,4 +1,4 @@
-// From request to answer: client -> route -> handler -> fallback or redirect -> error page -> headers -> compression ->
+// From request to answer: client -> deny/allow -> route -> handler -> fallback or redirect -> error page -> headers -> compression ->
 // expires -> send -> log.
 #include "core/http/pump.h"
 
@@ -7,6 +7,7 @@
 #include "core/filters/error_page.h"
 #include "core/filters/expires.h"
 #include "core/filters/header_rules.h"
+#include "core/http/access_check.h"
 #include "core/http/conditions.h"
 #include "core/http/forwarded.h"
 #include "core/http/https_rules.h"
@@ -58,6 +59,15 @@ bool fall_back(Request& request, const InternalRedirect& to, int fallbacks) {
   return true;
 }
 
+/// How the log shows a request that got no answer because its client is denied.
+constexpr int kClosedByDenial = 444;
+
+void close_unanswered(Request& request, const Router& router, ResponseWriter& writer) {
+  request.sent.status = kClosedByDenial;
+  writer.abort();
+  if (AccessLog* const log = rules_for(request, router).access_log) log->write(request);
+}
+
 /// The answer of the route for request.path, or of those that it falls back to. `by_error_page`: the request's own body
 /// is of no concern to that route.
 Task<Response> answer(Request& request, bool by_error_page) {
@@ -65,6 +75,9 @@ Task<Response> answer(Request& request, bool by_error_page) {
     request.route = request.site ? request.site->route_for(request.path) : nullptr;
     if (request.route && request.route->internal && !by_error_page && fallbacks == 0) request.route = nullptr;
     if (!request.route) co_return Response::of_status(request.arena, 404);
+    if (fallbacks > 0 && !by_error_page && request.route->access.denies(request.client())) {
+      co_return Response::of_status(request.arena, 403);
+    }
     const std::optional<std::uint64_t> length = request.body.length();
     if (!by_error_page && length && *length > request.route->http.client_max_body_size) {
       co_return Response::of_error(request.arena, {ErrorKind::too_large, Side::client, false, {}});
@@ -222,6 +235,7 @@ Task<void> send_and_log(Request& request, const Router& router, ResponseWriter& 
   }
   request.sent.bytes = writer.bytes_written();
   if (rules.access_log) rules.access_log->write(request);
+  count_for_bans(request, router);
   request.sent.headers = nullptr;
 }
 
@@ -230,6 +244,18 @@ Task<void> send_and_log(Request& request, const Router& router, ResponseWriter& 
 Task<void> serve(Request& request, const Router& router, ResponseWriter& writer) {
   if (const TrustedProxies* trusted = router.trusted_proxies()) believe_forwarded(request, *trusted);
   request.site = router.site_for(request.host);
+  const Denial denial = denial_of(request, router);
+  if (denial == Denial::close) {
+    close_unanswered(request, router, writer);
+    co_return;
+  }
+  if (denial == Denial::answer) {
+    Response response = Response::of_status(request.arena, 403);
+    response.close = !request.body.empty();  // nobody reads it
+    Response page = co_await with_error_page(request, router, std::move(response));
+    co_await send_and_log(request, router, writer, std::move(page));
+    co_return;
+  }
   if (request.path == "*") {  // OPTIONS *: the server as a whole is asked, and it is here
     co_await send_and_log(request, router, writer, Response(request.arena, 204));
     co_return;

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/http/client_guard.h"
+#include "core/trusted_proxies.h"
+
 namespace edge {
 
 namespace {
@@ -63,6 +66,16 @@ void add_wildcard(std::vector<NamedSite>& to, std::string suffix, const Site& si
   to.emplace(at, std::move(suffix), &site);
 }
 
+/// Adds the access of the site and of its routes, each once. False: someone who is denied may be answered all the same.
+bool gather_slots(const Site& site, std::vector<const AccessSlot*>& slots) {
+  const auto add = [&slots](const Access& access) {
+    if (!access.slot || access.answers) return false;
+    if (std::ranges::find(slots, access.slot) == slots.end()) slots.push_back(access.slot);
+    return true;
+  };
+  return add(site.access) && std::ranges::all_of(site.routes, add, &Route::access);
+}
+
 }  // namespace
 
 const Route* Site::route_for(std::string_view path) const {
@@ -80,8 +93,10 @@ const Route* Site::route_for(std::string_view path) const {
   return pattern ? pattern : best;
 }
 
-Router::Router(std::vector<std::unique_ptr<Site>> sites, std::shared_ptr<const TrustedProxies> trusted_proxies)
-    : sites_(std::move(sites)), trusted_proxies_(std::move(trusted_proxies)) {
+Router::Router(std::vector<std::unique_ptr<Site>> sites, std::shared_ptr<const TrustedProxies> trusted_proxies,
+               ClientGuard* guard)
+    : sites_(std::move(sites)), trusted_proxies_(std::move(trusted_proxies)), guard_(guard) {
+  if (!std::ranges::all_of(sites_, [this](const auto& site) { return gather_slots(*site, slots_); })) slots_.clear();
   const Site* without_hosts = nullptr;
   for (const auto& site : sites_) {
     for (const std::string& host : site->hosts) {
@@ -91,10 +106,21 @@ Router::Router(std::vector<std::unique_ptr<Site>> sites, std::shared_ptr<const T
         add_exact(exact_, host, *site);
       }
     }
+    site->routes_decide =
+        std::ranges::any_of(site->routes, [&](const Route& route) { return !(route.access == site->access); });
     if (site->is_default && !default_) default_ = site.get();
     if (site->hosts.empty() && !without_hosts) without_hosts = site.get();
   }
   if (!default_) default_ = without_hosts;
+}
+
+bool Router::turns_away(const Address& peer, std::uint64_t now) const {
+  const bool banned = guard_ && guard_->bans(peer);
+  const auto denies = [&peer](const AccessSlot* slot) { return slot->rules->denies(peer); };
+  if (!banned && (slots_.empty() || !std::ranges::all_of(slots_, denies))) return false;
+  if (trusted_proxies_ && trusted_proxies_->contains(peer)) return false;
+  if (guard_) guard_->closed(peer, now);
+  return true;
 }
 
 const Site* Router::site_for(std::string_view host) const {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/filters/expires.h"
+#include "core/http/access.h"
 #include "core/http/handler.h"
 #include "core/http/pattern.h"
 #include "core/http/settings.h"
@@ -17,7 +18,9 @@
 namespace edge {
 
 class AccessLog;
+class ClientGuard;
 class TlsContext;
+struct BanRule;
 struct TrustedProxies;
 
 /// "/p/", "= /p", "^~ /p/", "~ re", "~* re", or a mount ("/shop": /shop and /shop/…).
@@ -50,6 +53,8 @@ struct Route {
   std::unique_ptr<Handler> handler;
   bool internal = false;  // only error pages and redirects within edge lead there; to a client it is no route
   Expires expires;
+  Access access{};
+  std::shared_ptr<const std::vector<BanRule>> bans{};  // null: none
 };
 
 struct Site {
@@ -62,7 +67,10 @@ struct Site {
   std::shared_ptr<const TlsContext> tls;    // null: none
   std::optional<std::uint16_t> https_port;  // where requests without TLS are sent to; nothing: they are answered
   bool passes_redirects = false;            // X-Accel-Redirect and X-Sendfile are for the server in front
+  Access access{};
+  std::shared_ptr<const std::vector<BanRule>> bans{};
   std::vector<Route> routes;
+  bool routes_decide = false;  // some route has other access than the site; the router sees to it
 
   /// The route for a normalised path, or null: exact, then the longest prefix if "^~", then the first pattern that
   /// matches, then the longest prefix.
@@ -72,9 +80,10 @@ struct Site {
 /// The sites of one listening address.
 class Router {
  public:
-  /// Of `trusted_proxies` X-Forwarded-* and Forwarded are believed; null: of nobody.
+  /// Of `trusted_proxies` X-Forwarded-* and Forwarded are believed; null: of nobody. `guard`, of the loop, outlives the
+  /// router; null: nobody is banned here.
   explicit Router(std::vector<std::unique_ptr<Site>> sites,
-                  std::shared_ptr<const TrustedProxies> trusted_proxies = nullptr);
+                  std::shared_ptr<const TrustedProxies> trusted_proxies = nullptr, ClientGuard* guard = nullptr);
 
   /// `host` is lower case and without port. Exact beats the longest wildcard beats the default site (the one that
   /// says so, else the first without hosts); null when no site answers that host.
@@ -82,6 +91,10 @@ class Router {
   /// The site whose limits hold while the host is not known yet, and whose error pages answer what cannot be parsed.
   const Site& first() const { return *sites_.front(); }
   const TrustedProxies* trusted_proxies() const { return trusted_proxies_.get(); }
+  ClientGuard* guard() const { return guard_; }
+  /// Whether nothing of a connection is to be read: its other end is banned, or denied without an answer by every site
+  /// and route. Never for a trusted proxy, whose clients are told later. It counts and is told of. `now`: Loop::now().
+  bool turns_away(const Address& peer, std::uint64_t now) const;
 
  private:
   std::vector<std::unique_ptr<Site>> sites_;
@@ -89,6 +102,8 @@ class Router {
   std::vector<std::pair<std::string, const Site*>> wildcards_;  // ".example.com", the longest first
   const Site* default_ = nullptr;
   std::shared_ptr<const TrustedProxies> trusted_proxies_;
+  ClientGuard* guard_;
+  std::vector<const AccessSlot*> slots_;  // each once; empty: some site or route answers everyone
 };
 
 }  // namespace edge
