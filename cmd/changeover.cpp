@@ -96,8 +96,15 @@ Result<void> Changeover::build() {
   if (!parts_.certificates) {
     if (Result<void> loaded = load_certificates(); !loaded) return loaded;
   }
+  if (known_access_ && known_access_->are_of(*to_)) {
+    parts_.access = known_access_;
+  } else {
+    auto loaded = AccessLists::load(to_, running_.main);
+    if (!loaded) return std::unexpected(std::move(loaded.error()));
+    parts_.access = std::move(*loaded);
+  }
   for (const auto& loop : running_.loops) {
-    auto built = LoopEdition::build(loop->loop(), loop->hot_files(), parts_);
+    auto built = LoopEdition::build(loop->place(), parts_);
     if (!built) return std::unexpected(std::move(built.error()));
     editions_.push_back(std::move(*built));
   }
@@ -156,8 +163,13 @@ void Changeover::commit(std::move_only_function<void(Done)> done) {
   running_.certificates = parts_.certificates;
   running_.upstreams = parts_.upstreams;
   running_.keepers.turn_to(parts_.upstreams, std::move(new_keepers_));
+  const bool renewed_meanwhile = running_.access != known_access_ && running_.access->are_of(*to_);
+  if (!renewed_meanwhile) running_.access = parts_.access;
   running_.staplings.turn_to(*running_.certificates);
   turn_loops(told, std::move(done));
+  for (const auto& loop : running_.loops) {
+    if (renewed_meanwhile) loop->renew_access(running_.access, [] {});
+  }
   for (const std::string& name : told->removed) running_.apps.retire(name);
   running_.apps.arrange(*to_);
 }

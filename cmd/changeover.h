@@ -25,7 +25,7 @@ namespace edge {
 class Changeover {
  public:
   Changeover(Running& running, std::shared_ptr<const config::Snapshot> to, const config::Environment& environment)
-      : running_(running), to_(std::move(to)), environment_(environment) {}
+      : running_(running), to_(std::move(to)), environment_(environment), known_access_(running.access) {}
 
   /// Listening sockets. Errors say where, and what to do. Blocking for microseconds.
   Result<void> open_addresses();
@@ -74,6 +74,7 @@ class Changeover {
   Running& running_;
   std::shared_ptr<const config::Snapshot> to_;
   const config::Environment& environment_;
+  std::shared_ptr<const AccessLists> known_access_;  // that were in force at the beginning
   bool touches_nothing_ = false;
   Addresses::Added added_;
   std::shared_ptr<LogFile> error_log_;

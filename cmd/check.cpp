@@ -23,7 +23,8 @@ Result<void> build_and_forget(std::shared_ptr<const config::Snapshot> snapshot,
                               const config::Environment& environment) {
   LogFiles files;
   Running running(files, {});
-  running.loops.push_back(std::make_unique<EdgeLoop>(0, running.connections, snapshot->process.hot_files));
+  running.loops.push_back(
+      std::make_unique<EdgeLoop>(0, running.connections, running.guard, snapshot->process.hot_files));
   running.apps.set_up({&running.loops.front()->loop()}, {}, {});
   Changeover change(running, std::move(snapshot), environment);
   if (Result<void> opened = change.open_nothing(); !opened) return opened;

@@ -3,15 +3,10 @@
 
 #include <string>
 
+#include "cmd/control_question.h"
 #include "cmd/control_target.h"
 
 namespace edge {
-
-/// Where the edge is: as control_place() takes it.
-struct ControlOptions {
-  std::string file;
-  std::string control;
-};
 
 // Each prints to standard output what happened, to standard error what went wrong, and returns an ExitCode. Blocking;
 // when the caller is interrupted, what was asked for goes on.

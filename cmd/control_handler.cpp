@@ -11,14 +11,15 @@
 #include <utility>
 #include <vector>
 
+#include "cmd/ban_query.h"
 #include "cmd/control_json.h"
 #include "core/nearest.h"
 
 namespace edge {
 namespace {
 
-constexpr std::array<std::string_view, 5> kPaths = {"/status", "/reload", "/reopen", "/upgrade",
-                                                    "/stop"};  // as Action counts
+constexpr std::array<std::string_view, 8> kPaths = {"/status", "/reload", "/reopen", "/upgrade",
+                                                    "/stop",   "/bans",   "/ban",    "/unban"};  // as Action counts
 constexpr std::array<std::string_view, 2> kAppPaths = {"/restart", "/rollback"};
 constexpr std::string_view kApps = "/apps/";
 
@@ -116,32 +117,37 @@ std::string did_you_mean(std::string_view name, const std::vector<std::string>& 
 
 std::optional<ControlHandler::Order> ControlHandler::order_of(std::string_view path) {
   if (const auto* found = std::ranges::find(kPaths, path); found != kPaths.end()) {
-    return Order{static_cast<Action>(found - kPaths.begin()), {}};
+    return Order{static_cast<Action>(found - kPaths.begin()), {}, {}};
   }
   if (!path.starts_with(kApps)) return std::nullopt;
   for (const std::string_view end : kAppPaths) {
     if (!path.ends_with(end) || path.size() <= kApps.size() + end.size()) continue;
     const Action action = end == kAppPaths[0] ? Action::restart : Action::rollback;
-    return Order{action, std::string(path.substr(kApps.size(), path.size() - kApps.size() - end.size()))};
+    return Order{action, std::string(path.substr(kApps.size(), path.size() - kApps.size() - end.size())), {}};
   }
   return std::nullopt;
 }
 
 Task<Response> ControlHandler::handle(Request& request) {
-  const std::optional<Order> order = order_of(request.path);
+  std::optional<Order> order = order_of(request.path);
   if (!order) {
     std::vector<std::string> known(kPaths.begin(), kPaths.end());
     const std::string hint = did_you_mean(request.path, known);
     for (const std::string_view end : kAppPaths) known.push_back(fmt::format("{}NAME{}", kApps, end));
     return refuse(request, 404, {{"error", fmt::format("there is no {}{}", request.path, hint)}, {"known", known}});
   }
-  const bool reads = order->action == Action::status;
+  const bool reads = order->action == Action::status || order->action == Action::bans;
   if (reads ? request.method != Method::get && request.method != Method::head : request.method != Method::post) {
     const std::string_view allow = reads ? "GET, HEAD" : "POST";
     return refuse(request, 405, {{"error", fmt::format("{} takes {}", request.path, allow)}}, allow);
   }
   if (const std::optional<std::string> error = unknown_app(*order)) {
     return refuse(request, 404, {{"error", *error}, {"known", target_.apps()}});
+  }
+  if (order->action == Action::ban || order->action == Action::unban) {
+    Result<BanOrder> read = read_ban_query(request.query);
+    if (!read) return refuse(request, 400, {{"error", read.error().context}});
+    order->ban = std::move(*read);
   }
   return carry_out(request, *order);
 }
@@ -170,6 +176,12 @@ Task<Response> ControlHandler::carry_out(Request& request, const Order& order) {
       return ask<ReopenReport>(request, [this](auto done) { target_.reopen(std::move(done)); });
     case Action::upgrade:
       return ask<UpgradeReport>(request, [this](auto done) { target_.upgrade(std::move(done)); });
+    case Action::bans:
+      return ask<BansReport>(request, [this](auto done) { target_.bans(std::move(done)); });
+    case Action::ban:
+      return ask<BanReport>(request, [this, &order](auto done) { target_.ban(order.ban, std::move(done)); });
+    case Action::unban:
+      return ask<BanReport>(request, [this, &order](auto done) { target_.unban(order.ban.range, std::move(done)); });
     case Action::stop:
       return ask<Done>(request, [this](auto done) {
         done({});

@@ -91,6 +91,9 @@ void fields(Is<ServiceStatus> auto& status, auto at) {
   at("loops", status.loops);
   at("connections", status.connections);
   at("most_connections", status.most_connections);
+  at("bans", status.bans);
+  at("closed_unread", status.closed_unread);
+  at("refused_requests", status.refused_requests);
   at("apps", status.apps);
 }
 
@@ -129,6 +132,29 @@ void fields(Is<UpgradeReport> auto& report, auto at) {
   at("pid", report.pid);
   at("error", report.error);
   at("took_ms", report.took);
+}
+
+void fields(Is<BanReport> auto& report, auto at) {
+  at("ok", report.ok);
+  at("address", report.address);
+  at("error", report.error);
+  at("note", report.note);
+}
+
+void fields(Is<BanEntry> auto& ban, auto at) {
+  at("address", ban.address);
+  at("since", ban.since);
+  at("until", ban.until);
+  at("automatic", ban.automatic);
+  at("why", ban.why);
+}
+
+void fields(Is<BansReport> auto& report, auto at) {
+  at("ok", report.ok);
+  at("total", report.total);
+  at("most", report.most);
+  at("kept_in", report.kept_in);
+  at("bans", report.bans);
 }
 
 template <class Value>
@@ -221,6 +247,14 @@ std::string json_text(const UpgradeReport& report) {
   return json_text(written(report));
 }
 
+std::string json_text(const BanReport& report) {
+  return json_text(written(report));
+}
+
+std::string json_text(const BansReport& report) {
+  return json_text(written(report));
+}
+
 Result<ServiceStatus> parse_status(std::string_view text) {
   return parse<ServiceStatus>(text);
 }
@@ -236,6 +270,14 @@ Result<ReopenReport> parse_reopen_report(std::string_view text) {
 
 Result<UpgradeReport> parse_upgrade_report(std::string_view text) {
   return parse<UpgradeReport>(text);
+}
+
+Result<BanReport> parse_ban_report(std::string_view text) {
+  return parse<BanReport>(text);
+}
+
+Result<BansReport> parse_bans_report(std::string_view text) {
+  return parse<BansReport>(text);
 }
 
 std::string parse_error_text(std::string_view text) {

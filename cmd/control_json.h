@@ -16,6 +16,8 @@ std::string json_text(const ReloadReport& report);
 std::string json_text(const SwapResult& result);
 std::string json_text(const ReopenReport& report);
 std::string json_text(const UpgradeReport& report);
+std::string json_text(const BanReport& report);
+std::string json_text(const BansReport& report);
 std::string json_text(const nlohmann::ordered_json& document);
 
 /// Unknown fields are passed over, missing ones and those of another type stay as they are by default, because the
@@ -25,6 +27,8 @@ Result<ReloadReport> parse_reload_report(std::string_view text);
 Result<SwapResult> parse_swap_result(std::string_view text);
 Result<ReopenReport> parse_reopen_report(std::string_view text);
 Result<UpgradeReport> parse_upgrade_report(std::string_view text);
+Result<BanReport> parse_ban_report(std::string_view text);
+Result<BansReport> parse_bans_report(std::string_view text);
 /// The member `error` of an object, or nothing.
 std::string parse_error_text(std::string_view text);
 

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "appserver/app_status.h"
+#include "core/address_set.h"
+#include "core/duration.h"
 
 namespace edge {
 
@@ -24,6 +26,9 @@ struct ServiceStatus {
   std::uint32_t loops = 0;
   std::uint64_t connections = 0;
   std::uint64_t most_connections = 0;
+  std::uint64_t bans = 0;
+  std::uint64_t closed_unread = 0;     // connections of clients that are banned or denied, since the start
+  std::uint64_t refused_requests = 0;  // of such clients
   std::vector<AppStatus> apps{};
 };
 
@@ -62,6 +67,37 @@ struct UpgradeReport {
   std::uint64_t took = 0;  // milliseconds
 };
 
+/// Who is to be banned.
+struct BanOrder {
+  AddressRange range;
+  Milliseconds duration{0};  // 0: until it is lifted
+  std::string why{};
+};
+
+/// How a ban was set or lifted.
+struct BanReport {
+  bool ok = false;
+  std::string address{};
+  std::string error{};
+  std::string note{};  // what the caller may not expect: that it does not outlive the process
+};
+
+struct BanEntry {
+  std::string address{};
+  std::int64_t since = 0;  // seconds since the epoch
+  std::int64_t until = 0;  // 0: until it is lifted
+  bool automatic = false;
+  std::string why{};
+};
+
+struct BansReport {
+  bool ok = true;
+  std::uint64_t total = 0;
+  std::uint64_t most = 0;
+  std::string kept_in{};         // the folder; empty: in memory only
+  std::vector<BanEntry> bans{};  // the first of them by address, when there are very many
+};
+
 /// Everything is called on the main loop, and every callback runs there, once, perhaps within the call. The target
 /// outlives the ControlServer that asks it.
 class ControlTarget {
@@ -79,6 +115,9 @@ class ControlTarget {
   virtual void reopen(Answer<ReopenReport> done) = 0;
   /// Starts the program anew, which is to take this one's place; this one stops when the answer is that it has.
   virtual void upgrade(Answer<UpgradeReport> done) = 0;
+  virtual void ban(const BanOrder& order, Answer<BanReport> done) = 0;
+  virtual void unban(const AddressRange& range, Answer<BanReport> done) = 0;
+  virtual void bans(Answer<BansReport> done) = 0;
   /// Begins to stop gracefully, and returns at once.
   virtual void stop() = 0;
 

@@ -17,8 +17,8 @@ bool is_left(const config::Listen& listen) {
 
 }  // namespace
 
-EdgeLoop::EdgeLoop(int index, ConnectionLimit& limit, std::uint64_t hot_memory)
-    : loop_(index), hot_files_(hot_memory), door_(loop_, limit) {}
+EdgeLoop::EdgeLoop(int index, ConnectionLimit& limit, GuardPost& post, std::uint64_t hot_memory)
+    : loop_(index), hot_files_(hot_memory), guard_(post), door_(loop_, limit) {}
 
 EdgeLoop::~EdgeLoop() = default;
 
@@ -98,6 +98,23 @@ void EdgeLoop::drain(std::set<std::string> left, std::move_only_function<void()>
 
 void EdgeLoop::kill() {
   loop_.post([this] { door_.kill(); });
+}
+
+void EdgeLoop::renew_access(std::shared_ptr<const AccessLists> lists, std::move_only_function<void()> done) {
+  loop_.post([this, to = std::move(lists), then = std::move(done)]() mutable {
+    for (const auto& edition : editions_) {
+      const auto alive = edition.lock();
+      if (alive && to->are_of(alive->snapshot())) alive->renew_access(to);
+    }
+    then();
+  });
+}
+
+void EdgeLoop::renew_bans(std::shared_ptr<const AddressSet> banned, std::move_only_function<void()> done) {
+  loop_.post([this, to = std::move(banned), then = std::move(done)]() mutable {
+    guard_.renew(std::move(to));
+    then();
+  });
 }
 
 void EdgeLoop::flush_logs(std::move_only_function<void()> done) {

@@ -20,11 +20,12 @@ namespace edge {
 /// Made on the main thread before start(), and destroyed there after join().
 class EdgeLoop {
  public:
-  EdgeLoop(int index, ConnectionLimit& limit, std::uint64_t hot_memory);
+  EdgeLoop(int index, ConnectionLimit& limit, GuardPost& post, std::uint64_t hot_memory);
   ~EdgeLoop();
 
   Loop& loop() { return loop_; }
-  HotFiles& hot_files() { return hot_files_; }
+  /// What an edition of this loop is made with.
+  LoopEdition::Place place() { return {loop_, hot_files_, guard_}; }
 
   void start();
   /// A change of what it serves.
@@ -40,6 +41,10 @@ class EdgeLoop {
   /// (socket_key()) are for other processes, which have their sockets too.
   void drain(std::set<std::string> left, std::move_only_function<void()> done);
   void kill();
+  /// From any thread: editions of the lists' snapshot go by these lists. Then `done` runs on this loop.
+  void renew_access(std::shared_ptr<const AccessLists> lists, std::move_only_function<void()> done);
+  /// From any thread: who is banned from now on. Then `done` runs on this loop.
+  void renew_bans(std::shared_ptr<const AddressSet> banned, std::move_only_function<void()> done);
   /// From any thread: hands the buffered access lines to their files, then runs `done` on this loop.
   void flush_logs(std::move_only_function<void()> done);
   void join();
@@ -59,6 +64,7 @@ class EdgeLoop {
 
   Loop loop_;
   HotFiles hot_files_;
+  ClientGuard guard_;
   std::vector<std::weak_ptr<const LoopEdition>> editions_;  // that requests may still go by
   std::vector<Address> addresses_;
   Door door_;

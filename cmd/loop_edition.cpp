@@ -65,10 +65,13 @@ std::uint16_t https_port(const config::Site& site) {
 
 class LoopEdition::Builder {
  public:
-  Builder(Loop& loop, HotFiles& hot, const EditionParts& parts, LoopEdition& to)
-      : loop_(loop), hot_(hot), parts_(parts), to_(to) {}
+  Builder(const Place& place, const EditionParts& parts, LoopEdition& to)
+      : loop_(place.loop), hot_(place.hot), guard_(place.guard), parts_(parts), to_(to) {}
 
   Result<void> build() {
+    for (std::size_t i = 0; i < parts_.access->size(); ++i) {
+      to_.access_.push_back(std::make_unique<AccessSlot>(AccessSlot{rules_of(parts_.access, i)}));
+    }
     for (std::size_t i = 0; i < parts_.snapshot->sites.size(); ++i) {
       const config::Site& site = parts_.snapshot->sites[i];
       for (const config::Listen& listen : site.listen) {
@@ -81,7 +84,10 @@ class LoopEdition::Builder {
     for (auto& [listen, sites] : sites_) {
       const HttpFront front{listen.proxy_protocol, parts_.certificates->at(listen), listen.http2};
       to_.addresses_.push_back(
-          {listen, {}, std::make_unique<Router>(std::move(sites), to_.snapshot().process.trusted_proxies), front});
+          {listen,
+           {},
+           std::make_unique<Router>(std::move(sites), to_.snapshot().process.trusted_proxies, &guard_),
+           front});
     }
     for (const config::App& app : parts_.snapshot->apps) {
       if (app.socket) to_.addresses_.push_back({*app.socket, app.name, app_router(app)});
@@ -107,6 +113,11 @@ class LoopEdition::Builder {
     return to_.access_logs_.back().log.get();
   }
 
+  Access access_of(const config::Guarding& guarding) const {
+    if (!guarding.access) return {nullptr, guarding.answers};
+    return {to_.access_[parts_.access->index_of(*guarding.access)].get(), guarding.answers};
+  }
+
   Result<std::unique_ptr<Site>> build_site(const config::Site& from) {
     auto site = std::make_unique<Site>();
     site->hosts = from.hosts;
@@ -116,6 +127,8 @@ class LoopEdition::Builder {
     site->error_pages = from.error_pages;
     if (from.redirect_https) site->https_port = https_port(from);
     site->access_log = access_log(from.access);
+    site->access = access_of(from.guarding);
+    site->bans = from.guarding.bans;
     for (const config::Route& route : from.routes) {
       auto handler = std::visit(MakeHandler{loop_, hot_, parts_, route.path}, route.handler);
       if (!handler) {
@@ -124,7 +137,8 @@ class LoopEdition::Builder {
         return std::unexpected(std::move(error));
       }
       site->routes.push_back({route.path, route.http, route.headers, route.error_pages, access_log(route.access),
-                              std::move(*handler), route.internal, route.expires});
+                              std::move(*handler), route.internal, route.expires, access_of(route.guarding),
+                              route.guarding.bans});
     }
     return site;
   }
@@ -149,17 +163,22 @@ class LoopEdition::Builder {
 
   Loop& loop_;
   HotFiles& hot_;
+  ClientGuard& guard_;
   const EditionParts& parts_;
   LoopEdition& to_;
   std::vector<std::pair<config::Listen, Sites>> sites_;
 };
 
-Result<std::shared_ptr<const LoopEdition>> LoopEdition::build(Loop& loop, HotFiles& hot, const EditionParts& parts) {
+Result<std::shared_ptr<const LoopEdition>> LoopEdition::build(const Place& place, const EditionParts& parts) {
   std::shared_ptr<LoopEdition> edition(new LoopEdition(parts));
-  if (Result<void> built = Builder(loop, hot, parts, *edition).build(); !built) {
+  if (Result<void> built = Builder(place, parts, *edition).build(); !built) {
     return std::unexpected(std::move(built.error()));
   }
   return edition;
+}
+
+void LoopEdition::renew_access(const std::shared_ptr<const AccessLists>& lists) const {
+  for (std::size_t i = 0; i < access_.size(); ++i) access_[i]->rules = rules_of(lists, i);
 }
 
 void LoopEdition::flush_logs() const {

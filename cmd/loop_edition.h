@@ -7,10 +7,12 @@
 #include <vector>
 
 #include "appserver/app_pool.h"
+#include "cmd/access_lists.h"
 #include "cmd/app_folders.h"
 #include "cmd/certificates.h"
 #include "config/snapshot.h"
 #include "core/access_log.h"
+#include "core/http/client_guard.h"
 #include "core/http/entrance.h"
 #include "core/http/router.h"
 #include "core/log_file.h"
@@ -35,15 +37,22 @@ struct EditionParts {
   std::map<std::string, std::shared_ptr<Upstream>> upstreams;  // the same
   std::string spool_directory;                                 // for request bodies
   std::shared_ptr<const Certificates> certificates;
+  std::shared_ptr<const AccessLists> access;
 };
 
 /// Immutable. Made on any thread, then used on its loop's alone, and gone there when nothing goes by it any more: an
 /// address of the door, or a request that began with it. What it is made of lives as long.
 class LoopEdition {
  public:
-  /// Blocks, because it opens folders; touches nothing of the loop that is not for every thread. Both outlive the
-  /// edition. An error names the place in the configuration.
-  static Result<std::shared_ptr<const LoopEdition>> build(Loop& loop, HotFiles& hot, const EditionParts& parts);
+  /// What the edition takes from its loop, and does not outlive.
+  struct Place {
+    Loop& loop;
+    HotFiles& hot;
+    ClientGuard& guard;
+  };
+  /// Blocks, because it opens folders; touches nothing of the loop that is not for every thread. An error names the
+  /// place in the configuration.
+  static Result<std::shared_ptr<const LoopEdition>> build(const Place& place, const EditionParts& parts);
 
   /// What answers at one address: sites, or with a name an app alone, by the uwsgi protocol.
   struct Address {
@@ -54,6 +63,8 @@ class LoopEdition {
   };
   const std::vector<Address>& addresses() const { return addresses_; }
   const config::Snapshot& snapshot() const { return *parts_.snapshot; }
+  /// On its loop: whom sites and routes serve is as `lists` say from now on, which were made for the same snapshot.
+  void renew_access(const std::shared_ptr<const AccessLists>& lists) const;
   /// Hands the buffered access lines to their files.
   void flush_logs() const;
 
@@ -67,7 +78,8 @@ class LoopEdition {
 
   EditionParts parts_;
   std::vector<SharedLog> access_logs_;
-  std::vector<Address> addresses_;  // gone first: their handlers use what is above
+  std::vector<std::unique_ptr<AccessSlot>> access_;  // beside the rules of parts_.access
+  std::vector<Address> addresses_;                   // gone first: their handlers use what is above
 };
 
 }  // namespace edge

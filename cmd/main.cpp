@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "appserver/gateway/embed.h"
+#include "cmd/ban_commands.h"
 #include "cmd/check.h"
 #include "cmd/control_commands.h"
 #include "cmd/exit_code.h"
@@ -56,8 +57,8 @@ int serve_command(const std::string& file, Inheritance inherited) {
   return serve(*snapshot, files, own_path(), from_environment, std::move(inherited));
 }
 
-constexpr std::array<std::string_view, 9> kCommands = {"serve",    "check",  "status",  "reload", "restart",
-                                                       "rollback", "reopen", "upgrade", "stop"};
+constexpr std::array<std::string_view, 12> kCommands = {"serve",  "check",   "status", "reload", "restart", "rollback",
+                                                        "reopen", "upgrade", "stop",   "ban",    "unban",   "bans"};
 
 /// False after saying that the first word is no command.
 bool known_command(int argc, char** argv) {
@@ -81,6 +82,7 @@ std::string site_file(const std::string& named) {
 struct CommandLine {
   std::string file;
   std::string app;
+  BanWords ban;
   ControlOptions control;
   bool json = false;
   int argc = 0;  // the whole of it
@@ -120,8 +122,18 @@ void add_control_commands(CLI::App& to, CommandLine& line, int& status) {
                           [&line] { return upgrade_command(line.control); });
   CLI::App* stop =
       add("stop", "stop when what is under way is answered", [&line] { return stop_command(line.control); });
+  CLI::App* ban = add("ban", "keep an address or a network out, at once and from every site",
+                      [&line] { return ban_command(line.control, line.ban); });
+  CLI::App* unban = add("unban", "lift a ban", [&line] { return unban_command(line.control, line.ban.address); });
+  CLI::App* bans = add("bans", "show who is banned", [&line] { return bans_command(line.control, line.json); });
+  for (CLI::App* command : {ban, unban}) {
+    command->add_option("address", line.ban.address, "an address, or a network such as 203.0.113.0/24")->required();
+  }
+  ban->add_option("--for", line.ban.duration, "how long, such as 1h; else until it is lifted");
+  ban->add_option("--why", line.ban.why, "the reason, for those who read the list");
+  bans->add_flag("--json", line.json, "as JSON, for programs");
   for (CLI::App* command : {restart, rollback}) command->add_option("app", line.app, "the app's name")->required();
-  for (CLI::App* command : {status_it, reload, restart, rollback, reopen, upgrade, stop}) {
+  for (CLI::App* command : {status_it, reload, restart, rollback, reopen, upgrade, stop, ban, unban, bans}) {
     command->add_option("file", line.control.file, "the site file that edge serves; else ./site.yaml or ./edge.yaml");
     command->add_option("--control", line.control.control, "the control socket, instead of that of the site file");
   }

@@ -66,6 +66,15 @@ bool is_at(const UniqueFd& file, const std::string& path) {
          opened.st_dev == found.st_dev && opened.st_ino == found.st_ino;
 }
 
+/// Makes the folder unless it is there, and gives it to the user that edge becomes.
+Result<void> make_own(const std::string& path, const std::string& key, const config::Process& process) {
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return failed(key + ": " + path);
+  const Result<std::optional<Account>> account = wanted_account(process);
+  if (!account || !*account || geteuid() != 0) return {};
+  if (::chown(path.c_str(), (*account)->user, (*account)->group) != 0) return failed(key + ": " + path);
+  return {};
+}
+
 }  // namespace
 
 void raise_file_limit(const config::Process& process) {
@@ -104,16 +113,15 @@ Result<RuntimeDir> RuntimeDir::make(const config::Process& process) {
     made.path_ = pattern;
     made.temporary_ = true;
   } else {
-    if (::mkdir(process.runtime_dir.c_str(), 0700) != 0 && errno != EEXIST) {
-      return failed("edge.runtime_dir: " + process.runtime_dir);
-    }
     made.path_ = process.runtime_dir;
   }
-  const Result<std::optional<Account>> account = wanted_account(process);
-  if (account && *account && geteuid() == 0 && ::chown(made.path_.c_str(), (*account)->user, (*account)->group) != 0) {
-    return failed("edge.runtime_dir: " + made.path_);
-  }
+  Result<void> owned = make_own(made.path_, "edge.runtime_dir", process);
+  if (!owned) return std::unexpected(std::move(owned.error()));
   return made;
+}
+
+Result<void> make_state_dir(const config::Process& process) {
+  return process.state_dir.empty() ? Result<void>() : make_own(process.state_dir, "edge.state_dir", process);
 }
 
 RuntimeDir::~RuntimeDir() {

@@ -59,6 +59,9 @@ class RuntimeDir {
   bool temporary_ = false;
 };
 
+/// edge.state_dir, mode 0700, for the user that edge becomes. Nothing when none is named. Before drop_privileges().
+Result<void> make_state_dir(const config::Process& process);
+
 /// Becomes edge.user and edge.group for good. Only when started as root; else a warning if another user was asked for.
 /// When an app runs as someone else, and only then, the rights to start processes as any user and to signal them stay:
 /// with this thread, and with those that it starts later.

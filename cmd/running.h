@@ -29,6 +29,7 @@ struct Running {
   std::string runtime_dir;  // for request bodies; empty in a check
   Loop main;
   ConnectionLimit connections;
+  GuardPost guard;
   TlsTickets tickets;  // outlive the connections
   Inheritance inherited;
   Addresses addresses{inherited};
@@ -38,6 +39,7 @@ struct Running {
   UpstreamsByName upstreams;  // that are in force
   UpstreamKeepers keepers{main};
   std::shared_ptr<const Certificates> certificates;  // that are in force; null before any
+  std::shared_ptr<const AccessLists> access;         // the same
   std::shared_ptr<const config::Snapshot> snapshot;  // whose settings are in force
 };
 

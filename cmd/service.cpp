@@ -56,8 +56,10 @@ Result<void> Service::build() {
     status_ = kExitConfiguration;
     return loaded;
   }
+  if (Result<void> made = make_state_dir(snapshot().process); !made) return made;
   if (Result<void> dropped = drop_privileges(snapshot()); !dropped) return dropped;
   if (Result<void> opened = first_->open_logs(); !opened) return opened;
+  if (Result<void> opened = bans_.open(); !opened) return opened;
   running_.apps.set_up(loops_of(running_), runtime_dir_.path(), self_);
   first_->make_apps();
   first_->add_apps();
@@ -70,7 +72,8 @@ void Service::make_loops() {
   const config::Process& process = snapshot().process;
   for (unsigned i = 0; i < process.threads; ++i) {
     const int index = static_cast<int>(i);
-    running_.loops.push_back(std::make_unique<EdgeLoop>(index, running_.connections, process.hot_files));
+    running_.loops.push_back(
+        std::make_unique<EdgeLoop>(index, running_.connections, running_.guard, process.hot_files));
   }
 }
 
@@ -103,6 +106,7 @@ void Service::accept() {
   if (stop_begun_) return;
   if (running_.inherited.predecessor) {
     if (const Result<void> written = write_pid_file(); !written) return give_up(written.error());
+    bans_.take_over();
   }
   accepting_ = true;
   first_->commit([this](const Changeover::Done&) {

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "cmd/access_renewal.h"
+#include "cmd/bans.h"
 #include "cmd/changeover.h"
 #include "cmd/control_server.h"
 #include "cmd/control_target.h"
@@ -47,6 +49,9 @@ class Service final : private ControlTarget {
   void rollback(const std::string& app, Answer<SwapResult> done) override;
   void reopen(Answer<ReopenReport> done) override;
   void upgrade(Answer<UpgradeReport> done) override;  // service_upgrade.cpp
+  void ban(const BanOrder& order, Answer<BanReport> done) override { bans_.ban(order, std::move(done)); }
+  void unban(const AddressRange& range, Answer<BanReport> done) override { bans_.lift(range, std::move(done)); }
+  void bans(Answer<BansReport> done) override { done(bans_.report()); }
   void stop() override { stop_asked("the command stop"); }
   void reload_ended();
   void reload_on_signal();
@@ -91,6 +96,8 @@ class Service final : private ControlTarget {
   std::unique_ptr<Changeover> first_;  // from nothing to what serves; until it does
   config::Environment environment_;
   Reload reload_;
+  Bans bans_{running_};
+  AccessRenewal access_renewal_{running_};
   Upgrade upgrade_{running_.main};
   std::set<std::string> left_;  // addresses (socket_key()) with which another process goes on
   std::unique_ptr<ControlServer> control_;

@@ -40,6 +40,9 @@ void Service::status(Answer<ServiceStatus> done) {
   status.loops = static_cast<std::uint32_t>(running_.loops.size());
   status.connections = running_.connections.open;
   status.most_connections = running_.connections.most;
+  status.bans = bans_.size();
+  status.closed_unread = running_.guard.closed;
+  status.refused_requests = running_.guard.refused;
   const std::vector<Apps::App>& apps = running_.apps.all();
   status.apps.resize(apps.size());
   gathering->done = std::move(done);
@@ -151,6 +154,7 @@ void Service::renew_certificates() {
 void Service::watch_files() {
   if (stop_begun_) return;
   watch_certificates();
+  access_renewal_.watch();
   std::erase_if(watched_, [this](const auto& watched) { return !running_.apps.find(watched.first); });
   for (const Apps::App& app : running_.apps.all()) {
     const std::string& name = app.pool->name();

@@ -22,6 +22,7 @@ void Service::settle() {
   watched_.clear();
   certificates_.watch.reset();
   renew_certificates_.disarm();
+  access_renewal_.stop();
   reload_.stop();
   running_.keepers.end();
   running_.main.arm(stop_deadline_, snapshot().process.shutdown_timeout);
@@ -57,6 +58,7 @@ void Service::finish() {
   finishing_ = true;
   if (upgrade_.under_way()) return;  // its end leads here again
   stop_deadline_.disarm();
+  bans_.close();
   if (!control_) return running_.main.stop();
   control_->close([this] { running_.main.stop(); });
 }

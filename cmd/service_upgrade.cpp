@@ -98,6 +98,7 @@ void Service::leave_to(pid_t successor, std::set<std::string> taken) {
   if (reloads_ > 0) running_.inherited.manager.ready();  // they waited, and come to nothing
   running_.inherited.manager.moved_to(successor);
   settle();
+  bans_.leave();
   running_.addresses.leave(taken);
   if (taken.contains(pid_file_key(pid_file_.path()))) pid_file_.forget();
   if (control_ && taken.contains("unix:" + control_->path())) control_->leave();

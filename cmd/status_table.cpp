@@ -54,6 +54,12 @@ std::string process_line(const ServiceStatus& status) {
                      status.most_connections);
 }
 
+std::string guard_line(const ServiceStatus& status) {
+  if (status.bans == 0 && status.closed_unread == 0 && status.refused_requests == 0) return {};
+  return fmt::format("{}, {} closed unread, {} refused\n", plural(status.bans, "ban"),
+                     plural(status.closed_unread, "connection"), plural(status.refused_requests, "request"));
+}
+
 std::string queue_line(const QueueStatus& queue) {
   std::string line = fmt::format("  queue: {} of {}", queue.waiting, queue.limit);
   if (queue.waiting > 0) line += fmt::format(", the first for {}", human_time(queue.longest_wait));
@@ -175,7 +181,7 @@ std::string app_text(const AppStatus& app, std::size_t columns) {
 }  // namespace
 
 std::string status_table(const ServiceStatus& status, std::size_t columns) {
-  std::string text = process_line(status);
+  std::string text = process_line(status) + guard_line(status);
   for (const AppStatus& app : status.apps) text += app_text(app, columns);
   return text;
 }

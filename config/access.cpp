@@ -38,6 +38,12 @@ AddressEntries read_entries(const Section& section, std::string_view key,
                             const std::map<std::string, AddressList>& lists) {
   AddressEntries entries;
   for (const ListedText& given : section.texts(key)) {
+    if (given.text == "all") {
+      for (const Address::Family family : {Address::Family::ipv4, Address::Family::ipv6}) {
+        entries.ranges.push_back({{.family = family}, 0});
+      }
+      continue;
+    }
     if (!given.text.starts_with('@')) {
       read_range(section, given, entries.ranges);
       continue;
@@ -106,9 +112,10 @@ void read_ban(const Section& ban, std::vector<BanRule>& to) {
   if (!rule) {
     return ban.loading().problems.add(
         when->place, ban.path_of("when"),
-        fmt::format("{} says not when; expected a number from 1 to 1000000, a status (401, 4xx or any) and a time up to "
-                    "a day: `20 x 401 in 1m`",
-                    quoted(text)));
+        fmt::format(
+            "{} says not when; expected a number from 1 to 1000000, a status (401, 4xx or any) and a time up to "
+            "a day: `20 x 401 in 1m`",
+            quoted(text)));
   }
   rule->text = std::move(text);
   rule->duration = Milliseconds(3'600'000);

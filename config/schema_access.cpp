@@ -8,7 +8,8 @@ constexpr std::uint64_t kMostTime = 365ULL * 24 * 60 * 60 * 1000;  // a year in 
 
 constexpr Key kAccess[] = {
     Key{"deny", Type::texts, "[]",
-        "Clients that are not served: addresses, networks (`10.0.0.0/8`) and `@NAME` for a list. Where several entries "
+        "Clients that are not served: addresses, networks (`10.0.0.0/8`), `all`, and `@NAME` for a list. Where several "
+        "entries "
         "of "
         "`deny` and `allow` hold for an address, the longest prefix decides: `allow: 10.0.0.0/8` with `deny: "
         "10.1.0.0/16` "

@@ -9,10 +9,6 @@
 
 namespace edge {
 
-std::shared_ptr<const AddressSet> ClientGuard::renew(std::shared_ptr<const AddressSet> banned) {
-  return std::exchange(banned_, std::move(banned));
-}
-
 void ClientGuard::closed(const Address& client, std::uint64_t now) {
   post_.closed.fetch_add(1, std::memory_order_relaxed);
   tell("a connection is closed unread", client, now);

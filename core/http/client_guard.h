@@ -39,8 +39,8 @@ class ClientGuard {
  public:
   explicit ClientGuard(GuardPost& post) : post_(post) {}
 
-  /// Null: nobody is banned. Returns those who were, whose end may take long.
-  std::shared_ptr<const AddressSet> renew(std::shared_ptr<const AddressSet> banned);
+  /// Null: nobody is banned.
+  void renew(std::shared_ptr<const AddressSet> banned) { banned_ = std::move(banned); }
   bool bans(const Address& client) const { return banned_ && banned_->contains(client); }
 
   /// A connection is closed unread. `now`: Loop::now().

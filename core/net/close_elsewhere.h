@@ -1,7 +1,8 @@
-// close_elsewhere(), end_elsewhere(): ends what may take long to end.
+// close_elsewhere(), end_elsewhere(), ending_elsewhere(): ends what may take long to end.
 #pragma once
 
 #include <memory>
+#include <utility>
 
 #include "core/net/loop.h"
 #include "core/shared_fd.h"
@@ -13,5 +14,16 @@ namespace edge {
 void close_elsewhere(Loop& loop, SharedFd fd);
 /// On the loop's thread: `what` is let go of on the thread pool, some time later.
 void end_elsewhere(Loop& loop, std::shared_ptr<void> what);
+/// On any thread: `what` for all to share. Whoever lets go of it last, on whatever thread, only posts to `loop`, which
+/// outlives it: its end comes on the thread pool.
+template <class What>
+std::shared_ptr<const What> ending_elsewhere(Loop& loop, What what) {
+  const auto let_go = [&loop](What* last) {
+    loop.post([&loop, owned = std::shared_ptr<void>(std::unique_ptr<What>(last))]() mutable {
+      end_elsewhere(loop, std::move(owned));
+    });
+  };
+  return std::shared_ptr<What>(new What(std::move(what)), let_go);
+}
 
 }  // namespace edge

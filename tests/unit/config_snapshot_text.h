@@ -26,6 +26,7 @@ class SnapshotText {
     field("level", static_cast<int>(snapshot.log.level), static_cast<int>(LogLevel::info));
     field("error", snapshot.log.error, std::string("stderr"));
     access(snapshot.log.access);
+    for (const auto& [name, each] : snapshot.lists) list(name, each);
     for (const App& each : snapshot.apps) app(each);
     for (const Site& each : snapshot.sites) site(each);
     return text_ + "\n";
@@ -56,6 +57,8 @@ class SnapshotText {
     field("control", process.control, preset.control);
     field("max_connections", process.max_connections, preset.max_connections);
     field("hot_files", process.hot_files, preset.hot_files);
+    field("state_dir", process.state_dir, preset.state_dir);
+    field("max_bans", process.max_bans, preset.max_bans);
     field("shutdown_timeout", process.shutdown_timeout, preset.shutdown_timeout);
     if (process.trusted_proxies) text_ += " trusted_proxies=" + trusted_text(*process.trusted_proxies);
   }
@@ -78,6 +81,31 @@ class SnapshotText {
     }
     const auto [format, is_new] = formats_.try_emplace(target->format.get(), formats_.size() + 1);
     text_ += fmt::format(" access={}#{}", target->path, format->second);
+  }
+
+  void list(const std::string& name, const AddressList& list) {
+    line(0, fmt::format("list {} at {}", name, list.place.text()));
+    for (const AddressRange& range : list.addresses) text_ += " " + range.text();
+    if (!list.file.empty()) text_ += fmt::format(" file={} at {}", list.file, list.file_place.text());
+  }
+
+  void entries(std::string_view name, const AddressEntries& entries) {
+    for (const AddressRange& range : entries.ranges) text_ += fmt::format(" {}={}", name, range.text());
+    for (const std::string& list : entries.lists) text_ += fmt::format(" {}=@{}", name, list);
+  }
+
+  void guarding(const Guarding& guarding) {
+    if (guarding.access) {
+      entries("deny", guarding.access->deny);
+      entries("allow", guarding.access->allow);
+    }
+    if (guarding.answers) text_ += " deny_with=403";
+    if (!guarding.bans) return;
+    for (const BanRule& rule : *guarding.bans) {
+      text_ += fmt::format(" ban={}x{}-{}in{}for{}", rule.strikes.count, rule.first_status, rule.last_status,
+                           duration_text(rule.strikes.window),
+                           duration_text(static_cast<std::uint64_t>(rule.duration.count())));
+    }
   }
 
   void app(const App& app) {
@@ -166,6 +194,7 @@ class SnapshotText {
     if (site.tls) tls(*site.tls);
     http(site.http);
     answers(site.headers, site.error_pages, site.access);
+    guarding(site.guarding);
     for (const Route& each : site.routes) route(each);
   }
 
@@ -190,6 +219,7 @@ class SnapshotText {
     line(2, fmt::format("{}{} at {}", kKinds[static_cast<int>(route.path.kind)], route.path.path, route.place.text()));
     http(route.http);
     answers(route.headers, route.error_pages, route.access);
+    guarding(route.guarding);
     field("internal", route.internal, false);
     expires(route.expires);
     std::visit([this](const auto& each) { handler(each); }, route.handler);

@@ -48,6 +48,15 @@ struct FakeTarget final : ControlTarget {
     asked.emplace_back("upgrade");
     done({.ok = false, .error = "pid 4711 ended with status 1"});
   }
+  void ban(const BanOrder& order, Answer<BanReport> done) override {
+    asked.push_back("ban " + order.range.text() + " " + std::to_string(order.duration.count()) + " " + order.why);
+    done({.ok = true, .address = order.range.text()});
+  }
+  void unban(const AddressRange& range, Answer<BanReport> done) override {
+    asked.push_back("unban " + range.text());
+    done({.ok = false, .address = range.text(), .error = "it is not banned"});
+  }
+  void bans(Answer<BansReport> done) override { done({.total = 7}); }
   void stop() override { asked.emplace_back("stop"); }
 
   std::vector<std::string> asked;
@@ -187,6 +196,18 @@ TEST_CASE("control: every resource answers with JSON") {
   CHECK(parse_upgrade_report(upgrade.substr(upgrade.find("\r\n\r\n")))->error == "pid 4711 ended with status 1");
   CHECK(control.ask("POST /stop").starts_with("HTTP/1.1 200 OK\r\n"));
   CHECK(control.target.asked == std::vector<std::string>{"restart blog", "rollback shop", "reopen", "upgrade", "stop"});
+}
+
+TEST_CASE("control: bans are set, lifted and shown") {
+  Control control;
+  CHECK(control.ask("POST /ban?address=10.0.0.0%2F8&for=5000&why=a%20b").starts_with("HTTP/1.1 200 OK\r\n"));
+  CHECK(control.ask("POST /unban?address=::1").starts_with("HTTP/1.1 422 "));
+  CHECK(holds(control.ask("GET /bans"), "\"total\": 7"));
+  CHECK(control.target.asked == std::vector<std::string>{"ban 10.0.0.0/8 5000 a b", "unban ::1"});
+  const std::string wrong = control.ask("POST /ban?address=nobody");
+  CHECK(wrong.starts_with("HTTP/1.1 400 "));
+  CHECK(holds(wrong, "is no address or network"));
+  CHECK(control.ask("GET /ban?address=::1").starts_with("HTTP/1.1 405 "));
 }
 
 TEST_CASE("control: what cannot be asked is refused with what can") {
