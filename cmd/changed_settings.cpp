@@ -17,6 +17,7 @@ std::vector<std::string> changed_for_restart(const config::Process& started_with
   compare("edge.control", &config::Process::control);
   compare("edge.runtime_dir", &config::Process::runtime_dir);
   compare("edge.state_dir", &config::Process::state_dir);
+  compare("edge.limits_memory", &config::Process::limits_memory);
   return keys;
 }
 

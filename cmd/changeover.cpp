@@ -103,6 +103,7 @@ Result<void> Changeover::build() {
     if (!loaded) return std::unexpected(std::move(loaded.error()));
     parts_.access = std::move(*loaded);
   }
+  parts_.limits = &running_.limits;
   for (const auto& loop : running_.loops) {
     auto built = LoopEdition::build(loop->place(), parts_);
     if (!built) return std::unexpected(std::move(built.error()));

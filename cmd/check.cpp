@@ -25,6 +25,7 @@ Result<void> build_and_forget(std::shared_ptr<const config::Snapshot> snapshot,
   Running running(files, {});
   running.loops.push_back(
       std::make_unique<EdgeLoop>(0, running.connections, running.guard, snapshot->process.hot_files));
+  if (Result<void> opened = running.limits.open(snapshot->process); !opened) return opened;
   running.apps.set_up({&running.loops.front()->loop()}, {}, {});
   Changeover change(running, std::move(snapshot), environment);
   if (Result<void> opened = change.open_nothing(); !opened) return opened;

@@ -81,6 +81,14 @@ void fields(Is<AppStatus> auto& app, auto at) {
   at("errors", app.errors);
 }
 
+void fields(Is<LimitStatus> auto& limit, auto at) {
+  at("limit", limit.limit);
+  at("refused", limit.refused);
+  at("delayed", limit.delayed);
+  at("would_have_refused", limit.would_have_refused);
+  at("would_have_delayed", limit.would_have_delayed);
+}
+
 void fields(Is<ServiceStatus> auto& status, auto at) {
   at("version", status.version);
   at("pid", status.pid);
@@ -94,6 +102,8 @@ void fields(Is<ServiceStatus> auto& status, auto at) {
   at("bans", status.bans);
   at("closed_unread", status.closed_unread);
   at("refused_requests", status.refused_requests);
+  at("limits", status.limits);
+  at("limit_keys_forgotten", status.limit_keys_forgotten);
   at("apps", status.apps);
 }
 

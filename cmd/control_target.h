@@ -15,6 +15,15 @@
 
 namespace edge {
 
+/// What one limit has done since its zone came into use.
+struct LimitStatus {
+  std::string limit{};  // "limits.requests 20/s (site.yaml:3:7)"
+  std::uint64_t refused = 0;
+  std::uint64_t delayed = 0;  // requests that had to wait, answers that were slowed
+  std::uint64_t would_have_refused = 0;
+  std::uint64_t would_have_delayed = 0;
+};
+
 /// The whole edge at one moment.
 struct ServiceStatus {
   std::string version{};
@@ -29,6 +38,8 @@ struct ServiceStatus {
   std::uint64_t bans = 0;
   std::uint64_t closed_unread = 0;     // connections of clients that are banned or denied, since the start
   std::uint64_t refused_requests = 0;  // of such clients
+  std::vector<LimitStatus> limits{};
+  std::uint64_t limit_keys_forgotten = 0;  // while they still counted: edge.limits_memory is small
   std::vector<AppStatus> apps{};
 };
 

@@ -2,6 +2,7 @@
 #include "cmd/loop_edition.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -118,6 +119,13 @@ class LoopEdition::Builder {
     return {to_.access_[parts_.access->index_of(*guarding.access)].get(), guarding.answers};
   }
 
+  /// One object for all that inherit the same.
+  std::shared_ptr<const Limits> limits(const std::shared_ptr<const LimitSettings>& settings) {
+    std::shared_ptr<const Limits>& made = limits_[settings];
+    if (!made) made = parts_.limits->limits(settings);
+    return made;
+  }
+
   Result<std::unique_ptr<Site>> build_site(const config::Site& from) {
     auto site = std::make_unique<Site>();
     site->hosts = from.hosts;
@@ -129,6 +137,7 @@ class LoopEdition::Builder {
     site->access_log = access_log(from.access);
     site->access = access_of(from.guarding);
     site->bans = from.guarding.bans;
+    site->limits = limits(from.limits);
     for (const config::Route& route : from.routes) {
       auto handler = std::visit(MakeHandler{loop_, hot_, parts_, route.path}, route.handler);
       if (!handler) {
@@ -138,7 +147,7 @@ class LoopEdition::Builder {
       }
       site->routes.push_back({route.path, route.http, route.headers, route.error_pages, access_log(route.access),
                               std::move(*handler), route.internal, route.expires, access_of(route.guarding),
-                              route.guarding.bans});
+                              route.guarding.bans, limits(route.limits)});
     }
     return site;
   }
@@ -167,6 +176,7 @@ class LoopEdition::Builder {
   const EditionParts& parts_;
   LoopEdition& to_;
   std::vector<std::pair<config::Listen, Sites>> sites_;
+  std::map<std::shared_ptr<const LimitSettings>, std::shared_ptr<const Limits>> limits_;
 };
 
 Result<std::shared_ptr<const LoopEdition>> LoopEdition::build(const Place& place, const EditionParts& parts) {

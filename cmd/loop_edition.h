@@ -10,6 +10,7 @@
 #include "cmd/access_lists.h"
 #include "cmd/app_folders.h"
 #include "cmd/certificates.h"
+#include "cmd/limit_zones.h"
 #include "config/snapshot.h"
 #include "core/access_log.h"
 #include "core/http/client_guard.h"
@@ -38,6 +39,7 @@ struct EditionParts {
   std::string spool_directory;                                 // for request bodies
   std::shared_ptr<const Certificates> certificates;
   std::shared_ptr<const AccessLists> access;
+  LimitZones* limits = nullptr;  // outlives them
 };
 
 /// Immutable. Made on any thread, then used on its loop's alone, and gone there when nothing goes by it any more: an

@@ -11,6 +11,7 @@
 #include "cmd/certificates.h"
 #include "cmd/edge_loop.h"
 #include "cmd/inheritance.h"
+#include "cmd/limit_zones.h"
 #include "cmd/staplings.h"
 #include "cmd/upstreams.h"
 #include "config/snapshot.h"
@@ -31,6 +32,7 @@ struct Running {
   ConnectionLimit connections;
   GuardPost guard;
   TlsTickets tickets;  // outlive the connections
+  LimitZones limits;   // these too
   Inheritance inherited;
   Addresses addresses{inherited};
   std::vector<std::unique_ptr<EdgeLoop>> loops;

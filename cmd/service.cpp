@@ -39,6 +39,10 @@ Service::~Service() {
 Result<void> Service::build() {
   raise_file_limit(snapshot().process);
   make_loops();
+  if (Result<void> opened = running_.limits.open(snapshot().process); !opened) {
+    status_ = kExitConfiguration;
+    return opened;
+  }
   if (Result<void> opened = first_->open_addresses(); !opened) {
     status_ = kExitListen;
     return opened;

@@ -43,6 +43,8 @@ void Service::status(Answer<ServiceStatus> done) {
   status.bans = bans_.size();
   status.closed_unread = running_.guard.closed;
   status.refused_requests = running_.guard.refused;
+  status.limits = running_.limits.status();
+  status.limit_keys_forgotten = running_.limits.forgotten();
   const std::vector<Apps::App>& apps = running_.apps.all();
   status.apps.resize(apps.size());
   gathering->done = std::move(done);

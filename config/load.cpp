@@ -8,6 +8,7 @@
 #include "config/app_socket.h"
 #include "config/apps.h"
 #include "config/gather.h"
+#include "config/limits.h"
 #include "config/process.h"
 #include "config/short_form.h"
 #include "config/sites.h"
@@ -43,7 +44,8 @@ void load_apps_and_sites(const Section& top, const std::string& file, Snapshot& 
   snapshot.lists = load_lists(top);
   Guarding guarding;
   read_guarding(settings, snapshot.lists, guarding);
-  const RouteContext context{snapshot.apps, snapshot.upstreams, snapshot.log.access, snapshot.lists, guarding};
+  RouteContext context{snapshot.apps, snapshot.upstreams, snapshot.log.access, snapshot.lists, guarding};
+  read_limits(settings, "http", context.limits);
   if (uses_short_form(top)) {
     const std::optional<App> app = load_short_app(top);
     if (app) snapshot.apps.push_back(*app);

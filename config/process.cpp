@@ -100,6 +100,7 @@ Process load_process(const Section& edge) {
   edge.read("hot_files", process.hot_files);
   edge.read("state_dir", process.state_dir);
   edge.read("max_bans", process.max_bans);
+  edge.read("limits_memory", process.limits_memory);
   edge.read("shutdown_timeout", process.shutdown_timeout);
   process.trusted_proxies = read_trusted_proxies(edge, process.trusted_proxies_text);
   return process;

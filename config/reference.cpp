@@ -68,6 +68,8 @@ std::string_view type_name(Type type) {
       return "map";
     case Type::maps:
       return "list of maps";
+    case Type::map_or_maps:
+      return "map, or list of maps";
     case Type::named_maps:
       return "map of maps";
     case Type::text_map:

@@ -11,6 +11,7 @@
 
 #include "config/access.h"
 #include "config/answers.h"
+#include "config/limits.h"
 #include "config/process.h"
 
 namespace edge::config {
@@ -101,6 +102,7 @@ Route load_route(const Section& section, const Site& site, const RouteContext& c
   section.read("internal", route.internal);
   read_expires(section, route.expires);
   read_guarding(section, context.lists, route.guarding);
+  read_limits(section, limit_scope(site, section), route.limits);
   read_handler(section, context, route);
   return route;
 }
@@ -135,6 +137,7 @@ Route inherit_route(const Site& site, const Place& place) {
   route.error_pages = site.error_pages;
   route.access = site.access;
   route.guarding = site.guarding;
+  route.limits = site.limits;
   return route;
 }
 

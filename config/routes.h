@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,7 +19,8 @@ struct RouteContext {
   const std::vector<Upstream>& upstreams;
   const std::optional<AccessTarget>& access_base;  // of log.access
   const std::map<std::string, AddressList>& lists;
-  const Guarding& guarding;  // of http
+  const Guarding& guarding;                       // of http
+  std::shared_ptr<const LimitSettings> limits{};  // of http
 };
 
 /// The routes of `section`, with what they inherit from `site`.

@@ -43,6 +43,8 @@ std::string expected_without_words(const Key& key) {
       return "a map";
     case Type::maps:
       return "a list of maps";
+    case Type::map_or_maps:
+      return "a map or a list of maps";
     case Type::named_maps:
       return "a map from names to maps";
     case Type::text_map:
@@ -70,7 +72,7 @@ bool Key::has_word(std::string_view word) const {
 
 bool Key::nullable() const {
   const bool holds_others = type == Type::texts || type == Type::paths || type == Type::map || type == Type::maps ||
-                            type == Type::named_maps || type == Type::text_map;
+                            type == Type::map_or_maps || type == Type::named_maps || type == Type::text_map;
   return preset == "~" || holds_others;
 }
 
@@ -115,7 +117,8 @@ std::span<const SectionSchema* const> all_sections() {
   static const std::vector<const SectionSchema*> sections = [] {
     std::vector<const SectionSchema*> all;
     for (const std::span<const SectionSchema> part :
-         {process_sections(), access_sections(), app_sections(), upstream_sections(), site_sections(), route_sections()}) {
+         {process_sections(), access_sections(), limit_sections(), app_sections(), upstream_sections(), site_sections(),
+          route_sections()}) {
       for (const SectionSchema& section : part) all.push_back(&section);
     }
     return all;

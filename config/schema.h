@@ -26,6 +26,7 @@ enum class Type : std::uint8_t {
   paths,          // a list of paths, or one
   map,            // a section of its own
   maps,           // a list of sections
+  map_or_maps,    // one or a list of them
   named_maps,     // a map from names to sections
   text_map,       // a map from names to texts
 };
@@ -101,6 +102,7 @@ std::span<const SectionSchema> process_sections();   // the top level, edge, log
 std::span<const SectionSchema> access_sections();    // lists, ban
 std::span<const SectionSchema> app_sections();       // apps
 std::span<const SectionSchema> upstream_sections();  // upstreams
+std::span<const SectionSchema> limit_sections();     // limits
 std::span<const SectionSchema> site_sections();      // sites, listen
 std::span<const SectionSchema> route_sections();     // routes and their handlers
 

@@ -57,6 +57,10 @@ constexpr Key kEdge[] = {
         "with the process, and with `edge upgrade`. A change needs a restart."},
     Key{"max_bans", Type::number, "100000", "Bans at a time; what comes above is not banned, and the log says so."}
         .between(1, 1'000'000),
+    Key{"limits_memory", Type::size, "16M",
+        "What `limits` count by takes so much at most, 32 bytes for each key. Where it is full, a new key takes the "
+        "place of one that counts nothing any more, else of the one that would soonest. A change needs a restart."}
+        .between(4096, 1ULL << 36),
     Key{"shutdown_timeout", Type::duration, "30s", "How long a graceful stop may take."}.between(1, kMostTime),
     Key{"trusted_proxies", Type::texts, "[]",
         "Proxies in front whose word about the client is believed: addresses, networks (`10.0.0.0/8`), and `unix:` for "
@@ -109,6 +113,7 @@ constexpr Key kExchange[] = {
         "stand "
         "beside what a client may choose (BREACH)."}
         .or_words("true, false"),
+    Key{"limits", Type::map, "{}", "How often, how many at a time, how fast; as below. `off`: none."}.or_words("off"),
 };
 
 constexpr Key kCompress[] = {
@@ -129,30 +134,32 @@ constexpr Key kCompress[] = {
 
 std::span<const SectionSchema> process_sections() {
   static const SectionSchema sections[] = {
-    {"",
-     "The top level of a file. `apps` and `sites` of included files are added; any other section stands in one "
-     "file only.",
-     {kTop}},
-    {"edge", "The process.", {kEdge}},
-    {"log", "Logs. Files are opened again on SIGUSR1.", {kLog}},
-    {"log.access", "One access log; `access_log` of a site or route takes the same keys.", {kAccess}},
-    {"http",
-     "Limits and defaults of every site. A site, and a route where that makes sense, may give the same keys "
-     "for itself.",
-     {kConnection, kExchange, access_keys()}},
-    {"http.compress",
-     "Compression of what apps and `return` answer, also while it streams: each piece that an app sends can be read at "
-     "once. Static files of up to 4 MiB are compressed once for each version and kept in `edge.hot_files`; who asks "
-     "for a "
-     "part of one gets it plain. Left out are an app's own `socket` and what it sends through `wsgi.file_wrapper`. "
-     "`compress` of a site or route takes the same keys; what "
-     "its map leaves out has the default below. Not compressed are parts (206), what is encoded already, and what says "
-     "`Cache-Control: no-transform`. Answers of these types get `Vary: Accept-Encoding`, and compressed ones a weak "
-     "ETag: `If-Match` never holds for a weak one, so who edits what it got compressed is refused (412); give routes "
-     "for "
-     "such clients `compress: false`. "
-     "Of answers that are still made while they are sent, 128 a loop are compressed at a time; more are sent plain.",
-     {kCompress}},
+      {"",
+       "The top level of a file. `apps` and `sites` of included files are added; any other section stands in one "
+       "file only.",
+       {kTop}},
+      {"edge", "The process.", {kEdge}},
+      {"log", "Logs. Files are opened again on SIGUSR1.", {kLog}},
+      {"log.access", "One access log; `access_log` of a site or route takes the same keys.", {kAccess}},
+      {"http",
+       "Limits and defaults of every site. A site, and a route where that makes sense, may give the same keys "
+       "for itself.",
+       {kConnection, kExchange, access_keys()}},
+      {"http.compress",
+       "Compression of what apps and `return` answer, also while it streams: each piece that an app sends can be read "
+       "at "
+       "once. Static files of up to 4 MiB are compressed once for each version and kept in `edge.hot_files`; who asks "
+       "for a "
+       "part of one gets it plain. Left out are an app's own `socket` and what it sends through `wsgi.file_wrapper`. "
+       "`compress` of a site or route takes the same keys; what "
+       "its map leaves out has the default below. Not compressed are parts (206), what is encoded already, and what "
+       "says "
+       "`Cache-Control: no-transform`. Answers of these types get `Vary: Accept-Encoding`, and compressed ones a weak "
+       "ETag: `If-Match` never holds for a weak one, so who edits what it got compressed is refused (412); give routes "
+       "for "
+       "such clients `compress: false`. "
+       "Of answers that are still made while they are sent, 128 a loop are compressed at a time; more are sent plain.",
+       {kCompress}},
   };
   return sections;
 }

@@ -17,7 +17,6 @@ constexpr Key kSite[] = {
     Key{"redirect_https", Type::boolean, "false",
         "Requests that come without TLS are sent to the site's first address with it (308), but for routes below "
         "`/.well-known/acme-challenge/`."},
-    Key{"limits", Type::map, "{}", "Rates and counts for each client."}.later(),
     Key{"routes", Type::maps, "", "What answers which path; at least one."},
 };
 
@@ -70,22 +69,6 @@ constexpr Key kTls[] = {
 constexpr Key kCertificatePair[] = {
     Key{"certificate", Type::path, "", "As above."},
     Key{"key", Type::path, "", "As above."},
-};
-
-constexpr Key kLimits[] = {
-    Key{"requests", Type::map, "~", "Rate of requests. 429."},
-    Key{"connections", Type::map, "~", "Connections at a time."},
-};
-
-constexpr Key kRequestLimit[] = {
-    Key{"rate", Type::text, "", "Such as `20/s`."},
-    Key{"burst", Type::number, "0", "Above the rate for a moment."},
-    Key{"key", Type::templated, "$remote_addr", "What is counted by."},
-};
-
-constexpr Key kConnectionLimit[] = {
-    Key{"max", Type::number, "", "At a time."},
-    Key{"key", Type::templated, "$remote_addr", "What is counted by."},
 };
 
 constexpr Key kRoute[] = {
@@ -196,16 +179,15 @@ std::span<const SectionSchema> site_sections() {
       {"sites[].listen[]", "`listen` as a map.", {kListen}},
       {"sites[].tls", "TLS 1.2 and 1.3.", {kTls}},
       {"sites[].tls.certificate[]", "One of several certificates.", {kCertificatePair}},
-      {"sites[].limits", "Rates and counts.", {kLimits}, false},
-      {"sites[].limits.requests", "Rate of requests.", {kRequestLimit}, false},
-      {"sites[].limits.connections", "Connections at a time.", {kConnectionLimit}, false},
   };
   return sections;
 }
 
 std::span<const SectionSchema> route_sections() {
   static const SectionSchema sections[] = {
-      {"sites[].routes[]", "A path and the one handler that answers it.", {kRoute, kAnswers, exchange_keys(), access_keys()}},
+      {"sites[].routes[]",
+       "A path and the one handler that answers it.",
+       {kRoute, kAnswers, exchange_keys(), access_keys()}},
       {"sites[].routes[].static",
        "Files. A request may ask for ranges of one: up to 16 that do not touch (100 as written) and no more than the "
        "file "

@@ -30,7 +30,8 @@ std::string shown(const Node& node) {
 }
 
 bool is_map_type(Type type) {
-  return type == Type::map || type == Type::maps || type == Type::named_maps || type == Type::text_map;
+  return type == Type::map || type == Type::maps || type == Type::map_or_maps || type == Type::named_maps ||
+         type == Type::text_map;
 }
 
 /// Whether a key that is not built is given a value that asks for nothing.

@@ -83,6 +83,7 @@ Site load_short_site(const Section& top, const HttpSettings& http, const RouteCo
   site.http = http;
   site.access = context.access_base;
   site.guarding = context.guarding;
+  site.limits = context.limits;
   site.listen.push_back(short_listen(site.place));
   const bool static_auto = read_short_static(top, top.given("app") != nullptr, site);
   if (!app) return site;

@@ -9,6 +9,7 @@
 
 #include "config/access.h"
 #include "config/answers.h"
+#include "config/limits.h"
 #include "config/listen.h"
 #include "config/process.h"
 #include "config/tls.h"
@@ -81,6 +82,8 @@ Site load_site(const Section& section, const HttpSettings& http, const RouteCont
   site.access = read_access(section, "access_log", context.access_base, context.access_base);
   site.guarding = context.guarding;
   read_guarding(section, context.lists, site.guarding);
+  site.limits = context.limits;
+  read_limits(section, limit_scope(site), site.limits);
   site.routes = load_routes(section, site, context);
   return site;
 }

@@ -20,6 +20,7 @@
 #include "core/http/router.h"
 #include "core/http/settings.h"
 #include "core/http/template.h"
+#include "core/limits/limit_settings.h"
 #include "core/net/tls_settings.h"
 #include "core/result.h"
 #include "core/trusted_proxies.h"
@@ -35,7 +36,8 @@ struct Process {
   std::string control;      // the control socket; empty: at its default place
   Place control_place;      // where it is named
   std::uint64_t max_connections = 20'000;
-  std::uint64_t hot_files = 32 << 20;  // bytes of each loop
+  std::uint64_t hot_files = 32 << 20;      // bytes of each loop
+  std::uint64_t limits_memory = 16 << 20;  // bytes
   Milliseconds shutdown_timeout{30'000};
   std::string state_dir;  // empty: bans are not kept over a restart
   std::uint64_t max_bans = 100'000;
@@ -201,6 +203,7 @@ struct Route {
   bool internal = false;               // only error pages, X-Accel-Redirect and `try` lead there
   Expires expires;
   Guarding guarding;
+  std::shared_ptr<const LimitSettings> limits;  // the same object where it is inherited; null: none
   std::variant<StaticFiles, Redirect, Return, AppRef, ProxyRef> handler;
 };
 
@@ -217,6 +220,7 @@ struct Site {
   std::vector<ErrorPage> error_pages;
   std::optional<AccessTarget> access;
   Guarding guarding;
+  std::shared_ptr<const LimitSettings> limits;  // null: none
   std::vector<Route> routes;
 };
 

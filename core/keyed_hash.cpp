@@ -1,59 +1,101 @@
-// SipHash-2-4 as its authors describe it ("SipHash: a fast short-input PRF", Aumasson and Bernstein, 2012).
+// SipHash: two rounds for each word of eight bytes, four at the end, and four more for the second half of a wide
+// result.
 #include "core/keyed_hash.h"
+
+#include <unistd.h>
 
 #include <bit>
 #include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
 
 namespace edge {
+
 namespace {
 
-template <class Byte>
-std::uint64_t little_endian(const Byte* from, std::size_t size) {
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < size; ++i) value |= std::uint64_t{static_cast<std::uint8_t>(from[i])} << (8 * i);
-  return value;
+constexpr std::size_t kWord = sizeof(std::uint64_t);
+static_assert(std::endian::native == std::endian::little, "words are read as they lie in memory");
+
+std::uint64_t word_of(const void* from, std::size_t size) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, from, size);
+  return word;
 }
 
-struct State {
-  std::uint64_t a, b, c, d;
-
+class State {
+ public:
   State(std::uint64_t low, std::uint64_t high)
-      : a(low ^ 0x736f6d6570736575),
-        b(high ^ 0x646f72616e646f6d),
-        c(low ^ 0x6c7967656e657261),
-        d(high ^ 0x7465646279746573) {}
+      : v0_(0x736f6d6570736575 ^ low),
+        v1_(0x646f72616e646f6d ^ high),
+        v2_(0x6c7967656e657261 ^ low),
+        v3_(0x7465646279746573 ^ high) {}
 
-  void round() {
-    a += b;
-    c += d;
-    b = std::rotl(b, 13) ^ a;
-    d = std::rotl(d, 16) ^ c;
-    a = std::rotl(a, 32);
-    c += b;
-    a += d;
-    b = std::rotl(b, 17) ^ c;
-    d = std::rotl(d, 21) ^ a;
-    c = std::rotl(c, 32);
+  void widen() { v1_ ^= 0xee; }
+  void take_all(std::string_view text) {
+    const std::uint64_t size = text.size();
+    for (; text.size() >= kWord; text.remove_prefix(kWord)) take(word_of(text.data(), kWord));
+    take(size << 56U | (text.empty() ? 0 : word_of(text.data(), text.size())));
+  }
+  std::uint64_t narrow_end() {
+    v2_ ^= 0xff;
+    return half();
+  }
+  KeyedHash::Digest wide_end() {
+    KeyedHash::Digest digest;
+    v2_ ^= 0xee;
+    digest.first = half();
+    v1_ ^= 0xdd;
+    digest.second = half();
+    return digest;
   }
 
+ private:
   void take(std::uint64_t word) {
-    d ^= word;
+    v3_ ^= word;
     round();
     round();
-    a ^= word;
+    v0_ ^= word;
   }
+  void round() {
+    v0_ += v1_;
+    v1_ = std::rotl(v1_, 13) ^ v0_;
+    v0_ = std::rotl(v0_, 32);
+    v2_ += v3_;
+    v3_ = std::rotl(v3_, 16) ^ v2_;
+    v0_ += v3_;
+    v3_ = std::rotl(v3_, 21) ^ v0_;
+    v2_ += v1_;
+    v1_ = std::rotl(v1_, 17) ^ v2_;
+    v2_ = std::rotl(v2_, 32);
+  }
+  std::uint64_t half() {
+    for (int i = 0; i < 4; ++i) round();
+    return v0_ ^ v1_ ^ v2_ ^ v3_;
+  }
+
+  std::uint64_t v0_, v1_, v2_, v3_;
 };
 
 }  // namespace
 
 std::uint64_t keyed_hash(const HashKey& key, std::string_view text) {
-  State state(little_endian(key.data(), 8), little_endian(key.data() + 8, 8));
-  const std::uint64_t size = text.size();
-  for (; text.size() >= 8; text.remove_prefix(8)) state.take(little_endian(text.data(), 8));
-  state.take(size << 56U | little_endian(text.data(), text.size()));
-  state.c ^= 0xff;
-  for (int i = 0; i < 4; ++i) state.round();
-  return state.a ^ state.b ^ state.c ^ state.d;
+  State state(word_of(key.data(), kWord), word_of(key.data() + kWord, kWord));
+  state.take_all(text);
+  return state.narrow_end();
+}
+
+KeyedHash::KeyedHash() {
+  if (getentropy(key_.data(), sizeof key_) == 0) return;
+  std::perror("edge: no random numbers from the kernel");
+  std::abort();
+}
+
+KeyedHash::Digest KeyedHash::operator()(std::string_view text) const {
+  State state(key_[0], key_[1]);
+  state.widen();
+  state.take_all(text);
+  return state.wide_end();
 }
 
 }  // namespace edge

@@ -1,5 +1,5 @@
-// From request to answer: client -> deny/allow -> route -> handler -> fallback or redirect -> error page -> headers -> compression ->
-// expires -> send -> log.
+// From request to answer: client -> deny/allow -> route -> limits -> handler -> fallback or redirect -> error page ->
+// headers -> compression -> expires -> send -> log.
 #include "core/http/pump.h"
 
 #include "core/access_log.h"
@@ -12,6 +12,8 @@
 #include "core/http/forwarded.h"
 #include "core/http/https_rules.h"
 #include "core/http/internal_redirect.h"
+#include "core/limits/admission.h"
+#include "core/limits/paced_writer.h"
 #include "core/log.h"
 #include "core/log_pace.h"
 
@@ -30,14 +32,15 @@ struct Rules {
   const std::vector<ErrorPage>* error_pages;
   AccessLog* access_log;
   Expires expires;
+  const Limits* limits;  // null: none
 };
 
 Rules rules_for(const Request& request, const Router& router) {
   if (const Route* route = request.route) {
-    return {&route->http, &route->headers, &route->error_pages, route->access_log, route->expires};
+    return {&route->http, &route->headers, &route->error_pages, route->access_log, route->expires, route->limits.get()};
   }
   const Site& site = request.site ? *request.site : router.first();
-  return {&site.http, &site.headers, &site.error_pages, site.access_log, {}};
+  return {&site.http, &site.headers, &site.error_pages, site.access_log, {}, site.limits.get()};
 }
 
 /// Turns to the path that a route of files falls back to. False when that leads nowhere: a line in the log says so,
@@ -68,12 +71,23 @@ void close_unanswered(Request& request, const Router& router, ResponseWriter& wr
   if (AccessLog* const log = rules_for(request, router).access_log) log->write(request);
 }
 
+/// Those that the request has not been counted by: of its route, or of the site where there is no route. Null: none.
+const Limits* limits_to_ask(const Request& request) {
+  if (!request.site) return nullptr;
+  const Limits* const limits = request.route ? request.route->limits.get() : request.site->limits.get();
+  return limits == request.limited.counted_by ? nullptr : limits;
+}
+
 /// The answer of the route for request.path, or of those that it falls back to. `by_error_page`: the request's own body
 /// is of no concern to that route.
 Task<Response> answer(Request& request, bool by_error_page) {
   for (int fallbacks = 0;; ++fallbacks) {
     request.route = request.site ? request.site->route_for(request.path) : nullptr;
     if (request.route && request.route->internal && !by_error_page && fallbacks == 0) request.route = nullptr;
+    if (const Limits* const limits = by_error_page ? nullptr : limits_to_ask(request)) {
+      std::optional<Response> refused = co_await hold_to_limits(request, *limits);
+      if (refused) co_return std::move(*refused);
+    }
     if (!request.route) co_return Response::of_status(request.arena, 404);
     if (fallbacks > 0 && !by_error_page && request.route->access.denies(request.client())) {
       co_return Response::of_status(request.arena, 403);
@@ -201,6 +215,14 @@ Task<Result<void>> send(Request& request, Response& response, ResponseWriter& wr
   co_return done;
 }
 
+/// No faster than the limit, which there is.
+Task<Result<void>> send_paced(Request& request, Response& response, const Limits& limits, ResponseWriter& writer,
+                              bool& head_sent) {
+  PacedWriter paced(writer, limits, request);
+  Result<void> done = co_await send(request, response, paced, head_sent);
+  co_return done;
+}
+
 void log_failure(Request& request, const Error& error) {
   const LogLevel level = answer_for(error).level;
   if (level < log::level()) return;
@@ -215,7 +237,12 @@ Task<void> send_and_log(Request& request, const Router& router, ResponseWriter& 
   request.sent.status = response.status;
   request.sent.headers = &response.headers;
   bool head_sent = false;
-  Result<void> sent = co_await send(request, response, writer, head_sent);
+  Result<void> sent;
+  if (rules.limits && rules.limits->bandwidth()) {
+    sent = co_await send_paced(request, response, *rules.limits, writer, head_sent);
+  } else {
+    sent = co_await send(request, response, writer, head_sent);
+  }
   if (sent) {
     writer.finish();
   } else if (head_sent || sent.error().kind == ErrorKind::closed) {

@@ -12,6 +12,7 @@
 #include "core/http/forwarded.h"
 #include "core/http/header_list.h"
 #include "core/http/request_body.h"
+#include "core/limits/limit_state.h"
 #include "core/net/loop.h"
 
 namespace edge {
@@ -93,6 +94,7 @@ struct Request {
   std::uint64_t begun = 0;  // Loop::now() at the first byte
   UpstreamInfo upstream;
   Sent sent;
+  LimitState limited;
 
   /// The client as far as it is known: the other end of the connection, unless that is a trusted proxy which says more.
   const Address& client() const {

@@ -19,6 +19,7 @@ namespace edge {
 
 class AccessLog;
 class ClientGuard;
+class Limits;
 class TlsContext;
 struct BanRule;
 struct TrustedProxies;
@@ -55,6 +56,7 @@ struct Route {
   Expires expires;
   Access access{};
   std::shared_ptr<const std::vector<BanRule>> bans{};  // null: none
+  std::shared_ptr<const Limits> limits;                // null: none
 };
 
 struct Site {
@@ -69,6 +71,7 @@ struct Site {
   bool passes_redirects = false;            // X-Accel-Redirect and X-Sendfile are for the server in front
   Access access{};
   std::shared_ptr<const std::vector<BanRule>> bans{};
+  std::shared_ptr<const Limits> limits;  // where no route is found; null: none
   std::vector<Route> routes;
   bool routes_decide = false;  // some route has other access than the site; the router sees to it
 

@@ -59,6 +59,7 @@ class SnapshotText {
     field("hot_files", process.hot_files, preset.hot_files);
     field("state_dir", process.state_dir, preset.state_dir);
     field("max_bans", process.max_bans, preset.max_bans);
+    field("limits_memory", process.limits_memory, preset.limits_memory);
     field("shutdown_timeout", process.shutdown_timeout, preset.shutdown_timeout);
     if (process.trusted_proxies) text_ += " trusted_proxies=" + trusted_text(*process.trusted_proxies);
   }
@@ -195,7 +196,26 @@ class SnapshotText {
     http(site.http);
     answers(site.headers, site.error_pages, site.access);
     guarding(site.guarding);
+    limits(site.limits);
     for (const Route& each : site.routes) route(each);
+  }
+
+  static std::string limit(const LimitIdentity& identity) {
+    return fmt::format("{}{} in [{}]", identity.text, identity.dry_run ? " dry_run" : "", identity.zone);
+  }
+  void limits(const std::shared_ptr<const LimitSettings>& limits) {
+    if (!limits) return;
+    for (const RequestLimit& each : limits->requests) {
+      text_ += fmt::format("\n    {} every={}us burst={} key={} delay={} status={}", limit(each.identity),
+                           each.rate.interval, each.rate.burst, each.key.source(), each.delay, each.status);
+    }
+    for (const ConcurrencyLimit& each : limits->connections) {
+      text_ += fmt::format("\n    {} key={} status={}", limit(each.identity), each.key.source(), each.status);
+    }
+    if (limits->bandwidth) {
+      text_ += fmt::format("\n    {} rate={} after={}", limit(limits->bandwidth->identity),
+                           size_text(limits->bandwidth->rate), size_text(limits->bandwidth->after));
+    }
   }
 
   void tls(const TlsSettings& tls) {
@@ -222,6 +242,7 @@ class SnapshotText {
     guarding(route.guarding);
     field("internal", route.internal, false);
     expires(route.expires);
+    limits(route.limits);
     std::visit([this](const auto& each) { handler(each); }, route.handler);
   }
 
