@@ -47,10 +47,11 @@ std::optional<std::uint64_t> read_rate(const Section& section, Parse parse, std:
     section.missing("rate", fmt::format("the rate is missing; give {}", expected));
     return std::nullopt;
   }
+  const Node& node = *section.given("rate");
   std::string text;
   section.read("rate", text);
   const std::optional<std::uint64_t> rate = parse(text);
-  if (!rate && !text.empty()) {
+  if (!rate && node.kind == Node::Kind::scalar) {
     section.problem("rate", fmt::format("{} is no rate; expected {}", quoted(text), expected));
   }
   return rate;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ctime>
 #include <string>
 
 #include "core/escape.h"
@@ -13,8 +14,16 @@ namespace edge {
 
 namespace {
 
-constexpr std::uint64_t kMicroseconds = 1'000;  // in a millisecond
-constexpr std::size_t kMostShown = 100;         // bytes of a key in the log
+constexpr std::uint64_t kMillisecond = 1'000;  // microseconds
+constexpr std::uint64_t kSecond = 1'000'000;
+constexpr std::size_t kMostShown = 100;  // bytes of a key in the log
+
+/// Microseconds of a clock that all loops share: each turn's own is some milliseconds apart from the others'.
+std::uint64_t clock_now() {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return static_cast<std::uint64_t>(time.tv_sec) * kSecond + static_cast<std::uint64_t>(time.tv_nsec) / 1'000;
+}
 
 /// What is counted, in memory that the next call of the thread uses again; nothing when the request has no value.
 std::string_view counted(const LimitIdentity& limit, const Template& key, const Request& request) {
@@ -75,16 +84,16 @@ void Limits::note_slowed(const Request& request) const {
 Limits::Admission Limits::admit(Request& request) const {
   request.limited.leave();
   request.limited.counted_by = this;
-  const Admission entered = enter(request);
+  const std::uint64_t now = clock_now();
+  const Admission entered = enter(request, now);
   if (entered.refused_with != 0) return entered;
-  const Admission passed = pass(request);
+  const Admission passed = pass(request, now);
   if (passed.refused_with != 0) request.limited.leave();
   return passed;
 }
 
-Limits::Admission Limits::enter(Request& request) const {
+Limits::Admission Limits::enter(Request& request, std::uint64_t now) const {
   LimitState& state = request.limited;
-  const std::uint64_t now = request.loop.now() * kMicroseconds;
   for (std::size_t i = 0; i < settings_->connections.size(); ++i) {
     const ConcurrencyLimit& limit = settings_->connections[i];
     const std::string_view key = counted(limit.identity, limit.key, request);
@@ -104,9 +113,8 @@ Limits::Admission Limits::enter(Request& request) const {
   return {};
 }
 
-Limits::Admission Limits::pass(Request& request) const {
+Limits::Admission Limits::pass(Request& request, std::uint64_t now) const {
   LimitState& state = request.limited;
-  const std::uint64_t now = request.loop.now() * kMicroseconds;
   std::array<LimitTicket, kMostLimits> counted_before;
   std::array<const RequestRate*, kMostLimits> rates{};
   std::size_t before = 0;
@@ -116,7 +124,7 @@ Limits::Admission Limits::pass(Request& request) const {
     const std::string_view key = counted(limit.identity, limit.key, request);
     if (key.empty()) continue;
     const LimitStore::Passage passage = store_.pass(key, limit.rate, now);
-    const bool waits = passage.passes && limit.delay && passage.wait >= kMicroseconds;
+    const bool waits = passage.passes && limit.delay && passage.wait >= kMillisecond;
     LimitVerdict verdict = LimitVerdict::passed;
     if (!passage.passes || waits) {
       verdict = in_dry_run(waits ? LimitVerdict::delayed : LimitVerdict::rejected, limit.identity.dry_run);
@@ -126,14 +134,13 @@ Limits::Admission Limits::pass(Request& request) const {
     if (verdict == LimitVerdict::delayed) wait = std::max(wait, passage.wait);
     if (verdict == LimitVerdict::rejected) {
       while (before-- > 0) store_.give_back(counted_before[before], *rates[before]);
-      constexpr std::uint64_t kSecond = 1'000'000;
       return {.refused_with = limit.status, .retry_after = (passage.wait + kSecond - 1) / kSecond};
     }
     if (!passage.passes) continue;
     counted_before[before] = passage.ticket;
     rates[before++] = &limit.rate;
   }
-  return {.wait = Milliseconds(wait / kMicroseconds)};
+  return {.wait = Milliseconds((wait + kMillisecond - 1) / kMillisecond)};
 }
 
 }  // namespace edge

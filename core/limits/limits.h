@@ -55,8 +55,8 @@ class Limits {
   void note_slowed(const Request& request) const;
 
  private:
-  Admission enter(Request& request) const;
-  Admission pass(Request& request) const;
+  Admission enter(Request& request, std::uint64_t now) const;
+  Admission pass(Request& request, std::uint64_t now) const;
   void note(LimitVerdict verdict, const LimitIdentity& limit, LimitCounts& counts, const Request& request,
             std::string_view key) const;
 

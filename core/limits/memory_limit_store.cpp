@@ -56,13 +56,13 @@ LimitStore::Passage MemoryLimitStore::pass(std::string_view key, const RequestRa
   if (!place) return passage;
   const std::uint64_t most = rate.burst * rate.interval;
   // A rate that a reload has raised holds for a bucket that was filled before.
-  const std::uint64_t due = std::clamp(place->due, now, now + most + rate.interval);
-  passage.wait = due - now;
+  place->due = std::clamp(place->due, now, now + most + rate.interval);
+  passage.wait = place->due - now;
   if (passage.wait > most) {
     passage.passes = false;
     passage.wait -= most;
   } else {
-    place->due = due + rate.interval;
+    place->due += rate.interval;
   }
   return passage;
 }

@@ -1,6 +1,7 @@
 """The bandwidth of answers: of files, of bytes and of what an app makes, over HTTP/1, TLS and HTTP/2."""
 import json
 import os
+import re
 import threading
 import time
 
@@ -31,7 +32,7 @@ SITE = """\
     log: {{access: {{path: stdout, format: "log $request_uri $status $body_bytes_sent"}}}}
     apps: {{app: {{module: app, processes: 1, threads: 4}}}}
     sites:
-      - listen: [{{address: "127.0.0.1:0", http2: true}}, {{address: "127.0.0.1:0", tls: true}}]
+      - listen: [{{address: "127.0.0.1:0", http2: true}}, {{address: "127.0.0.2:0", tls: true}}]
         tls: {{{pair}}}
         limits: {{bandwidth: {{rate: 512k/s}}}}
         routes:
@@ -40,7 +41,7 @@ SITE = """\
           - {{path: /after/, static: {{directory: ./public}}, limits: {{bandwidth: {{rate: 1k/s, after: 1M}}}}}}
           - {{path: /dry/, static: {{directory: ./public}}, limits: {{bandwidth: {{rate: 1k/s, dry_run: true}}}}}}
           - {{path: /free/, static: {{directory: ./public}}, limits: {{bandwidth: off}}}}
-          - {{path: /slow/, app: app, limits: {{bandwidth: {{rate: 1k/s}}}}}}
+          - {{path: /slow/, static: {{directory: ./public}}, limits: {{bandwidth: {{rate: 1k/s}}}}}}
 """
 
 
@@ -56,7 +57,7 @@ def by_http1(edge, path):
 
 
 def by_tls(edge, path):
-    with TlsConnection(edge.ports[1], trusting(), name="localhost") as connection:
+    with TlsConnection(edge.ports[1], trusting(), name="localhost", host="127.0.0.2") as connection:
         return connection.request("GET", path).body
 
 
@@ -67,7 +68,7 @@ def by_http2(edge, path):
 
 def by_http2_over_tls(edge, path):
     context = trusting(alpn=["h2"])
-    with Http2(edge.ports[1], tls=context) as client:
+    with Http2(edge.ports[1], tls=context, host="127.0.0.2") as client:
         return client.send(request(1, path, scheme="https")).answer(1)[1]
 
 
@@ -111,13 +112,13 @@ def test_a_dry_run_tells(edge):
 
 @pytest.mark.parametrize("tls", [False, True])
 def test_a_client_that_leaves_a_slow_answer(edge, tls):
-    connection = (TlsConnection(edge.ports[1], trusting(), name="localhost") if tls else edge.connect())
-    path = f"/slow/{'tls' if tls else 'plain'}"
+    connection = (TlsConnection(edge.ports[1], trusting(), name="localhost", host="127.0.0.2") if tls else edge.connect())
+    path = f"/slow/file?tls={tls}"
     with connection:
         connection.ask("GET", path)
         assert connection.head().status == 200
-    line = edge.out.wait_for(f"log {path} 200 (\\d+)")
-    assert 0 < int(line[1]) < 100_000
+    line = edge.out.wait_for(f"log {re.escape(path)} 200 (\\d+)")
+    assert 256 <= int(line[1]) < 100_000
 
 
 def test_a_stop_lets_a_slow_answer_end(serve):

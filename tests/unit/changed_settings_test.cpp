@@ -16,8 +16,9 @@ TEST_CASE("changed settings: what holds for the life of the process is compared 
   now.pid_file = "/run/edge.pid";
   now.control = "/run/edge.sock";
   now.runtime_dir = "/run/edge";
-  CHECK(changed_for_restart(before, now) ==
-        Names{"edge.threads", "edge.user", "edge.group", "edge.pid_file", "edge.control", "edge.runtime_dir"});
+  now.limits_memory = 1 << 20;
+  CHECK(changed_for_restart(before, now) == Names{"edge.threads", "edge.user", "edge.group", "edge.pid_file",
+                                                  "edge.control", "edge.runtime_dir", "edge.limits_memory"});
   config::Process applied;
   applied.max_connections = 1;
   applied.hot_files = 1;

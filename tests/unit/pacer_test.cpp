@@ -37,7 +37,7 @@ TEST_CASE("pacer: an answer takes the time that its rate says, less the quarter 
   for (const std::uint64_t rate : {std::uint64_t{1024}, std::uint64_t{65'536}, std::uint64_t{1} << 20,
                                    std::uint64_t{10'000'000'000}, std::uint64_t{1} << 40}) {
     CAPTURE(rate);
-    for (const std::uint64_t late : {0, 2, 20}) {
+    for (const std::uint64_t late : {0U, 2U, 20U}) {
       const Sending sent = send(Pacer(rate, 0, 0), rate * 10, late);
       CHECK(sent.milliseconds >= 9'750);
       CHECK(sent.milliseconds <= 10'050);
