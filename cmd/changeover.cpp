@@ -104,6 +104,9 @@ Result<void> Changeover::build() {
     parts_.access = std::move(*loaded);
   }
   parts_.limits = &running_.limits;
+  auto users = read_users_files(*to_, running_.users_files);
+  if (!users) return std::unexpected(std::move(users.error()));
+  parts_.guards = {std::move(*users), running_.password_checks};
   for (const auto& loop : running_.loops) {
     auto built = LoopEdition::build(loop->place(), parts_);
     if (!built) return std::unexpected(std::move(built.error()));
@@ -167,6 +170,8 @@ void Changeover::commit(std::move_only_function<void(Done)> done) {
   const bool renewed_meanwhile = running_.access != known_access_ && running_.access->are_of(*to_);
   if (!renewed_meanwhile) running_.access = parts_.access;
   running_.staplings.turn_to(*running_.certificates);
+  running_.users_files = parts_.guards.users_files;
+  running_.users_watch.turn_to(running_.users_files);
   turn_loops(told, std::move(done));
   for (const auto& loop : running_.loops) {
     if (renewed_meanwhile) loop->renew_access(running_.access, [] {});

@@ -149,6 +149,7 @@ class LoopEdition::Builder {
                               std::move(*handler), route.internal, route.expires, access_of(route.guarding),
                               route.guarding.bans, limits(route.limits)});
     }
+    put_guards(from, parts_.guards, *site);
     return site;
   }
 

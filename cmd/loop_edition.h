@@ -11,6 +11,7 @@
 #include "cmd/app_folders.h"
 #include "cmd/certificates.h"
 #include "cmd/limit_zones.h"
+#include "cmd/route_guards.h"
 #include "config/snapshot.h"
 #include "core/access_log.h"
 #include "core/http/client_guard.h"
@@ -40,6 +41,7 @@ struct EditionParts {
   std::shared_ptr<const Certificates> certificates;
   std::shared_ptr<const AccessLists> access;
   LimitZones* limits = nullptr;  // outlives them
+  GuardParts guards;
 };
 
 /// Immutable. Made on any thread, then used on its loop's alone, and gone there when nothing goes by it any more: an

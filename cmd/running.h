@@ -14,7 +14,9 @@
 #include "cmd/limit_zones.h"
 #include "cmd/staplings.h"
 #include "cmd/upstreams.h"
+#include "cmd/users_files.h"
 #include "config/snapshot.h"
+#include "core/access/password_checks.h"
 #include "core/http/door.h"
 #include "core/log_files.h"
 #include "core/net/loop.h"
@@ -40,6 +42,9 @@ struct Running {
   Staplings staplings{main};
   UpstreamsByName upstreams;  // that are in force
   UpstreamKeepers keepers{main};
+  std::shared_ptr<PasswordChecks> password_checks = std::make_shared<PasswordChecks>();
+  UsersFiles users_files;  // that are in force
+  UsersWatch users_watch{main};
   std::shared_ptr<const Certificates> certificates;  // that are in force; null before any
   std::shared_ptr<const AccessLists> access;         // the same
   std::shared_ptr<const config::Snapshot> snapshot;  // whose settings are in force

@@ -10,10 +10,10 @@
 #include <utility>
 
 #include "config/values.h"
+#include "core/http/field_syntax.h"
 #include "core/http/header_list.h"
 
 namespace edge::config {
-namespace {
 
 /// Why a rule may not touch a header; null when it may.
 const char* reserved(std::string_view name) {
@@ -43,7 +43,7 @@ std::optional<HeaderRule> read_rule(const Section& section, const Entry& entry, 
     problems.add(entry.value->place, path, "expected the header's value, or ~ to remove the header");
     return std::nullopt;
   }
-  if (!is_field_value(entry.value->text)) {
+  if (!is_field_text(entry.value->text)) {
     problems.add(entry.value->place, path, "a header's value cannot hold a line break or a control character");
     return std::nullopt;
   }
@@ -59,15 +59,6 @@ std::vector<HeaderRule>::iterator find_rule(std::vector<HeaderRule>& rules, std:
 
 }  // namespace
 
-bool is_token(std::string_view text) {
-  constexpr std::string_view kSigns = "!#$%&'*+-.^_`|~";
-  const auto fits = [&](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           kSigns.find(c) != std::string_view::npos;
-  };
-  return !text.empty() && std::all_of(text.begin(), text.end(), fits);
-}
-
 std::optional<std::pair<int, int>> parse_statuses(std::string_view text, int least, int most) {
   const std::size_t dash = std::min(text.find('-'), text.size());
   const auto first = parse_number(text.substr(0, dash));
@@ -77,13 +68,6 @@ std::optional<std::pair<int, int>> parse_statuses(std::string_view text, int lea
   };
   if (!fits(first) || !fits(last) || *first > *last) return std::nullopt;
   return std::pair(static_cast<int>(*first), static_cast<int>(*last));
-}
-
-bool is_field_value(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte == '\t' || (byte >= 0x20 && byte != 0x7f);
-  });
 }
 
 void read_headers(const Section& section, std::vector<HeaderRule>& rules) {

@@ -18,10 +18,6 @@ void read_error_pages(const Section& section, std::vector<ErrorPage>& pages);
 /// Caching fields; without the key they stay as they are.
 void read_expires(const Section& section, Expires& expires);
 
-/// Whether `text` may be the value of a header field (RFC 9110 5.5): no control character but tab.
-bool is_field_value(std::string_view text);
-/// RFC 9110 5.6.2: the name of a header or a cookie.
-bool is_token(std::string_view text);
 /// "404", or "500-504": a range with both ends, within `least` and `most`.
 std::optional<std::pair<int, int>> parse_statuses(std::string_view text, int least, int most);
 

@@ -11,6 +11,7 @@
 #include "config/routes.h"
 #include "config/static_files.h"
 #include "config/upstreams.h"
+#include "core/http/field_syntax.h"
 #include "core/nearest.h"
 
 namespace edge::config {
@@ -21,7 +22,7 @@ constexpr std::array<std::string_view, 5> kHandlers = {"static", "redirect", "re
 /// Whether a template may become the value of a header.
 bool check_one_line(const Section& section, std::string_view key) {
   const Node* node = section.given(key);
-  if (!node || node->kind != Node::Kind::scalar || is_field_value(node->text)) return true;
+  if (!node || node->kind != Node::Kind::scalar || is_field_text(node->text)) return true;
   section.problem(key, "cannot hold a line break or a control character");
   return false;
 }

@@ -12,6 +12,7 @@
 
 #include "config/compression.h"
 #include "config/listen.h"
+#include "config/rules.h"
 #include "config/values.h"
 
 namespace edge::config {
@@ -140,6 +141,7 @@ void read_exchange_settings(const Section& section, HttpSettings& settings) {
   const Node* server = section.given("server_header");
   if (server && server->kind == Node::Kind::scalar) check_server_header(section, *server, settings);
   read_compression(section, settings.compress);
+  read_rules(section, settings);
 }
 
 std::optional<AccessTarget> read_access(const Section& section, std::string_view key,

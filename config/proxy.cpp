@@ -9,6 +9,7 @@
 #include "config/answers.h"
 #include "config/routes.h"
 #include "config/upstreams.h"
+#include "core/http/field_syntax.h"
 
 namespace edge::config {
 namespace {
@@ -47,7 +48,7 @@ void read_host(const Section& section, ProxyRef& to) {
   const Node* node = section.given("host");
   if (!node) return;
   section.read("host", to.host.emplace());
-  if (node->kind == Node::Kind::scalar && !is_field_value(node->text)) {
+  if (node->kind == Node::Kind::scalar && !is_field_text(node->text)) {
     section.problem("host", "cannot hold a line break or a control character");
   }
 }

@@ -11,6 +11,7 @@
 
 #include "config/access.h"
 #include "config/answers.h"
+#include "config/basic_auth.h"
 #include "config/limits.h"
 #include "config/process.h"
 
@@ -103,6 +104,7 @@ Route load_route(const Section& section, const Site& site, const RouteContext& c
   read_expires(section, route.expires);
   read_guarding(section, context.lists, route.guarding);
   read_limits(section, limit_scope(site, section), route.limits);
+  route.basic_auth = read_basic_auth(section, site.basic_auth);
   read_handler(section, context, route);
   return route;
 }
@@ -138,6 +140,7 @@ Route inherit_route(const Site& site, const Place& place) {
   route.access = site.access;
   route.guarding = site.guarding;
   route.limits = site.limits;
+  route.basic_auth = site.basic_auth;
   return route;
 }
 

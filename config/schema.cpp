@@ -118,7 +118,7 @@ std::span<const SectionSchema* const> all_sections() {
     std::vector<const SectionSchema*> all;
     for (const std::span<const SectionSchema> part :
          {process_sections(), access_sections(), limit_sections(), app_sections(), upstream_sections(), site_sections(),
-          route_sections()}) {
+          route_sections(), guard_sections()}) {
       for (const SectionSchema& section : part) all.push_back(&section);
     }
     return all;

@@ -114,6 +114,13 @@ constexpr Key kExchange[] = {
         "beside what a client may choose (BREACH)."}
         .or_words("true, false"),
     Key{"limits", Type::map, "{}", "How often, how many at a time, how fast; as below. `off`: none."}.or_words("off"),
+    Key{"protect", Type::texts, "[]",
+        "Sets of rules that come with edge, asked before `rules`: `probes` denies (403) what scanners ask every server "
+        "for. `probes/dotfile`: names that begin with a dot, but for `/.well-known/`; `probes/traversal`: `..` in path "
+        "or query, however it is encoded; `probes/nul`: NUL bytes in them; `probes/overlong-query`: more than 2 KiB; "
+        "`probes/php`, unless a route of the site names php in its path: `wp-login.php`, `xmlrpc.php` and such."},
+    Key{"rules", Type::maps, "[]", "Requests to deny, log or tag, as below."},
+    Key{"rules_body", Type::size, "64k", "Bytes of a body that rules look at."}.between(1024, 1 << 20),
 };
 
 constexpr Key kCompress[] = {

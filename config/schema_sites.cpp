@@ -17,6 +17,7 @@ constexpr Key kSite[] = {
     Key{"redirect_https", Type::boolean, "false",
         "Requests that come without TLS are sent to the site's first address with it (308), but for routes below "
         "`/.well-known/acme-challenge/`."},
+    Key{"basic_auth", Type::map, "~", "Name and password for every route that says nothing else, as below."},
     Key{"routes", Type::maps, "", "What answers which path; at least one."},
 };
 
@@ -99,7 +100,9 @@ constexpr Key kRoute[] = {
         "`immutable` is for names that change with their content."}
         .between(0, 315'360'000'000)
         .or_words("off, max, epoch, immutable"),
-    Key{"basic_auth", Type::map, "~", "Name and password."}.later(),
+    Key{"basic_auth", Type::map, "~",
+        "Name and password, as below; `~` or `off`: nobody is asked, whatever the site says."}
+        .or_words("off"),
 };
 
 constexpr Key kStatic[] = {
@@ -162,11 +165,6 @@ constexpr Key kProxy[] = {
     Key{"upgrade", Type::boolean, "true", "Let clients open WebSockets and other tunnels."},
 };
 
-constexpr Key kBasicAuth[] = {
-    Key{"realm", Type::text, "", "Shown by the browser."},
-    Key{"users_file", Type::path, "", "Names and password hashes."},
-};
-
 }  // namespace
 
 std::span<const SectionSchema> site_sections() {
@@ -200,7 +198,6 @@ std::span<const SectionSchema> route_sections() {
        "clients send in these, only that of `edge.trusted_proxies` is passed on. `X-Accel-Redirect` of an answer leads "
        "to a route of files.",
        {kProxy}},
-      {"sites[].routes[].basic_auth", "Name and password.", {kBasicAuth}, false},
   };
   return sections;
 }

@@ -119,10 +119,15 @@ const Key& Section::schema_of(std::string_view key) const {
   return *found;
 }
 
-const Node* Section::given(std::string_view key) const {
+const Node* Section::written(std::string_view key) const {
   assert(schema_.find(key) && "what is read must be in the schema");
   const Entry* entry = map_ ? map_->find_entry(key) : nullptr;
-  return entry && entry->value->kind != Node::Kind::null ? entry->value.get() : nullptr;
+  return entry ? entry->value.get() : nullptr;
+}
+
+const Node* Section::given(std::string_view key) const {
+  const Node* node = written(key);
+  return node && node->kind != Node::Kind::null ? node : nullptr;
 }
 
 Place Section::place_of(std::string_view key) const {

@@ -39,6 +39,8 @@ class Section {
   /// Says that something must be given which is not: `key`, or with an empty one any of several.
   void missing(std::string_view key, std::string message) const;
 
+  /// The value as it was written, a null too; null when the key does not stand here.
+  const Node* written(std::string_view key) const;
   /// The value, when the key was given one.
   const Node* given(std::string_view key) const;
   /// As above, when it is of that kind; another is reported.

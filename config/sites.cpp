@@ -9,6 +9,7 @@
 
 #include "config/access.h"
 #include "config/answers.h"
+#include "config/basic_auth.h"
 #include "config/limits.h"
 #include "config/listen.h"
 #include "config/process.h"
@@ -84,6 +85,7 @@ Site load_site(const Section& section, const HttpSettings& http, const RouteCont
   read_guarding(section, context.lists, site.guarding);
   site.limits = context.limits;
   read_limits(section, limit_scope(site), site.limits);
+  site.basic_auth = read_basic_auth(section, std::nullopt);
   site.routes = load_routes(section, site, context);
   return site;
 }

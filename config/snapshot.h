@@ -193,6 +193,12 @@ struct AppRef {
   bool cancel_on_disconnect = false;
 };
 
+struct BasicAuth {
+  Place place;
+  std::string realm;
+  std::string users_file;
+};
+
 struct Route {
   Place place;
   RoutePath path;
@@ -204,6 +210,7 @@ struct Route {
   Expires expires;
   Guarding guarding;
   std::shared_ptr<const LimitSettings> limits;  // the same object where it is inherited; null: none
+  std::optional<BasicAuth> basic_auth;          // nothing: nobody is asked
   std::variant<StaticFiles, Redirect, Return, AppRef, ProxyRef> handler;
 };
 
@@ -221,6 +228,7 @@ struct Site {
   std::optional<AccessTarget> access;
   Guarding guarding;
   std::shared_ptr<const LimitSettings> limits;  // null: none
+  std::optional<BasicAuth> basic_auth;
   std::vector<Route> routes;
 };
 

@@ -68,7 +68,7 @@ std::expected<Pattern, Pattern::Error> Pattern::compile(std::string_view source,
   return Pattern(std::make_unique<Code>(code));
 }
 
-bool Pattern::matches(std::string_view subject) const {
+std::optional<bool> Pattern::try_match(std::string_view subject) const {
   thread_local const Scratch scratch;
   const auto match = [&](std::uint32_t options) {
     return pcre2_match(code_->pcre, reinterpret_cast<PCRE2_SPTR>(subject.data()), subject.size(), 0, options,
@@ -77,6 +77,7 @@ bool Pattern::matches(std::string_view subject) const {
   int result = match(0);
   // JIT code has 32 KiB of stack; the interpreter is slower, but takes memory up to its own limit.
   if (result == PCRE2_ERROR_JIT_STACKLIMIT) result = match(PCRE2_NO_JIT);
+  if (result < 0 && result != PCRE2_ERROR_NOMATCH) return std::nullopt;
   return result >= 0;
 }
 

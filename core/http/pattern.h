@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,8 +22,10 @@ class Pattern {
   Pattern& operator=(Pattern&&) noexcept;
   ~Pattern();
 
-  /// False also when the match limit was reached.
-  bool matches(std::string_view subject) const;
+  /// Nothing when it was given up, because the match limit was reached.
+  std::optional<bool> try_match(std::string_view subject) const;
+  /// False also when it was given up.
+  bool matches(std::string_view subject) const { return try_match(subject).value_or(false); }
 
  private:
   struct Code;

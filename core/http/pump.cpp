@@ -1,5 +1,5 @@
-// From request to answer: client -> deny/allow -> route -> limits -> handler -> fallback or redirect -> error page ->
-// headers -> compression -> expires -> send -> log.
+// From request to answer: client -> deny/allow -> route -> limits -> guards -> handler -> fallback or redirect ->
+// error page -> headers -> compression -> expires -> send -> log.
 #include "core/http/pump.h"
 
 #include "core/access_log.h"
@@ -78,6 +78,17 @@ const Limits* limits_to_ask(const Request& request) {
   return limits == request.limited.counted_by ? nullptr : limits;
 }
 
+bool is_too_large(const Request& request) {
+  const std::optional<std::uint64_t> length = request.body.length();
+  return length && *length > request.route->http.client_max_body_size;
+}
+
+/// Null when no site answers the host.
+const Guards* guards_of(const Request& request) {
+  if (request.route) return &request.route->guards;
+  return request.site ? &request.site->guards : nullptr;
+}
+
 /// The answer of the route for request.path, or of those that it falls back to. `by_error_page`: the request's own body
 /// is of no concern to that route.
 Task<Response> answer(Request& request, bool by_error_page) {
@@ -88,14 +99,18 @@ Task<Response> answer(Request& request, bool by_error_page) {
       std::optional<Response> refused = co_await hold_to_limits(request, *limits);
       if (refused) co_return std::move(*refused);
     }
-    if (!request.route) co_return Response::of_status(request.arena, 404);
-    if (fallbacks > 0 && !by_error_page && request.route->access.denies(request.client())) {
+    if (fallbacks > 0 && !by_error_page && request.route && request.route->access.denies(request.client())) {
       co_return Response::of_status(request.arena, 403);
     }
-    const std::optional<std::uint64_t> length = request.body.length();
-    if (!by_error_page && length && *length > request.route->http.client_max_body_size) {
+    if (!by_error_page && request.route && is_too_large(request)) {
       co_return Response::of_error(request.arena, {ErrorKind::too_large, Side::client, false, {}});
     }
+    const Guards* const guards = by_error_page ? nullptr : guards_of(request);
+    if (guards && guards->any()) {
+      std::optional<Response> refusal = co_await pass(*guards, request, fallbacks == 0);
+      if (refusal) co_return std::move(*refusal);
+    }
+    if (!request.route) co_return Response::of_status(request.arena, 404);
     Response response = co_await request.route->handler->handle(request);
     response.coding_settled = request.route->handler->serves_files();
     if (!response.redirect || request.site->passes_redirects) co_return response;

@@ -71,7 +71,7 @@ struct Request {
 
   Loop& loop;
   Arena& arena;  // for strings that live as long as the request
-  RequestBody& body;
+  RequestBodyRef body;
   Cancellation cancellation;  // requested when the client has gone
 
   Method method = Method::get;
@@ -91,7 +91,10 @@ struct Request {
   Forwarded forwarded;                    // what trusted proxies have told; nothing from anybody else
   const Site* site = nullptr;
   const Route* route = nullptr;
-  std::uint64_t begun = 0;  // Loop::now() at the first byte
+  std::uint64_t begun = 0;     // Loop::now() at the first byte
+  std::string_view user;       // who the client is, verified by an Authorizer; empty: nobody asked
+  std::string_view auth_type;  // how that was verified: "Basic"
+  std::string_view rule_tag;   // what rules have put on it, separated by commas; $rule_tag
   UpstreamInfo upstream;
   Sent sent;
   LimitState limited;

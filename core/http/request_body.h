@@ -24,4 +24,20 @@ class RequestBody {
   ~RequestBody() = default;
 };
 
+/// The body of a request as its handler has it: the front door's, or another that stands before it.
+class RequestBodyRef {
+ public:
+  RequestBodyRef(RequestBody& body) : body_(&body) {}
+  operator RequestBody&() const { return *body_; }
+
+  bool empty() const { return body_->empty(); }
+  std::optional<std::uint64_t> length() const { return body_->length(); }
+  Task<Result<std::string_view>> read() const { return body_->read(); }
+  /// From now on `body` is read, which outlives the request.
+  void replace(RequestBody& body) { body_ = &body; }
+
+ private:
+  RequestBody* body_;
+};
+
 }  // namespace edge

@@ -78,6 +78,11 @@ bool gather_slots(const Site& site, std::vector<const AccessSlot*>& slots) {
 
 }  // namespace
 
+std::optional<bool> RoutePath::try_match(std::string_view request_path) const {
+  if (kind == Kind::pattern) return pattern->try_match(request_path);
+  return kind == Kind::exact ? request_path == path : prefix_rank(*this, request_path) > 0;
+}
+
 const Route* Site::route_for(std::string_view path) const {
   const Route* best = nullptr;
   std::size_t best_rank = 0;

@@ -10,6 +10,7 @@
 
 #include "core/filters/expires.h"
 #include "core/http/access.h"
+#include "core/http/guards.h"
 #include "core/http/handler.h"
 #include "core/http/pattern.h"
 #include "core/http/settings.h"
@@ -30,6 +31,9 @@ struct RoutePath {
   Kind kind = Kind::prefix;
   std::string path;  // without the sign; for a pattern its source
   std::shared_ptr<const Pattern> pattern;
+
+  /// By itself, whatever other routes there are. Nothing when its pattern was given up.
+  std::optional<bool> try_match(std::string_view request_path) const;
 };
 
 /// A header that configuration adds to every answer, or removes (no value).
@@ -57,6 +61,7 @@ struct Route {
   Access access{};
   std::shared_ptr<const std::vector<BanRule>> bans{};  // null: none
   std::shared_ptr<const Limits> limits;                // null: none
+  Guards guards{};
 };
 
 struct Site {
@@ -74,6 +79,7 @@ struct Site {
   std::shared_ptr<const Limits> limits;  // where no route is found; null: none
   std::vector<Route> routes;
   bool routes_decide = false;  // some route has other access than the site; the router sees to it
+  Guards guards;               // of requests that no route answers
 
   /// The route for a normalised path, or null: exact, then the longest prefix if "^~", then the first pattern that
   /// matches, then the longest prefix.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,8 @@
 #include "core/http/accept_encoding.h"
 
 namespace edge {
+
+struct RequestRule;
 
 /// What core/filters/compression.h goes by.
 struct CompressSettings {
@@ -36,6 +39,9 @@ struct HttpSettings {
   std::uint64_t client_max_body_size = 16 << 20;  // bytes -> 413
   std::string server_header = "edge";             // empty: no Server header
   std::optional<CompressSettings> compress;       // nothing: off
+  bool protect_probes = false;                    // the rules of core/http/probe_rules.h hold, before those below
+  std::vector<std::shared_ptr<const RequestRule>> rules;
+  std::uint32_t rules_body = 64 * 1024;  // bytes of a body that rules look at
 };
 
 }  // namespace edge

@@ -8,6 +8,7 @@
 #include <ctime>
 #include <vector>
 
+#include "core/http/basic_credentials.h"
 #include "core/http/find_pair.h"
 #include "core/http/request.h"
 #include "core/http/router.h"
@@ -70,35 +71,13 @@ void append_cookie(const Request& request, Text name, std::string& to) {
   }
 }
 
-/// 0 … 63, or a negative number for what is no digit of base 64 (RFC 4648 4).
-int base64_digit(char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/// The user name of `Authorization: Basic …` (RFC 7617), as the client claims it; nothing when that is malformed.
+/// Who was verified, else the user name of `Authorization: Basic …` as the client claims it.
 void append_remote_user(const Request& request, Text, std::string& to) {
-  constexpr std::string_view kScheme = "Basic ";
-  std::string_view text = request.headers.get(HeaderName::authorization);
-  if (!same_name(text.substr(0, kScheme.size()), kScheme)) return;
-  text.remove_prefix(std::min(text.find_first_not_of(' ', kScheme.size()), text.size()));
-  const std::size_t before = to.size();
-  unsigned bits = 0;
-  unsigned count = 0;
-  for (const char c : text) {
-    const int digit = base64_digit(c);
-    if (digit < 0) break;
-    bits = bits << 6U | static_cast<unsigned>(digit);
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    const char decoded = static_cast<char>(bits >> count & 0xffU);
-    if (decoded == ':') return;
-    to.push_back(decoded);
+  if (!request.user.empty()) {
+    to.append(request.user);
+  } else if (const auto claimed = basic_credentials(request.headers, request.arena)) {
+    to.append(claimed->name);
   }
-  to.resize(before);
 }
 
 void append_host(const Request& request, Text, std::string& to) {
@@ -191,6 +170,7 @@ constexpr Named kNamed[] = {
     {"request_method", [](const Request& r, Text, std::string& to) { to.append(r.method_name); }},
     {"request_time", append_request_time},
     {"request_uri", [](const Request& r, Text, std::string& to) { to.append(r.target); }},
+    {"rule_tag", [](const Request& r, Text, std::string& to) { to.append(r.rule_tag); }},
     {"scheme", [](const Request& r, Text, std::string& to) { to.append(r.scheme()); }},
     {"server_addr", [](const Request& r, Text, std::string& to) { append_ip(r.connection->local, to); }},
     {"server_name", [](const Request& r, Text, std::string& to) { to.append(first_host(r)); }},

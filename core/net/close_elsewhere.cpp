@@ -1,4 +1,4 @@
-// Closing on libuv's thread pool.
+// Work on libuv's thread pool.
 #include "core/net/close_elsewhere.h"
 
 #include <memory>
@@ -8,33 +8,30 @@ namespace edge {
 
 namespace {
 
-template <class Pointer>
-struct Ending {
+struct Elsewhere {
   uv_work_t request{};
-  Pointer what;
+  std::move_only_function<void()> work;
 };
-
-template <class Pointer>
-void let_go_elsewhere(Loop& loop, Pointer what) {
-  if (!what) return;
-  auto* const ending = new Ending<Pointer>;
-  ending->what = std::move(what);
-  ending->request.data = ending;
-  const auto run = [](uv_work_t* request) { static_cast<Ending<Pointer>*>(request->data)->what.reset(); };
-  const auto done = [](uv_work_t* request, int) {
-    const std::unique_ptr<Ending<Pointer>> ends(static_cast<Ending<Pointer>*>(request->data));
-  };
-  uv_queue_work(loop.uv(), &ending->request, run, done);
-}
 
 }  // namespace
 
+void run_elsewhere(Loop& loop, std::move_only_function<void()> work) {
+  auto* const running = new Elsewhere;
+  running->work = std::move(work);
+  running->request.data = running;
+  const auto run = [](uv_work_t* request) { std::exchange(static_cast<Elsewhere*>(request->data)->work, nullptr)(); };
+  const auto done = [](uv_work_t* request, int) {
+    const std::unique_ptr<Elsewhere> ends(static_cast<Elsewhere*>(request->data));
+  };
+  uv_queue_work(loop.uv(), &running->request, run, done);
+}
+
 void close_elsewhere(Loop& loop, SharedFd fd) {
-  let_go_elsewhere(loop, std::move(fd));
+  if (fd) run_elsewhere(loop, [open = std::move(fd)]() mutable { open.reset(); });
 }
 
 void end_elsewhere(Loop& loop, std::shared_ptr<void> what) {
-  let_go_elsewhere(loop, std::move(what));
+  if (what) run_elsewhere(loop, [ends = std::move(what)]() mutable { ends.reset(); });
 }
 
 }  // namespace edge

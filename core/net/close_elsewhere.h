@@ -1,6 +1,7 @@
-// close_elsewhere(), end_elsewhere(), ending_elsewhere(): ends what may take long to end.
+// close_elsewhere(), end_elsewhere(), ending_elsewhere(), run_elsewhere(): what may take long, and nobody waits for.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -25,5 +26,7 @@ std::shared_ptr<const What> ending_elsewhere(Loop& loop, What what) {
   };
   return std::shared_ptr<What>(new What(std::move(what)), let_go);
 }
+/// On the loop's thread: `work` runs once on the thread pool, some time later, and before the loop's end.
+void run_elsewhere(Loop& loop, std::move_only_function<void()> work);
 
 }  // namespace edge

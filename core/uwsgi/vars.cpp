@@ -222,6 +222,10 @@ void add_vars(const ToldRequest& told, BlockWriter& to) {
   own.add("REQUEST_SCHEME", client.scheme());
   if (client.secure()) own.add("HTTPS", std::string_view("on"));
   add_client_certificate(client, own);
+  if (!client.user.empty()) {
+    own.add("AUTH_TYPE", client.auth_type);
+    own.add("REMOTE_USER", client.user);
+  }
   if (const HeaderField* type = told.headers.find(HeaderName::content_type)) own.add("CONTENT_TYPE", type->value);
   if (told.content_length) own.add("CONTENT_LENGTH", *told.content_length);
   own.add("REQUEST_ID", client.id());

@@ -26,7 +26,8 @@ struct ToldRequest {
 
 /// Adds every variable: REQUEST_METHOD, SCRIPT_NAME, PATH_INFO, QUERY_STRING, REQUEST_URI, SERVER_PROTOCOL,
 /// SERVER_NAME, SERVER_PORT, REMOTE_ADDR, REMOTE_PORT, REQUEST_SCHEME, HTTPS (only over TLS), CONTENT_TYPE and
-/// CONTENT_LENGTH (only when known), REQUEST_ID, and HTTP_*. A header name with a byte other than a letter, a digit or
+/// CONTENT_LENGTH (only when known), AUTH_TYPE and REMOTE_USER (of a verified user), REQUEST_ID, and HTTP_*. A header
+/// name with a byte other than a letter, a digit or
 /// "-" is left out, so that X_Foo cannot pose as X-Foo; repeated fields are joined with ", " (Cookie with "; ").
 void add_vars(const ToldRequest& told, BlockWriter& to);
 

@@ -13,6 +13,7 @@
 #include "config/problems.h"
 #include "config/snapshot.h"
 #include "config/values.h"
+#include "core/http/request_rules.h"
 
 namespace edge::config {
 
@@ -164,11 +165,33 @@ class SnapshotText {
     field("max_uri", http.max_uri, preset.max_uri);
     field("client_max_body_size", http.client_max_body_size, preset.client_max_body_size);
     field("server_header", http.server_header, preset.server_header);
+    field("protect_probes", http.protect_probes, preset.protect_probes);
+    field("rules_body", http.rules_body, preset.rules_body);
+    for (const auto& each : http.rules) rule(*each);
     if (!http.compress) return;
     const CompressSettings& compress = *http.compress;
     text_ += fmt::format(" compress={}", fmt::join(compress.types, "|"));
     for (const Coding coding : compress.codings) text_ += fmt::format(" {}", coding_name(coding));
     text_ += fmt::format(" {} from {}", compress.level, size_text(compress.min_size));
+  }
+
+  /// Patterns show nothing of themselves but that they are there.
+  void rule(const RequestRule& rule) {
+    constexpr std::string_view kActions[] = {"deny", "log", "tag"};
+    text_ += fmt::format(" rule({} {}", rule.name, kActions[static_cast<int>(rule.action)]);
+    field("status", rule.status, 403);
+    field("tag", rule.tag, {});
+    field("dry_run", rule.dry_run, false);
+    field("methods", rule.methods, {});
+    if (rule.path) text_ += fmt::format(" path={}:{}", static_cast<int>(rule.path->kind), rule.path->path);
+    field("query", rule.query.has_value(), false);
+    for (const RequestRule::Header& header : rule.headers) text_ += " header=" + header.name;
+    field("body", rule.body.has_value(), false);
+    text_ += ")";
+  }
+
+  void basic_auth(const std::optional<BasicAuth>& auth) {
+    if (auth) text_ += fmt::format(" basic_auth={}:{} at {}", auth->realm, auth->users_file, auth->place.text());
   }
 
   void answers(const std::vector<HeaderRule>& headers, const std::vector<ErrorPage>& pages,
@@ -197,6 +220,7 @@ class SnapshotText {
     answers(site.headers, site.error_pages, site.access);
     guarding(site.guarding);
     limits(site.limits);
+    basic_auth(site.basic_auth);
     for (const Route& each : site.routes) route(each);
   }
 
@@ -240,6 +264,7 @@ class SnapshotText {
     http(route.http);
     answers(route.headers, route.error_pages, route.access);
     guarding(route.guarding);
+    basic_auth(route.basic_auth);
     field("internal", route.internal, false);
     expires(route.expires);
     limits(route.limits);

@@ -167,6 +167,15 @@ TEST_CASE("the user is who Basic authorization claims, or nobody") {
   }
 }
 
+TEST_CASE("$remote_user is who was verified, whatever the client claims; $rule_tag what rules have put on it") {
+  Loop loop;
+  FakeRequest fake(loop, "GET", "/", {{"Authorization", "Basic YWRhOnNlY3JldA=="}});
+  CHECK(render(fake, "$remote_user[$rule_tag]") == "ada[]");
+  fake.request.user = "bob";
+  fake.request.rule_tag = "one,two";
+  CHECK(render(fake, "$remote_user[$rule_tag]") == "bob[one,two]");
+}
+
 TEST_CASE("escaping applies to variables, not to the template's own text") {
   Loop loop;
   const FakeRequest fake(loop, "GET", "/", {{"User-Agent", "a\"b\\\xff\x01"}});

@@ -56,6 +56,18 @@ TEST_CASE("a plain request has the variables that CGI names, and no others") {
                                         {"HTTP_ACCEPT", "*/*"}});
 }
 
+TEST_CASE("a verified user is told, and Authorization is passed on as it came") {
+  Loop loop;
+  FakeRequest fake(loop, "GET", "/", {{"Authorization", "Basic YWRhOnNlY3JldA=="}});
+  CHECK_FALSE(variables_of(fake).contains("REMOTE_USER"));
+  fake.request.user = "ada";
+  fake.request.auth_type = "Basic";
+  const Variables variables = variables_of(fake);
+  CHECK(variables.at("REMOTE_USER") == "ada");
+  CHECK(variables.at("AUTH_TYPE") == "Basic");
+  CHECK(variables.at("HTTP_AUTHORIZATION") == "Basic YWRhOnNlY3JldA==");
+}
+
 TEST_CASE("TLS, HTTP/1.0 and a body show in the variables") {
   Loop loop;
   FakeRequest fake(loop, "POST", "/", {{"Content-Type", "text/plain"}, {"Content-Length", "999"}});

@@ -1,0 +1,55 @@
+// Rules and authorizers of a site and of each of its routes.
+#include "cmd/route_guards.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "core/access/basic_auth.h"
+#include "core/http/probe_rules.h"
+#include "core/http/request_rules.h"
+
+namespace edge {
+
+namespace {
+
+bool has_php(const config::Site& site) {
+  return std::ranges::any_of(
+      site.routes, [](const config::Route& route) { return route.path.path.find("php") != std::string::npos; });
+}
+
+/// Null: none.
+std::shared_ptr<const RequestRules> rules_of(const HttpSettings& http, bool site_has_php) {
+  std::vector<std::shared_ptr<const RequestRule>> rules;
+  if (http.protect_probes) rules = probe_rules(site_has_php);
+  rules.insert(rules.end(), http.rules.begin(), http.rules.end());
+  if (rules.empty()) return nullptr;
+  return std::make_shared<const RequestRules>(std::move(rules), http.rules_body);
+}
+
+Guards make(const HttpSettings& http, const std::optional<config::BasicAuth>& auth, bool site_has_php,
+            const GuardParts& parts) {
+  Guards guards;
+  guards.rules = rules_of(http, site_has_php);
+  if (auth) {
+    guards.authorizers.push_back(
+        std::make_unique<BasicAuth>(auth->realm, parts.users_files.at(auth->users_file), parts.password_checks));
+  }
+  return guards;
+}
+
+}  // namespace
+
+void put_guards(const config::Site& from, const GuardParts& parts, Site& to) {
+  const bool site_has_php = has_php(from);
+  to.guards = make(from.http, from.basic_auth, site_has_php, parts);
+  bool tags = to.guards.rules && to.guards.rules->tags();
+  for (std::size_t i = 0; i < from.routes.size(); ++i) {
+    const config::Route& route = from.routes[i];
+    to.routes[i].guards = make(route.http, route.basic_auth, site_has_php, parts);
+    tags = tags || (to.routes[i].guards.rules && to.routes[i].guards.rules->tags());
+  }
+  to.guards.tags = tags;
+  for (Route& route : to.routes) route.guards.tags = tags;
+}
+
+}  // namespace edge

@@ -1,0 +1,64 @@
+// The schema of what a request has to pass: name and password, and rules.
+#include "config/schema.h"
+
+namespace edge::config {
+namespace {
+
+constexpr Key kBasicAuth[] = {
+    Key{"realm", Type::text, "", "What the browser shows when it asks for name and password."},
+    Key{"users_file", Type::path, "",
+        "Names and password hashes, a line a user (`htpasswd -B FILE NAME`): bcrypt, SHA-512 or SHA-256 crypt, "
+        "yescrypt. "
+        "Plain text, MD5, SHA-1 and DES are refused. Read again when it changes; one with a mistake is named in the "
+        "log, and those before stay. At most 1 MiB."},
+};
+
+constexpr Key kRule[] = {
+    Key{"name", Type::text, "~", "For the log; without it the rule's place, such as `sites[0].rules[1]`."},
+    Key{"match", Type::map, "", "The conditions, as below; all that are given must hold."},
+    Key{"action", Type::choice, "deny",
+        "`deny` answers `status`, and no later rule is asked. `log` writes a line, at most one a second for each rule. "
+        "`tag` puts `tag` into `$rule_tag` and into the header `X-Edge-Rule` of the request to the app; what a client "
+        "sends as such a header is taken off."}
+        .of("deny, log, tag"),
+    Key{"status", Type::number, "403", "Of `deny`."}.between(400, 599),
+    Key{"tag", Type::text, "~", "Of `tag`: letters, digits and `._:/-`. Of several rules they are joined by commas."},
+    Key{"dry_run", Type::boolean, "false", "Only a line in the log says what the rule would have done."},
+};
+
+constexpr Key kMatch[] = {
+    Key{"method", Type::texts, "[]", "One of these methods."},
+    Key{"path", Type::text, "~",
+        "As the `path` of a route is written; held against the decoded path, and against the path as it was sent."},
+    Key{"query", Type::text, "~", "A pattern; held against the query as it was sent, and decoded."},
+    Key{"headers", Type::text_map, "{}",
+        "From names to patterns. A header that is not sent counts as empty, one that is sent several times matches "
+        "with "
+        "any of them."},
+    Key{"body", Type::text, "~",
+        "A pattern; held against the beginning (`rules_body`) of texts, JSON, XML and forms, and of what has no "
+        "`Content-Type`; of forms also decoded. Such rules are asked after all others, and after `basic_auth`."},
+};
+
+}  // namespace
+
+std::span<const SectionSchema> guard_sections() {
+  static const SectionSchema sections[] = {
+      {"http.rules[]",
+       "A rule for requests. `rules` of a site or route takes the same keys, and replaces those around it. Rules are "
+       "asked in their order, by the route that the client's own path finds, before `basic_auth`. Patterns are PCRE2 "
+       "(`(?i)` for any case); a text on which one takes too much effort counts as one that matches. Not on an app's "
+       "own `socket`.",
+       {kRule}},
+      {"http.rules[].match", "What a rule is for; at least one condition.", {kMatch}},
+      {"sites[].basic_auth",
+       "Name and password (RFC 7617), for a site or a route; 401 without them. Passwords are looked at on other "
+       "threads, two at a time and 64 in a queue (more: 503), and are believed for five minutes. The app finds "
+       "`REMOTE_USER` and `AUTH_TYPE` in its environ, the access log `$remote_user`. Files that an app names "
+       "(`X-Accel-Redirect`) are sent without asking again; error pages too. Use TLS: the password is sent as it is.",
+       {kBasicAuth}},
+  };
+  return sections;
+}
+
+}  // namespace edge::config

@@ -1,0 +1,25 @@
+// The order of the guards.
+#include "core/http/guards.h"
+
+#include <utility>
+
+#include "core/http/request_rules.h"
+
+namespace edge {
+
+Task<std::optional<Response>> pass(const Guards& guards, Request& request, bool with_rules) {
+  if (guards.tags && with_rules) request.headers.remove(kRuleHeader);
+  const RequestRules* const rules = with_rules ? guards.rules.get() : nullptr;
+  if (rules) {
+    if (std::optional<Response> refusal = rules->judge_head(request)) co_return refusal;
+  }
+  for (const auto& authorizer : guards.authorizers) {
+    std::optional<Response> refusal = co_await authorizer->authorize(request);
+    if (refusal) co_return refusal;
+  }
+  if (!rules || !rules->looks_at_bodies()) co_return std::nullopt;
+  std::optional<Response> refusal = co_await rules->judge_body(request);
+  co_return refusal;
+}
+
+}  // namespace edge
