@@ -19,13 +19,13 @@ KeyedHash::Digest VerifiedCredentials::digest(const UserTable& users, const Basi
 
 bool VerifiedCredentials::holds(const KeyedHash::Digest& digest, std::uint64_t now) const {
   const std::lock_guard lock(mutex_);
-  const auto& group = entries_[digest[0] % kGroups];
+  const auto& group = entries_[digest.first % kGroups];
   return std::ranges::any_of(group, [&](const Entry& entry) { return entry.until > now && entry.digest == digest; });
 }
 
 void VerifiedCredentials::add(const KeyedHash::Digest& digest, std::uint64_t now) {
   const std::lock_guard lock(mutex_);
-  auto& group = entries_[digest[0] % kGroups];
+  auto& group = entries_[digest.first % kGroups];
   const auto known = std::ranges::find(group, digest, &Entry::digest);
   Entry& entry = known == group.end() ? *std::ranges::min_element(group, {}, &Entry::until) : *known;
   entry = {digest, now + kBelieved};
