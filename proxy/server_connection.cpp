@@ -193,7 +193,7 @@ std::ptrdiff_t ServerConnection::encrypt_parts(std::string_view first, std::stri
 std::ptrdiff_t ServerConnection::send_file_now(int file, std::uint64_t offset, std::uint64_t length) {
   if (tls_) {
     may_have_sent_ = true;
-    const std::ptrdiff_t taken = tls_->write_file(file, offset, length);
+    const std::ptrdiff_t taken = tls_->write_file(file, offset, length, true);
     return taken == -2 ? kFileTooShort : count_sent(taken);
   }
   auto at = static_cast<off_t>(offset);

@@ -13,6 +13,7 @@
 
 #include "core/http/door.h"
 #include "core/net/tls_stream.h"
+#include "core/page_cache.h"
 
 namespace edge {
 
@@ -165,24 +166,36 @@ std::ptrdiff_t ClientConnection::send_behind_queued(std::string_view bytes) {
   return 0;
 }
 
-std::ptrdiff_t ClientConnection::send_file_now(int file, std::uint64_t offset, std::uint64_t size) {
+std::ptrdiff_t ClientConnection::send_file_now(int file, std::uint64_t offset, std::uint64_t size,
+                                               std::uint64_t& warm_until) {
   if (gone()) return -1;
-  if (tls_) return encrypt_file_now(file, offset, size);
+  if (tls_) return encrypt_file_now(file, offset, size, warm_until);
+  if (const std::uint64_t from = std::max(offset, warm_until), end = offset + size; from < end) {
+    if (!is_in_memory(file, from, end - from)) return kCold;
+    warm_until = end;
+  }
   auto at = static_cast<off_t>(offset);
   const ssize_t sent = ::sendfile(fd(), file, &at, size);
   if (sent > 0) return sent;
-  if (sent == 0) return -2;
+  if (sent == 0) return kTooShort;
   if (would_block()) return 0;
   tear();
   return -1;
 }
 
-/// Goes on until the kernel takes no more.
-std::ptrdiff_t ClientConnection::encrypt_file_now(int file, std::uint64_t offset, std::uint64_t size) {
+/// Goes on until the kernel takes no more, or the next of it is not in memory.
+std::ptrdiff_t ClientConnection::encrypt_file_now(int file, std::uint64_t offset, std::uint64_t size,
+                                                  std::uint64_t warm_until) {
   std::uint64_t taken = 0;
   while (taken < size && !tls_->has_unsent()) {
-    const std::ptrdiff_t step = tls_->write_file(file, offset + taken, size - taken);
-    if (step == -2) return taken > 0 ? static_cast<std::ptrdiff_t>(taken) : -2;
+    const std::uint64_t at = offset + taken;
+    const bool warm = at < warm_until;
+    const std::uint64_t most = warm ? std::min(size - taken, warm_until - at) : size - taken;
+    const std::ptrdiff_t step = tls_->write_file(file, at, most, warm);
+    if (step == TlsStream::kTooShort || step == TlsStream::kCold) {
+      if (taken > 0) break;
+      return step == TlsStream::kCold ? kCold : kTooShort;
+    }
     if (step < 0) return tear(), -1;
     if (step == 0) break;
     taken += static_cast<std::uint64_t>(step);

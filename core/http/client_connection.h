@@ -60,8 +60,12 @@ class ClientConnection : public Socket, protected Deadline {
   /// The same, and what is queued before it, in one call of the kernel. Nothing may be pending; afterwards what was
   /// queued can be.
   std::ptrdiff_t send_behind_queued(std::string_view bytes);
-  /// As send_now(), from a file; -2 when the file ends before `size`.
-  std::ptrdiff_t send_file_now(int file, std::uint64_t offset, std::uint64_t size);
+  /// As send_now(), from a file: kTooShort when it ends before `size`, kCold when what comes next is not in memory, and
+  /// so to be read on the thread pool first. What ends before `warm_until` is known to be there; it grows by what is
+  /// seen, and by what the caller has read.
+  std::ptrdiff_t send_file_now(int file, std::uint64_t offset, std::uint64_t size, std::uint64_t& warm_until);
+  static constexpr std::ptrdiff_t kTooShort = -2;
+  static constexpr std::ptrdiff_t kCold = -3;
   /// What has arrived and fits: bytes, 0 when the client has ended, kNothingNow or kBroken.
   std::ptrdiff_t receive(char* to, std::size_t size);
   static constexpr std::ptrdiff_t kNothingNow = -1;
@@ -99,7 +103,7 @@ class ClientConnection : public Socket, protected Deadline {
   bool reads_again_ = false;  // in the door's list
   bool passed_on_ = false;    // another counts in its place
   std::ptrdiff_t write(std::string_view head, std::string_view content, int flags);
-  std::ptrdiff_t encrypt_file_now(int file, std::uint64_t offset, std::uint64_t size);
+  std::ptrdiff_t encrypt_file_now(int file, std::uint64_t offset, std::uint64_t size, std::uint64_t warm_until);
   void await_room();
   /// TLS may have had something to say while it read.
   void look_after_unsent();

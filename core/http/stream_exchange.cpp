@@ -1,7 +1,6 @@
 // One request on a byte stream: waiting, and the parts of an answer that every protocol sends alike.
 #include "core/http/stream_exchange.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -128,24 +127,21 @@ Task<Result<void>> StreamExchange::write_file(int fd, std::uint64_t offset, std:
   const Result<void> flushed = co_await flush();
   if (!flushed) co_return flushed;
   int steps = 0;
+  std::uint64_t warm_until = 0;
   while (length > 0) {
     const std::uint64_t step = std::min<std::uint64_t>(length, kSendFileStep);
-    char probe;
-    if (read_from_memory(fd, &probe, 1, offset + step - 1) <
-        0) {  // not in the page cache: a disk must not stop the loop
-      const auto warm = [fd, offset, step] {
-        return readahead(fd, static_cast<off64_t>(offset), step) == 0 && [&] {
-          char byte;
-          return pread(fd, &byte, 1, static_cast<off_t>(offset + step - 1)) >= 0;
-        }();
-      };
+    const std::ptrdiff_t sent = connection_->send_file_now(fd, offset, step, warm_until);
+    if (sent == ClientConnection::kCold) {  // a disk must not stop the loop
+      const auto warm = [fd, offset, step] { return bring_to_memory(fd, offset, step); };
       const bool warmed = co_await loop_.offload(warm);
       if (!warmed) co_return fail(ErrorKind::internal, Side::ours, "a file could not be read");
       if (connection_->gone()) co_return std::unexpected(client_gone());
+      warm_until = offset + step;
+      continue;
     }
-    const std::ptrdiff_t sent = connection_->send_file_now(fd, offset, step);
-    if (sent == -1) co_return std::unexpected(client_gone());
-    if (sent == -2) co_return fail(ErrorKind::internal, Side::ours, "a file became shorter while it was sent");
+    if (sent == ClientConnection::kTooShort)
+      co_return fail(ErrorKind::internal, Side::ours, "a file became shorter while it was sent");
+    if (sent < 0) co_return std::unexpected(client_gone());
     bytes_written_ += static_cast<std::uint64_t>(sent);
     offset += static_cast<std::uint64_t>(sent);
     length -= static_cast<std::uint64_t>(sent);

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "core/net/tls_socket_method.h"
+#include "core/page_cache.h"
 
 namespace edge {
 
@@ -233,20 +234,23 @@ std::ptrdiff_t TlsEnd::write(std::string_view head, std::string_view content) {
   return send_gathered() ? static_cast<std::ptrdiff_t>(taken) : -1;
 }
 
-std::ptrdiff_t TlsEnd::write_file(int file, std::uint64_t offset, std::uint64_t size) {
+std::ptrdiff_t TlsEnd::write_file(int file, std::uint64_t offset, std::uint64_t size, bool warm) {
   if (const int flushed = flush_unsent(); flushed != 1) return flushed;
   std::uint64_t taken = 0;
+  ssize_t got = 1;
   while (taken < size && !has_unsent()) {
     const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(size - taken, TlsOutput::kRecord));
-    const ssize_t got = ::pread(file, output_.content.get(), wanted, static_cast<off_t>(offset + taken));
+    char* const to = output_.content.get();
+    got = warm ? ::pread(file, to, wanted, static_cast<off_t>(offset + taken))
+               : read_from_memory(file, to, wanted, offset + taken);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) break;
-    if (!encrypt({output_.content.get(), static_cast<std::size_t>(got)})) return -1;
+    if (!encrypt({to, static_cast<std::size_t>(got)})) return -1;
     taken += static_cast<std::uint64_t>(got);
   }
   if (!send_gathered()) return -1;
-  const bool cut_short = taken == 0 && size > 0;
-  return cut_short ? -2 : static_cast<std::ptrdiff_t>(taken);
+  if (taken > 0 || size == 0) return static_cast<std::ptrdiff_t>(taken);
+  return got < 0 && !warm ? kCold : kTooShort;
 }
 
 void TlsEnd::end() {

@@ -18,6 +18,8 @@ class TlsEnd {
  public:
   static constexpr std::ptrdiff_t kNothingNow = -1;                     // read()
   static constexpr std::ptrdiff_t kBroken = -2;                         // read()
+  static constexpr std::ptrdiff_t kTooShort = -2;                       // write_file()
+  static constexpr std::ptrdiff_t kCold = -3;                           // write_file()
   static constexpr std::size_t kMostUnsent = 2 * TlsOutput::kCapacity;  // bytes
 
   TlsEnd(const TlsEnd&) = delete;
@@ -45,8 +47,9 @@ class TlsEnd {
   std::ptrdiff_t write(std::string_view content) { return write({}, content); }
   /// The same, `head` first, both in the same records.
   std::ptrdiff_t write(std::string_view head, std::string_view content);
-  /// The same of a file, which the caller has seen to be in memory, as for sendfile(); -2 when it ends before `size`.
-  std::ptrdiff_t write_file(int file, std::uint64_t offset, std::uint64_t size);
+  /// The same of a file: kTooShort when it ends before `size`; kCold when what comes next is not in memory, so that
+  /// reading might wait. `warm`: it was just read by another thread, and is taken whatever the page cache says now.
+  std::ptrdiff_t write_file(int file, std::uint64_t offset, std::uint64_t size, bool warm);
 
   /// Encrypted bytes that the kernel has not taken: at most kMostUnsent.
   bool has_unsent() const { return !unsent_.empty(); }

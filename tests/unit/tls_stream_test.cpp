@@ -209,7 +209,7 @@ TEST_CASE("tls stream: while bytes wait nothing more is taken") {
   CHECK(taken == TlsOutput::kRecord);
   CHECK(pair.server->has_unsent());
   CHECK(pair.server->write("more") == 0);
-  CHECK(pair.server->write_file(-1, 0, 10) == 0);
+  CHECK(pair.server->write_file(-1, 0, 10, false) == 0);
   CHECK(pair.server->flush_unsent() == 0);
   std::string heard;
   for (int turn = 0; turn < 1000 && pair.server->flush_unsent() == 0; ++turn) heard += pair.hear();
@@ -232,7 +232,7 @@ TEST_CASE("tls stream: a file, a part of one, and one that is shorter than it wa
   std::string heard;
   std::uint64_t at = 10;
   for (int turn = 0; turn < 1000 && at < 140'010; ++turn) {
-    const std::ptrdiff_t taken = pair.server->write_file(file.get(), at, 140'010 - at);
+    const std::ptrdiff_t taken = pair.server->write_file(file.get(), at, 140'010 - at, false);
     REQUIRE(taken >= 0);
     at += static_cast<std::uint64_t>(taken);
     heard += pair.hear();
@@ -240,8 +240,8 @@ TEST_CASE("tls stream: a file, a part of one, and one that is shorter than it wa
   }
   heard += pair.hear();
   CHECK(heard == text.substr(10, 140'000));
-  CHECK(pair.server->write_file(file.get(), 149'990, 20) == 10);
-  CHECK(pair.server->write_file(file.get(), 150'000, 10) == -2);
+  CHECK(pair.server->write_file(file.get(), 149'990, 20, false) == 10);
+  CHECK(pair.server->write_file(file.get(), 150'000, 10, false) == TlsStream::kTooShort);
   CHECK(pair.server->write("goes on") == 7);
 }
 

@@ -1,0 +1,48 @@
+// ColdFile: a file whose middle is not in memory. Header only.
+#pragma once
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <string>
+
+#include "core/page_cache.h"
+#include "core/unique_fd.h"
+#include "support/temporary_directory.h"
+
+namespace edge::test {
+
+/// Six MiB, of which the third and the fourth lie on the disk only, but for what the kernel keeps in one piece with
+/// what is around them. On a file system without a disk nothing does.
+class ColdFile {
+ public:
+  static constexpr std::uint64_t kBegin = 2 << 20;
+  static constexpr std::uint64_t kMiddle = 3 << 20;
+  static constexpr std::uint64_t kEnd = 4 << 20;
+
+  ColdFile() {
+    while (content_.size() < 6 << 20) content_ += std::to_string(content_.size()) + ",";
+    fd_ = UniqueFd(::open(folder_.write("file", content_).c_str(), O_RDONLY | O_CLOEXEC));
+    REQUIRE(::fsync(fd_.get()) == 0);
+    REQUIRE(::posix_fadvise(fd_.get(), kBegin, kEnd - kBegin, POSIX_FADV_DONTNEED) == 0);
+  }
+
+  int fd() const { return fd_.get(); }
+  const std::string& content() const { return content_; }
+  /// False: this file system keeps it in memory all the same, so there is nothing to test.
+  bool is_cold() const {
+    char byte;
+    const bool cold = read_from_memory(fd_.get(), &byte, 1, kMiddle) < 0;
+    if (!cold) MESSAGE("the temporary folder is in memory: nothing can be cold there");
+    return cold;
+  }
+
+ private:
+  TemporaryDirectory folder_;
+  std::string content_;
+  UniqueFd fd_;
+};
+
+}  // namespace edge::test
