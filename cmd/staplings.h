@@ -1,6 +1,7 @@
 // Staplings: keeps what is stapled to the certificates in force fresh.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <vector>
 
@@ -15,15 +16,21 @@ class Staplings {
  public:
   explicit Staplings(Loop& main) : main_(main) {}
 
-  /// Begins for sites that are new, goes on for those that were there, ends for the others.
+  /// Begins for sites that are new, goes on for those that were there, ends for the others. A fetched answer outlives
+  /// its site where another shows the same certificate, as when only one of several was renewed.
   void turn_to(const Certificates& certificates);
 
  private:
+  struct One {
+    std::size_t certificate;  // of the site
+    std::unique_ptr<OcspStapling> stapling;
+  };
   struct Site {
     std::shared_ptr<const SiteCertificates> certificates;
-    std::vector<std::unique_ptr<OcspStapling>> staplings;
+    std::vector<One> staplings;
   };
-  Site begin(const std::shared_ptr<const SiteCertificates>& site);
+  Site begin(const std::shared_ptr<const SiteCertificates>& site, std::vector<Site>& ended);
+  static std::unique_ptr<OcspStapling> take(std::vector<Site>& from, const OcspSubject& subject);
 
   Loop& main_;
   std::shared_ptr<OcspTurn> turn_ = std::make_shared<OcspTurn>();

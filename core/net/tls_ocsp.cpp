@@ -61,6 +61,13 @@ OcspStapling::~OcspStapling() {
   look_->unwanted = true;
 }
 
+void OcspStapling::go_on_for(OcspSubject subject, Staple staple) {
+  subject_ = std::make_shared<const OcspSubject>(std::move(subject));
+  staple_ = std::move(staple);
+  drop_if_stale();
+  if (!stapled_.empty()) staple_(stapled_);
+}
+
 void OcspStapling::look_again() {
   looks_again_ = true;
   look_if_due();
@@ -94,7 +101,8 @@ void OcspStapling::looked(Look& look) {
   if (look.response) {
     schedule_.succeeded(*look.response, loop_.unix_seconds());
     log::info("{}: an OCSP answer is stapled, good until {}", subject_->file, utc_text(look.response->until));
-    staple_(std::move(look.response->der));
+    stapled_ = std::move(look.response->der);
+    staple_(stapled_);
   } else {
     failed(look.response.error());
   }
@@ -116,6 +124,7 @@ void OcspStapling::drop_if_stale() {
 
 void OcspStapling::drop() {
   schedule_.dropped();
+  stapled_.clear();
   staple_({});
 }
 

@@ -37,6 +37,10 @@ class OcspStapling final : Deadline {
   /// At any time but within `staple`: a look that is under way ends by itself, soon and without effect.
   ~OcspStapling();
 
+  /// From now on it is for another place where the same certificate is shown: `staple` takes the place of the one
+  /// before, and is given at once what is stapled.
+  void go_on_for(OcspSubject subject, Staple staple);
+
   /// Looks again soon, for instance because the file changed.
   void look_again();
 
@@ -56,6 +60,7 @@ class OcspStapling final : Deadline {
   std::shared_ptr<const OcspSubject> subject_;  // shared with the look
   std::shared_ptr<const Source> source_;        // shared with the look
   Staple staple_;
+  std::string stapled_;  // DER
   OcspSchedule schedule_;
   Look* look_ = nullptr;  // under way; owned by the thread pool's answer
   bool looks_again_ = false;

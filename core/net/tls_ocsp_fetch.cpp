@@ -3,7 +3,6 @@
 #include "core/net/tls_ocsp_fetch.h"
 
 #include <fmt/format.h>
-#include <netdb.h>
 #include <openssl/err.h>
 #include <openssl/http.h>
 #include <poll.h>
@@ -45,7 +44,11 @@ struct Exchange {
   const std::string& address;
   const std::atomic<bool>& unwanted;
   Clock::time_point until;
+  LookUpHost look_up;
 };
+
+constexpr std::string_view kLate = "did not answer in time";
+constexpr std::string_view kUnwanted = "is no longer needed";
 
 std::unexpected<Error> failed(const Exchange& exchange, std::string_view why) {
   return tls_failure(fmt::format("the OCSP responder {} {}", exchange.address, why));
@@ -78,13 +81,13 @@ std::optional<Target> parse(const std::string& address) {
 Result<void> wait(const Exchange& exchange, int socket, short events) {
   while (!exchange.unwanted.load(std::memory_order_relaxed)) {
     const auto left = std::chrono::ceil<Milliseconds>(exchange.until - Clock::now());
-    if (left <= Milliseconds(0)) return failed(exchange, "did not answer in time");
+    if (left <= Milliseconds(0)) return failed(exchange, kLate);
     pollfd waiting{socket, events, 0};
     const int ready = ::poll(&waiting, 1, static_cast<int>(std::min(left, kBetweenLooks).count()));
     if (ready > 0) return {};
     if (ready < 0 && errno != EINTR) return failed(exchange, std::strerror(errno));
   }
-  return failed(exchange, "is no longer needed");
+  return failed(exchange, kUnwanted);
 }
 
 Result<UniqueFd> connect_to(const Exchange& exchange, const addrinfo& to) {
@@ -102,14 +105,13 @@ Result<UniqueFd> connect_to(const Exchange& exchange, const addrinfo& to) {
 }
 
 Result<UniqueFd> connect_to(const Exchange& exchange, const Target& target) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  const int reason = ::getaddrinfo(target.host.c_str(), target.port.c_str(), &hints, &found);
-  if (reason != 0) return failed(exchange, fmt::format("cannot be looked up: {}", ::gai_strerror(reason)));
-  const Owned<addrinfo, ::freeaddrinfo> owned(found);
+  const auto gives_up = [&exchange] { return exchange.unwanted || exchange.until <= Clock::now(); };
+  const Result<HostAddresses> found = look_up_host(target.host, target.port, gives_up, exchange.look_up);
+  if (!found) return failed(exchange, found.error().context);
+  if (!*found) return failed(exchange, exchange.unwanted ? kUnwanted : kLate);
   Result<UniqueFd> connected = failed(exchange, "has no address");
-  for (const addrinfo* each = found; each && !connected; each = each->ai_next) connected = connect_to(exchange, *each);
+  for (const addrinfo* each = found->get(); each && !connected; each = each->ai_next)
+    connected = connect_to(exchange, *each);
   return connected;
 }
 
@@ -214,8 +216,8 @@ std::string request_text(const Target& target, const std::string& body) {
 }  // namespace
 
 Result<std::string> fetch_ocsp(const std::string& address, const std::string& request,
-                               const std::atomic<bool>& unwanted, Milliseconds patience) {
-  const Exchange exchange{address, unwanted, Clock::now() + patience};
+                               const std::atomic<bool>& unwanted, Milliseconds patience, LookUpHost look_up) {
+  const Exchange exchange{address, unwanted, Clock::now() + patience, look_up};
   const std::optional<Target> target = parse(address);
   if (!target) return failed(exchange, "has no address that can be asked: it must be http://HOST/PATH");
   const Result<UniqueFd> socket = connect_to(exchange, *target);

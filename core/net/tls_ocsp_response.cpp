@@ -114,6 +114,10 @@ std::string ocsp_address(const OcspSubject& subject) {
   return {};
 }
 
+bool is_same_subject(const OcspSubject& one, const OcspSubject& other) {
+  return X509_cmp(one.leaf.get(), other.leaf.get()) == 0 && X509_cmp(one.issuer.get(), other.issuer.get()) == 0;
+}
+
 std::string make_ocsp_request(const OcspSubject& subject) {
   const Request request(OCSP_REQUEST_new());
   // SHA-1 names the certificate only, and is what every responder has an answer ready for (RFC 5019 2.1.1).

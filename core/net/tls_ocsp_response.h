@@ -20,6 +20,9 @@ struct OcspSubject {
   static Result<OcspSubject> of(const TlsCertificate& certificate, const std::string& file);
 };
 
+/// Whether an answer about the one is one about the other.
+bool is_same_subject(const OcspSubject& one, const OcspSubject& other);
+
 /// An answer that was checked. Times are seconds since the epoch.
 struct OcspResponse {
   std::string der;

@@ -5,9 +5,11 @@
 #include <openssl/ocsp.h>
 #include <sys/socket.h>
 
+#include <future>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "core/unique_fd.h"
 #include "support/test_certificates.h"
@@ -51,7 +53,10 @@ class OcspResponder {
  public:
   enum class Then { close, hold };
 
-  explicit OcspResponder(std::string bytes, Then then = Then::close)
+  explicit OcspResponder(std::string bytes, Then then = Then::close) : OcspResponder(ready(std::move(bytes)), then) {}
+  /// The same with bytes that are there when somebody asks: a certificate names its responder, and the answer the
+  /// certificate.
+  explicit OcspResponder(std::future<std::string> bytes, Then then = Then::close)
       : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in name{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
     socklen_t size = sizeof name;
@@ -59,7 +64,7 @@ class OcspResponder {
         ::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&name), &size) != 0)
       throw std::runtime_error("no socket for the responder");
     address_ = "http://127.0.0.1:" + std::to_string(ntohs(name.sin_port)) + "/ocsp?site=1";
-    thread_ = std::thread([this, text = std::move(bytes), then] { answer(text, then); });
+    thread_ = std::thread([this, text = std::move(bytes), then]() mutable { answer(text, then); });
   }
   OcspResponder(const OcspResponder&) = delete;
   OcspResponder& operator=(const OcspResponder&) = delete;
@@ -82,7 +87,13 @@ class OcspResponder {
     if (thread_.joinable()) thread_.join();
   }
 
-  void answer(const std::string& bytes, Then then) {
+  static std::future<std::string> ready(std::string bytes) {
+    std::promise<std::string> known;
+    known.set_value(std::move(bytes));
+    return known.get_future();
+  }
+
+  void answer(std::future<std::string>& known, Then then) {
     const UniqueFd client(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     char got[4096];
     while (client && !is_whole(asked_)) {
@@ -90,6 +101,7 @@ class OcspResponder {
       if (size <= 0) return;
       asked_.append(got, static_cast<std::size_t>(size));
     }
+    const std::string bytes = client ? known.get() : std::string();
     for (std::size_t sent = 0; client && sent < bytes.size();) {
       const ssize_t size = ::send(client.get(), bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
       if (size <= 0) return;
