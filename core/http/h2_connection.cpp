@@ -16,9 +16,10 @@ namespace edge {
 
 namespace {
 constexpr std::size_t kMostPerTurn = 256 * 1024;  // bytes out; then other connections have theirs
-constexpr std::uint32_t kMostContinuations = 7;   // a head of 128 KiB; nghttp2 would break off without a word at 9
-constexpr std::size_t kHopelessFactor = 4;        // a head of so many times max_header_size is an attack
-constexpr std::size_t kFieldOverhead = 32;        // bytes, as RFC 9113 6.5.2 counts them
+constexpr std::size_t kWholeFrame = h2_session::kFrameHead + h2_session::kMostInFrame;
+constexpr std::uint32_t kMostContinuations = 7;  // a head of 128 KiB; nghttp2 would break off without a word at 9
+constexpr std::size_t kHopelessFactor = 4;       // a head of so many times max_header_size is an attack
+constexpr std::size_t kFieldOverhead = 32;       // bytes, as RFC 9113 6.5.2 counts them
 }  // namespace
 
 H2Connection::H2Connection(Door& door, Entrance& entrance, const ConnectionInfo& info)
@@ -184,9 +185,14 @@ void H2Connection::release(H2Stream& stream) {
   door_.keep_stream(std::unique_ptr<H2Stream>(&stream));
 }
 
+/// Once in a turn, however often this one is listed for its end.
+void H2Connection::renew_budget() {
+  if (std::exchange(budget_of_, door_.loop().turn()) != door_.loop().turn()) budget_ = kMostPerTurn;
+  blocked_ = budget_ < kWholeFrame;
+}
+
 void H2Connection::on_turn_end() {
-  budget_ = kMostPerTurn;
-  blocked_ = false;
+  renew_budget();
   do {
     run_due();
     serialise();
@@ -252,12 +258,11 @@ void H2Connection::serialise() {
 }
 
 std::size_t H2Connection::stage_frame() {
-  constexpr std::size_t kWhole = h2_session::kFrameHead + h2_session::kMostInFrame;
-  if (budget_ < kWhole) {
+  if (budget_ < kWholeFrame) {
     blocked_ = true;
-  } else if (queue_room() < kWhole) {
+  } else if (queue_room() < kWholeFrame) {
     flush_output();
-    blocked_ = queue_room() < kWhole;
+    blocked_ = queue_room() < kWholeFrame;
   }
   staged_ = !blocked_;
   return staged_ ? h2_session::kMostInFrame : sizeof spare_;
@@ -283,11 +288,10 @@ bool H2Connection::send_staged(std::string_view frame_head, std::size_t size) {
 bool H2Connection::takes_now(const H2Stream& stream, std::size_t content, std::size_t head) const {
   constexpr std::size_t kSlack = 64;  // what a head that does not compress is longer in HPACK, and frame heads
   const std::size_t frames = content / h2_session::kMostInFrame + 2;
-  const std::size_t whole = h2_session::kFrameHead + h2_session::kMostInFrame;
   const auto window = static_cast<std::ptrdiff_t>(content);
   return offered_ == 0 && !blocked_ && !has_pending() && state_ == State::open &&
          nghttp2_session_get_outbound_queue_size(session_) <= 1 &&
-         std::min(queue_room(), budget_) >= content + head + frames * h2_session::kFrameHead + kSlack + whole &&
+         std::min(queue_room(), budget_) >= content + head + frames * h2_session::kFrameHead + kSlack + kWholeFrame &&
          nghttp2_session_get_remote_window_size(session_) >= window &&
          nghttp2_session_get_stream_remote_window_size(session_, stream.id()) >= window;
 }

@@ -76,6 +76,7 @@ class H2Connection final : public ClientConnection, private TurnEnd {
   void on_deadline() override;
   void on_turn_end() override;
 
+  void renew_budget();
   void run_due();
   void release(H2Stream& stream);
   void cancel_streams();
@@ -93,10 +94,11 @@ class H2Connection final : public ClientConnection, private TurnEnd {
   H2Stream* first_due_ = nullptr;
   H2Stream* last_due_ = nullptr;
   std::size_t streams_ = 0;
-  std::size_t offered_ = 0;     // streams with content that no frame has had room for
-  std::size_t budget_ = 0;      // bytes that may still be serialised in this turn
-  std::uint64_t moved_at_ = 0;  // Loop::now() when content left last
-  std::size_t head_left_ = 0;   // bytes that the decoder may make of the head that arrives
+  std::size_t offered_ = 0;      // streams with content that no frame has had room for
+  std::size_t budget_ = 0;       // bytes that may still be serialised in this turn
+  std::uint64_t budget_of_ = 0;  // Loop::turn()
+  std::uint64_t moved_at_ = 0;   // Loop::now() when content left last
+  std::size_t head_left_ = 0;    // bytes that the decoder may make of the head that arrives
   std::uint32_t continuations_ = 0;
   const char* flood_ = nullptr;  // what there was too much of
   std::size_t noticed_ = 0;      // frames in what arrives, as far as nghttp2 told of them

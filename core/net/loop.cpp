@@ -100,6 +100,7 @@ void Loop::run_turn_ends() {
     work->unlist();
     work->on_turn_end();
   }
+  ++turn_;
 }
 
 void Loop::arm(Deadline& deadline, Milliseconds after) {

@@ -46,6 +46,9 @@ class Loop {
   /// Seconds since the epoch, as of http_date()'s last refresh in this turn.
   std::int64_t unix_seconds();
 
+  /// The number of the present turn, which its end shares with the events before it.
+  std::uint64_t turn() const { return turn_; }
+
   /// Runs `work` at the end of the present turn; nothing new if it is listed already.
   void at_turn_end(TurnEnd& work);
 
@@ -76,6 +79,7 @@ class Loop {
   std::unique_ptr<PostedQueue> posted_;
   std::vector<std::unique_ptr<DeadlineList>> deadlines_;  // one for each distinct duration; a handful
   std::uint64_t timer_due_ = 0;                           // 0: not armed
+  std::uint64_t turn_ = 1;
   std::uint64_t clock_read_at_ = ~std::uint64_t{0};
   std::int64_t unix_seconds_ = 0;
   std::int64_t date_of_ = -1;
