@@ -65,9 +65,9 @@ bool is_left_out(std::string_view file_name) {
   return hidden || is_written_by_programs(file_name);
 }
 
-/// What says for certain that there is nothing to see under that name.
+/// What says for certain that there is nothing under that name.
 bool is_absence(int reason) {
-  constexpr std::array<int, 6> kReasons{0, ENOENT, ENOTDIR, EACCES, ELOOP, ENAMETOOLONG};
+  constexpr std::array<int, 5> kReasons{0, ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG};
   return std::ranges::find(kReasons, reason) != kReasons.end();
 }
 
@@ -148,6 +148,7 @@ bool FileTree::may_go_on() {
 }
 
 void FileTree::not_seen(const std::string& path, int reason) {
+  if (reason == EACCES) return denied_.push_back(path);
   if (failure_.empty() && !is_absence(reason)) failure_ = path + ": " + std::strerror(reason);
 }
 

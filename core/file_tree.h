@@ -37,7 +37,7 @@ std::optional<FileState> file_state(const std::string& path);
 std::string first_difference(const std::vector<SeenFile>& before, const std::vector<SeenFile>& now);
 
 /// One look: made, added to, taken from, by one thread. It blocks as long as the file system does, so never on a loop.
-/// What this process may not read is passed over in silence.
+/// What this process may not read is passed over, and named in denied().
 class FileTree {
  public:
   struct Limits {
@@ -76,6 +76,8 @@ class FileTree {
   /// left, a disk or server that fails. Then the look ended there, and what was not found may exist. Empty: there is
   /// none.
   const std::string& failure() const { return failure_; }
+  /// Folders and names that it may not look into or at. What is there may exist all the same.
+  const std::vector<std::string>& denied() const { return denied_; }
   /// What was found, in the order of the paths, each once. Ends the look.
   std::vector<SeenFile> take();
 
@@ -94,6 +96,7 @@ class FileTree {
   std::size_t entries_read_ = 0;
   bool complete_ = true;
   std::string failure_;
+  std::vector<std::string> denied_;  // as many at most as names were read, and paths added
   std::vector<SeenFile> files_;
   std::vector<Identity> visited_;  // in order
   std::vector<Identity> left_out_;

@@ -1,6 +1,7 @@
 // Comparing each look with the last one, and at rest with the last rest.
 #include "core/settled_change.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace edge {
@@ -26,6 +27,18 @@ std::string SettledChange::take(std::vector<SeenFile> look) {
   at_rest_ = std::move(look);
   latest_.clear();
   return told;
+}
+
+std::string_view SettledChange::known_at(const std::string& path) const {
+  const std::vector<SeenFile>& before = begun_by_.empty() ? at_rest_ : latest_;
+  const auto first_from = [&before](const std::string& name) {
+    const auto at = std::ranges::lower_bound(before, name, {}, &SeenFile::path);
+    return at == before.end() ? std::string_view() : std::string_view(at->path);
+  };
+  if (const std::string_view file = first_from(path); file == path) return file;
+  const std::string folder = path.ends_with('/') ? path : path + '/';
+  const std::string_view below = first_from(folder);
+  return below.starts_with(folder) ? below : std::string_view();
 }
 
 }  // namespace edge

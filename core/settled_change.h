@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/file_tree.h"
@@ -16,6 +17,9 @@ class SettledChange {
   /// as two looks in a row agree again; else, and when all is as it was before, nothing. The first look is the
   /// beginning.
   std::string take(std::vector<SeenFile> look);
+
+  /// The first file of the look before at `path` or below it; empty: there was none.
+  std::string_view known_at(const std::string& path) const;
 
   /// Looks in a row that each found something else than the one before.
   std::size_t restless_looks() const { return restless_looks_; }

@@ -24,16 +24,24 @@ struct PathWatch::Look {
     FileTree tree(kLimits, &unwanted);
     for (const PathPattern& pattern : *patterns) {
       const std::size_t before = tree.size();
+      const std::size_t denied_before = tree.denied().size();
       pattern.find(tree);
       failure = tree.failure();
       if (!failure.empty()) return;
-      if (tree.size() == before) without_match.push_back(pattern.text());
+      if (tree.size() == before) without_match.push_back(why_nothing(pattern, tree.denied(), denied_before));
       if (!tree.is_complete()) {
         cut_at = pattern.text();
         break;
       }
     }
+    denied = tree.denied();
     found = tree.take();
+  }
+
+  static std::string why_nothing(const PathPattern& pattern, const std::vector<std::string>& denied,
+                                 std::size_t denied_before) {
+    if (denied.size() == denied_before) return pattern.text() + " is watched, but there is no such file yet";
+    return pattern.text() + " is watched, but edge may not read " + denied[denied_before] + ": let its user do so";
   }
 
   uv_work_t request{};
@@ -41,9 +49,18 @@ struct PathWatch::Look {
   std::shared_ptr<const std::vector<PathPattern>> patterns;
   std::atomic<bool> unwanted = false;
   std::vector<SeenFile> found;
-  std::vector<std::string> without_match;
-  std::string cut_at;   // the pattern at which the limit was reached
-  std::string failure;  // then nothing else is known
+  std::vector<std::string> denied;
+  std::vector<std::string> without_match;  // sentences for people
+  std::string cut_at;                      // the pattern at which the limit was reached
+  std::string failure;                     // then nothing else is known
+
+  /// A file that was seen before and may not be looked at any more has not gone: nobody knows what became of it.
+  void distrust(const SettledChange& before) {
+    for (const std::string& path : denied) {
+      if (!failure.empty()) return;
+      if (!before.known_at(path).empty()) failure = path + ": edge may not read it any more; let its user do so";
+    }
+  }
 };
 
 PathWatch::PathWatch(Loop& loop, const std::vector<std::string>& patterns, Milliseconds every, Changed changed)
@@ -72,6 +89,7 @@ void PathWatch::look() {
 
 void PathWatch::looked(Look& look) {
   look_ = nullptr;
+  look.distrust(settled_);
   warn_of_failure(look.failure);
   if (!look.failure.empty()) return loop_.arm(*this, every_);
   warn_of(look);
@@ -85,8 +103,7 @@ void PathWatch::looked(Look& look) {
 
 void PathWatch::warn_of(const Look& look) {
   if (!looked_before_) {
-    for (const std::string& pattern : look.without_match)
-      log::warn("{} is watched, but there is no such file yet", pattern);
+    for (const std::string& why : look.without_match) log::warn("{}", why);
   }
   looked_before_ = true;
   if (look.cut_at.empty() || warned_of_limit_) return;

@@ -15,8 +15,8 @@
 namespace edge {
 
 /// On its loop's thread; it looks on the thread pool, and never twice at once, so that a file system which hangs costs
-/// one thread of the pool. A look that fails counts for nothing, and is warned of. At most kMostFiles are watched: of
-/// more it warns once.
+/// one thread of the pool. A look that fails, or may not see what it saw before, counts for nothing, and is warned of.
+/// At most kMostFiles are watched: of more it warns once.
 class PathWatch final : Deadline {
  public:
   /// `what`: the first file of the burst that changed, for people: "/srv/blog/views.py changed", "… is new", "… is

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/net/loop.h"
+#include "support/as_nobody.h"
 #include "support/captured_log.h"
 #include "support/temporary_directory.h"
 
@@ -68,6 +69,19 @@ TEST_CASE("settled change: nothing is told of files at rest") {
   SettledChange settled;
   for (int i = 0; i < 3; ++i) CHECK(settled.take(look({{"/a", 1}})).empty());
   CHECK(settled.begun_by().empty());
+}
+
+TEST_CASE("settled change: what was known at a path, or below it") {
+  SettledChange settled;
+  settled.take(look({{"/a", 1}, {"/b+c", 1}, {"/b/x", 1}, {"/b/y", 1}}));
+  CHECK(settled.known_at("/a") == "/a");
+  CHECK(settled.known_at("/b") == "/b/x");
+  CHECK(settled.known_at("/b/y") == "/b/y");
+  CHECK(settled.known_at("/") == "/a");
+  for (const std::string unknown : {"/c", "/a/x", "/b/x/y", "/b+"}) {
+    CAPTURE(unknown);
+    CHECK(settled.known_at(unknown).empty());
+  }
 }
 
 TEST_CASE("settled change: a burst is told once, by its first difference, when two looks agree") {
@@ -195,4 +209,43 @@ TEST_CASE("path watch: files that never come to rest are warned of") {
     return watched.log.contains("have not come to rest");
   });
   CHECK(watched.log.contains(file + " changed, and since then"));
+}
+
+TEST_CASE("path watch: what may not be looked at any more has not gone, and is told until it may") {
+  const test::TemporaryDirectory folder;
+  folder.write("app/a.py", "");
+  REQUIRE(chmod(folder.path().c_str(), 0755) == 0);
+  const auto app = (folder / "app").string();
+  test::AsNobody::give(app);
+  test::AsNobody::give(app + "/a.py");
+  const test::AsNobody nobody;
+  Watched watched({app});
+  REQUIRE(chmod(app.c_str(), 0) == 0);
+  watched.run_until([&] { return watched.log.contains("cannot be looked at"); });
+  CHECK(
+      watched.log.contains("files are watched, but cannot be looked at: " + app +
+                           ": edge may not read it any more; let its user do so; nothing is reloaded until they can"));
+  CHECK(watched.changes.empty());
+  REQUIRE(chmod(app.c_str(), 0700) == 0);
+  folder.write("app/a.py", "changed");
+  watched.run_until_changes(1);
+  CHECK(watched.changes == std::vector<std::string>{app + "/a.py changed"});
+}
+
+TEST_CASE("path watch: what could never be looked at is named once, and the rest is watched") {
+  const test::TemporaryDirectory folder;
+  folder.write("open/a.py", "");
+  folder.write("open/shut/b.py", "");
+  folder.write("shut/c.py", "");
+  for (const char* shut : {"open/shut", "shut"}) REQUIRE(chmod((folder / shut).c_str(), 0) == 0);
+  for (const char* open : {"", "open"}) REQUIRE(chmod((folder / open).c_str(), 0755) == 0);
+  test::AsNobody::give((folder / "open").string());
+  const test::AsNobody nobody;
+  Watched watched({(folder / "open").string(), (folder / "shut").string()});
+  CHECK(watched.log.contains("warn " + (folder / "shut").string() + " is watched, but edge may not read " +
+                             (folder / "shut").string() + ": let its user do so"));
+  CHECK_FALSE(watched.log.contains("cannot be looked at"));
+  folder.write("open/new.py", "");
+  watched.run_until_changes(1);
+  CHECK(watched.changes == std::vector<std::string>{(folder / "open/new.py").string() + " is new"});
 }
