@@ -22,6 +22,12 @@ namespace {
 
 constexpr std::uint16_t kFirstFreePort = 1024;
 
+/// Whether a file may be made or replaced there.
+bool may_write(const std::string& path) {
+  const std::string folder = path.substr(0, path.rfind('/'));
+  return ::faccessat(AT_FDCWD, folder.empty() ? "/" : folder.c_str(), W_OK | X_OK, AT_EACCESS) == 0;
+}
+
 Result<UniqueFd> duplicate(const UniqueFd& socket, const std::string& url) {
   UniqueFd own(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 0));
   if (own) return own;
@@ -67,15 +73,23 @@ Result<void> share(const Addresses::Address& address, const config::Listen* list
   return {};
 }
 
-/// Of the same kind as before.
+/// Of the same kind as before, but perhaps with TLS now, or without.
 void adjust(Addresses::Address& address, const config::Listen& listen, const config::App* app,
             std::vector<std::string>& problems) {
   if (std::exchange(address.listen, listen).backlog != listen.backlog) {
     for (const UniqueFd& socket : address.sockets) ::listen(socket.get(), listen.backlog);
   }
+  if (std::string url = url_of(address.sockets.front(), listen, app); url != address.url) {
+    log::info("listening on {}, no longer on {}", url, address.url);
+    address.url = std::move(url);
+  }
   if (!app || listen.unix_path.empty() || std::exchange(address.mode, app->socket_mode) == app->socket_mode) return;
   const Result<void> set = set_socket_mode(listen.unix_path, app->socket_mode);
-  if (!set) problems.push_back(listen.place.text() + ": " + set.error().context);
+  if (set) return;
+  const bool denied = geteuid() != 0 && !may_write(listen.unix_path);
+  problems.push_back(
+      fmt::format("{}: {}{}", listen.place.text(), set.error().context,
+                  denied ? "; let edge's user write to that folder, or restart edge" : "; restart edge"));
 }
 
 }  // namespace
@@ -93,8 +107,17 @@ std::string Addresses::http() const {
 /// What to do about an address that cannot be opened while edge runs, when it could be at a start.
 std::string Addresses::hint(const config::Snapshot& snapshot, const config::Listen& listen) const {
   if (listen.inherited >= 0 && !open_.empty()) return "; sockets are inherited only when edge is started: restart it";
+  const bool gave_up_root = geteuid() != 0 && !snapshot.process.user.empty();
+  if (!listen.unix_path.empty()) {
+    return gave_up_root && !may_write(listen.unix_path)
+               ? fmt::format(
+                     "; edge has given up the rights of root since it was started: let {} write to that folder, "
+                     "or restart edge",
+                     snapshot.process.user)
+               : std::string();
+  }
   const std::uint16_t port = listen.address.port;
-  if (!listen.unix_path.empty() || port == 0) return {};
+  if (port == 0) return {};
   for (const Address& other : open_) {
     if (other.port != port) continue;
     return fmt::format(
@@ -102,7 +125,7 @@ std::string Addresses::hint(const config::Snapshot& snapshot, const config::List
         "other: restart edge, or take another port",
         other.url);
   }
-  if (port >= kFirstFreePort || geteuid() == 0 || snapshot.process.user.empty()) return {};
+  if (port >= kFirstFreePort || !gave_up_root) return {};
   return fmt::format(
       "; edge has given up the rights of root since it was started: restart it, or start it as {} with {}",
       snapshot.process.user, "CAP_NET_BIND_SERVICE and without edge.user");

@@ -52,6 +52,17 @@ Result<UniqueFd> bind_tcp(const Address& address, int backlog, bool shared_port)
   return socket;
 }
 
+/// Why no file can be made at `path`.
+std::string why_no_file(const std::string& path, int error) {
+  const std::string reason = std::strerror(error);
+  const std::string folder = path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
+  if (error == ENOENT) return reason + "; make the folder " + folder;
+  if (error == EACCES || error == EPERM || error == EROFS)
+    return reason + ": the folder " + folder + " cannot be written to";
+  if (error == EADDRINUSE) return "a socket that nobody listens on is in the way and cannot be removed; remove it";
+  return reason;
+}
+
 bool somebody_listens(const sockaddr_un& where) {
   const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!probe) return false;
@@ -84,7 +95,7 @@ Result<UniqueFd> open_unix_listener(const std::string& path, int backlog, std::o
   // bind() makes the file with the mode of the descriptor, less the umask: never wider than it shall be.
   if (!socket || (mode && ::fchmod(socket.get(), *mode) != 0) ||
       ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where) != 0) {
-    return cannot("unix:" + path, std::strerror(errno));
+    return cannot("unix:" + path, why_no_file(path, errno));
   }
   const Result<void> mode_set = mode ? set_socket_mode(path, *mode) : Result<void>();
   if (!mode_set) return cannot("unix:" + path, mode_set.error().context);

@@ -58,7 +58,7 @@ void remove_socket_file(const SocketFile& file) {
   const std::optional<SocketFile> found = find_socket_file(file.path);
   if (!found || found->device != file.device || found->inode != file.inode) return;
   if (::unlink(file.path.c_str()) == 0 || errno == ENOENT) return;
-  log::warn("the file of a socket, {}, cannot be removed: {}", file.path, std::strerror(errno));
+  log::warn("the file of a socket, {}, cannot be removed: {}; remove it", file.path, std::strerror(errno));
 }
 
 }  // namespace edge

@@ -5,14 +5,17 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <utility>
 
+#include "support/as_nobody.h"
 #include "support/captured_log.h"
 #include "support/temporary_directory.h"
 
 using namespace edge;
+using edge::test::AsNobody;
 using edge::test::CapturedLog;
 using edge::test::TemporaryDirectory;
 
@@ -182,4 +185,55 @@ TEST_CASE("addresses: of two that share a port one cannot take the place of the 
   REQUIRE_FALSE(added);
   CHECK(added.error().context.starts_with("site.yaml:5:1: cannot listen on 0.0.0.0" + port));
   CHECK(added.error().context.find("; edge itself listens on " + addresses.http()) != std::string::npos);
+}
+
+TEST_CASE("addresses: one that turns to TLS, or from it, is called by its new name") {
+  CapturedLog log;
+  Addresses addresses(nothing);
+  change(addresses, with_site({tcp("127.0.0.1:0")}));
+  const std::string where = addresses.http().substr(7);
+  config::Snapshot secure = with_site({tcp("127.0.0.1:0")});
+  secure.sites[0].listen[0].tls = true;
+  CHECK(change(addresses, secure).opened == 0);
+  CHECK(addresses.http() == "https://" + where);
+  CHECK(log.contains("listening on https://" + where + ", no longer on http://" + where));
+  change(addresses, with_site({tcp("127.0.0.1:0")}));
+  CHECK(addresses.http() == "http://" + where);
+}
+
+TEST_CASE("addresses: a socket in a folder that edge may write to no more says so, and what to do") {
+  const TemporaryDirectory folder;
+  REQUIRE(chmod(folder.path().c_str(), 0755) == 0);
+  std::filesystem::create_directory(folder / "shut");
+  Addresses addresses(nothing);
+  config::Snapshot app = with_app("blog", unix_socket(folder / "shut" / "a.sock"));
+  change(addresses, app);
+  REQUIRE(chmod((folder / "shut").c_str(), 0) == 0);
+  {
+    const AsNobody nobody;
+    app.process.user = "www-data";
+    app.sites = with_site({unix_socket(folder / "shut" / "b.sock")}).sites;
+    const std::string path = folder / "shut" / "b.sock";
+    CHECK(addresses.open(app, 1).error().context ==
+          "site.yaml:1:1: cannot listen on unix:" + path + ": Permission denied: the folder " +
+              (folder / "shut").string() +
+              " cannot be written to; edge has given up the rights of root since it was started: let www-data write to "
+              "that folder, or restart edge");
+    app.sites.clear();
+    REQUIRE(addresses.open(app, 1));
+    app.apps[0].socket_mode = 0606;
+    const std::vector<std::string> problems = change(addresses, app).problems;
+    REQUIRE(problems.size() == 1);
+    CHECK(problems[0].ends_with("; let edge's user write to that folder, or restart edge"));
+  }
+  REQUIRE(chmod((folder / "shut").c_str(), 0700) == 0);
+}
+
+TEST_CASE("addresses: a socket whose folder is missing says so") {
+  const TemporaryDirectory folder;
+  const std::string missing = folder / "no";
+  Addresses addresses(nothing);
+  const Result<Addresses::Added> added = addresses.open(with_site({unix_socket(missing + "/a.sock")}), 1);
+  REQUIRE_FALSE(added);
+  CHECK(added.error().context.ends_with("No such file or directory; make the folder " + missing));
 }
