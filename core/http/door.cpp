@@ -78,11 +78,11 @@ Entrance& Door::renew(Entrance& entrance, std::shared_ptr<const Router> router, 
 }
 
 void Door::listen(Entrance& entrance, UniqueFd socket, const Address& local) {
-  auto listening = std::make_unique<Listening>(Listening{&entrance, nullptr});
+  auto listening = std::make_unique<Listening>(*this, entrance);
   const auto accepted = [this, local, &of = *listening](int fd, const Address& remote) {
-    adopt(*of.entrance, fd, remote, local);
+    take_in(*of.entrance, fd, remote, local);
   };
-  listening->listener = Listener::make(loop_, std::move(socket), accepted);
+  listening->listener = Listener::make(loop_, std::move(socket), accepted, listening.get());
   if (!listening->listener) return;
   if (!accepting_) listening->listener->set_accepting(false);
   listeners_.push_back(std::move(listening));
@@ -96,25 +96,41 @@ void Door::leave(Entrance& entrance) {
   });
 }
 
+/// Before each accept, so that several loops together never accept more than there is room for.
+bool Door::Listening::take_place() {
+  if (entrance->closing()) {  // its backlog is taken
+    door.limit_.add_place();
+    return true;
+  }
+  if (door.limit_.take_place()) return true;
+  door.set_accepting(false);
+  return false;
+}
+
 void Door::adopt(Entrance& entrance, int fd, const Address& remote, const Address& local) {
+  limit_.add_place();
+  take_in(entrance, fd, remote, local);
+}
+
+void Door::take_in(Entrance& entrance, int fd, const Address& remote, const Address& local) {
   ConnectionInfo info;
   info.remote = remote;
   info.local = local;
   info.number = limit_.serial.fetch_add(1, std::memory_order_relaxed) + 1;
   if (!entrance.front_.proxy_protocol && entrance.router_->turns_away(remote, loop_.now())) {
     ::close(fd);
-    return;
+    return limit_.return_place();
   }
   std::unique_ptr<ClientConnection> connection = entrance.protocol_->connection(*this, entrance, info);
-  if (connection->begin(fd)) opened(std::move(connection));
+  if (!connection->begin(fd)) return limit_.return_place();
+  opened(std::move(connection));
 }
 
 void Door::pass_on(ConnectionBeginning& from, std::unique_ptr<ClientConnection> next, std::unique_ptr<TlsStream> tls) {
   next->speak_tls(std::move(tls));
   if (!next->begin(from.give_away())) return;
   ClientConnection& begun = *next;
-  limit_.open.fetch_sub(1, std::memory_order_relaxed);  // it counts once, as what it became
-  from.passed_on_ = true;
+  from.passed_on_ = true;  // with its place
   opened(std::move(next));
   begun.look_after_unsent();
   if (begun.entrance().closing()) begun.drain();
@@ -147,9 +163,7 @@ void Door::opened(std::unique_ptr<ClientConnection> connection) {
   first_ = opened;
   ++open_;
   ++opened->entrance().connections_;
-  if (limit_.open.fetch_add(1, std::memory_order_relaxed) + 1 >= limit_.most.load(std::memory_order_relaxed)) {
-    set_accepting(false);
-  }
+  if (limit_.is_reached()) set_accepting(false);
 }
 
 void Door::closed(ClientConnection& connection) {
@@ -162,10 +176,8 @@ void Door::closed(ClientConnection& connection) {
   --open_;
   --entrance.connections_;
   forget(entrance);
-  if (counts) limit_.open.fetch_sub(1, std::memory_order_relaxed);
-  if (!accepting_ && limit_.open.load(std::memory_order_relaxed) < limit_.most.load(std::memory_order_relaxed)) {
-    set_accepting(true);
-  }
+  if (counts) limit_.return_place();
+  if (!accepting_ && !limit_.is_reached()) set_accepting(true);
   if (open_ == 0 && stopped_) std::exchange(stopped_, nullptr)();
 }
 
@@ -182,8 +194,7 @@ void Door::set_accepting(bool accepting) {
 }
 
 void Door::on_deadline() {
-  if (limit_.open.load(std::memory_order_relaxed) < limit_.most.load(std::memory_order_relaxed))
-    return set_accepting(true);
+  if (!limit_.is_reached()) return set_accepting(true);
   loop_.arm(*this, kLookAgain);
 }
 

@@ -20,11 +20,24 @@ class H2Stream;
 class ConnectionBeginning;
 struct TlsOutput;
 
-/// Counts the connections of all loops against edge.max_connections.
+/// Counts the connections of all loops against edge.max_connections. Any thread.
 struct ConnectionLimit {
   std::atomic<std::uint64_t> most{20'000};
   std::atomic<std::uint64_t> open{0};
   std::atomic<std::uint64_t> serial{0};
+
+  bool is_reached() const { return open.load(std::memory_order_relaxed) >= most.load(std::memory_order_relaxed); }
+  /// A place for one connection more. False: there is none.
+  bool take_place() {
+    std::uint64_t now = open.load(std::memory_order_relaxed);
+    while (now < most.load(std::memory_order_relaxed)) {
+      if (open.compare_exchange_weak(now, now + 1, std::memory_order_relaxed)) return true;
+    }
+    return false;
+  }
+  /// One that is taken whatever the limit says.
+  void add_place() { open.fetch_add(1, std::memory_order_relaxed); }
+  void return_place() { open.fetch_sub(1, std::memory_order_relaxed); }
 };
 
 /// Bytes that are ready to leave in one send. One a loop; it holds the output of one connection at a time.
@@ -70,7 +83,8 @@ class Door final : private Deadline {
   void listen(Entrance& entrance, UniqueFd socket, const Address& local);
   /// Stops to accept for that entrance, and leaves what waits in its backlogs to the others that have its sockets.
   void leave(Entrance& entrance);
-  /// Serves a connected, non-blocking socket, which it then owns; it is closed unread when the router turns it away.
+  /// Serves a connected, non-blocking socket, which it then owns, whatever the limit says; it is closed unread when the
+  /// router turns it away.
   void adopt(Entrance& entrance, int fd, const Address& remote, const Address& local);
 
   /// Closes every entrance. `done` runs when the last connection is closed.
@@ -107,6 +121,8 @@ class Door final : private Deadline {
   struct Http final : Protocol {
     std::unique_ptr<ClientConnection> connection(Door& door, Entrance& entrance, const ConnectionInfo& info) override;
   };
+  /// As adopt(), of a client who has a place already.
+  void take_in(Entrance& entrance, int fd, const Address& remote, const Address& local);
   void opened(std::unique_ptr<ClientConnection> connection);
   void run_reads();
   void set_accepting(bool accepting);
@@ -124,9 +140,13 @@ class Door final : private Deadline {
   Http http_;
   std::vector<std::unique_ptr<H1Exchange>> resting_;
   std::vector<std::unique_ptr<H2Stream>> resting_streams_;
-  struct Listening {
+  struct Listening final : Admission {
+    Listening(Door& of, Entrance& to) : door(of), entrance(&to) {}
+    bool take_place() override;
+    void return_place() override { door.limit_.return_place(); }
+    Door& door;
     Entrance* entrance;
-    Listener* listener;
+    Listener* listener = nullptr;
   };
   std::vector<std::unique_ptr<Listening>> listeners_;
   std::vector<std::unique_ptr<Entrance>> entrances_;

@@ -124,8 +124,8 @@ std::string bound_path(int fd) {
   return path.substr(0, path.find('\0'));
 }
 
-Listener* Listener::make(Loop& loop, UniqueFd socket, Accepted accepted) {
-  auto* listener = new Listener(std::move(accepted));
+Listener* Listener::make(Loop& loop, UniqueFd socket, Accepted accepted, Admission* admission) {
+  auto* listener = new Listener(std::move(accepted), admission);
   if (const int status = listener->watch(loop, socket.release()); status != 0) {
     log::error("a listener cannot be watched: {}", std::strerror(-status));
     delete listener;
@@ -145,14 +145,17 @@ void Listener::accept_some(int most) {
   for (int i = 0; i < most && accepting_ && !closing(); ++i) {
     sockaddr_storage from;
     socklen_t size = sizeof from;
+    if (admission_ && !admission_->take_place()) return;
     const int fd = ::accept4(this->fd(), reinterpret_cast<sockaddr*>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
       accepted_(fd, Address::from_sockaddr(reinterpret_cast<const sockaddr*>(&from)));
       continue;
     }
-    if (errno == ECONNABORTED || errno == EINTR) continue;
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-      log::error("cannot accept a connection: {}; trying again in {} ms", std::strerror(errno),
+    const int reason = errno;
+    if (admission_) admission_->return_place();
+    if (reason == ECONNABORTED || reason == EINTR) continue;
+    if (reason == EMFILE || reason == ENFILE || reason == ENOBUFS || reason == ENOMEM) {
+      log::error("cannot accept a connection: {}; trying again in {} ms", std::strerror(reason),
                  kDescriptorsShort.count());
       want_read(false);
       loop().arm(*this, kDescriptorsShort);

@@ -28,13 +28,26 @@ Address bound_address(int fd);
 /// The path that a unix socket is bound to, "@name" for one without a file; empty for others.
 std::string bound_path(int fd);
 
+/// Bounds how many clients a listener accepts. On its loop, and outlives it.
+class Admission {
+ public:
+  /// Before each accept: a place for one client more. False: there is none, and Listener::set_accepting() was told.
+  virtual bool take_place() = 0;
+  /// The place is free again: nobody waited.
+  virtual void return_place() = 0;
+
+ protected:
+  ~Admission() = default;
+};
+
 /// Accepts connections. When the process is out of descriptors it pauses for a moment instead of spinning.
 class Listener final : public Socket, private Deadline {
  public:
   using Accepted = std::move_only_function<void(int fd, const Address& remote)>;
 
   /// Owned by whoever calls make(); freed by shut() or leave(), which may be followed by nothing else.
-  static Listener* make(Loop& loop, UniqueFd socket, Accepted accepted);
+  /// `admission` may be null: then everybody is accepted.
+  static Listener* make(Loop& loop, UniqueFd socket, Accepted accepted, Admission* admission = nullptr);
   /// Stops or resumes accepting; meanwhile clients wait in the backlog.
   void set_accepting(bool accepting);
   /// Accepts what has reached the backlog already, then closes and deletes this.
@@ -43,7 +56,7 @@ class Listener final : public Socket, private Deadline {
   void leave();
 
  private:
-  explicit Listener(Accepted accepted) : accepted_(std::move(accepted)) {}
+  Listener(Accepted accepted, Admission* admission) : accepted_(std::move(accepted)), admission_(admission) {}
   ~Listener() = default;
   void on_readable() override { accept_some(kPerTurn); }
   void on_writable() override {}
@@ -53,6 +66,7 @@ class Listener final : public Socket, private Deadline {
 
   static constexpr int kPerTurn = 16;
   Accepted accepted_;
+  Admission* admission_;
   bool accepting_ = true;
   bool shutting_ = false;
 };

@@ -1,0 +1,89 @@
+// edge.max_connections: counted over all loops before a client is accepted.
+#include <doctest/doctest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "core/http/door.h"
+#include "core/net/listener.h"
+#include "support/captured_log.h"
+
+using namespace edge;
+
+namespace {
+
+/// A loop with a door that listens, and turns when the test says so.
+struct Listening {
+  explicit Listening(ConnectionLimit& limit) : door(loop, limit) {
+    std::vector<std::unique_ptr<Site>> sites;
+    sites.push_back(std::make_unique<Site>());
+    entrance = &door.open(std::make_shared<Router>(std::move(sites)));
+    UniqueFd socket = open_tcp_listener(*Address::parse("127.0.0.1:0"), 16, PortUse::alone).value();
+    address = bound_address(socket.get());
+    door.listen(*entrance, std::move(socket), address);
+  }
+  ~Listening() {
+    door.stop([] {});
+    door.kill();
+    while (door.connections() > 0) turn();
+  }
+  UniqueFd connect() const {
+    UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_storage where{};
+    const unsigned size = address.to_sockaddr(where);
+    REQUIRE(::connect(client.get(), reinterpret_cast<const sockaddr*>(&where), size) == 0);
+    return client;
+  }
+  void turn() { uv_run(loop.uv(), UV_RUN_NOWAIT); }
+
+  Loop loop{0};
+  Door door;
+  Entrance* entrance;
+  Address address;
+};
+
+}  // namespace
+
+TEST_CASE("max_connections: a loop does not accept what another has left no room for") {
+  test::CapturedLog log;
+  ConnectionLimit limit;
+  limit.most = 2;
+  Listening one(limit);
+  Listening other(limit);
+  const UniqueFd first = one.connect();
+  const UniqueFd second = one.connect();
+  one.turn();
+  CHECK(one.door.connections() == 2);
+  UniqueFd third = other.connect();
+  for (int i = 0; i < 5; ++i) other.turn();
+  CHECK(other.door.connections() == 0);
+  CHECK(limit.open == 2);
+  CHECK(log.contains("warn 2 connections are open (edge.max_connections): new ones wait"));
+
+  one.door.kill();
+  while (one.door.connections() > 0) one.turn();
+  while (other.door.connections() == 0) uv_run(other.loop.uv(), UV_RUN_ONCE);  // it looks again by itself
+  CHECK(limit.open == 1);
+  while (other.door.connections() > 0) {
+    third = UniqueFd();
+    other.turn();
+  }
+  CHECK(limit.open == 0);
+}
+
+TEST_CASE("max_connections: what waits in the backlog of an address that closes is taken all the same") {
+  ConnectionLimit limit;
+  limit.most = 1;
+  Listening one(limit);
+  const UniqueFd first = one.connect();
+  one.turn();
+  const UniqueFd second = one.connect();
+  one.turn();
+  CHECK(one.door.connections() == 1);
+  one.door.close(*one.entrance);
+  CHECK(one.door.connections() == 2);
+  CHECK(limit.open == 2);
+}
