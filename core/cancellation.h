@@ -18,6 +18,8 @@ class Cancellation {
   };
 
   bool requested() const { return requested_; }
+  /// Whether anybody would be woken.
+  bool awaited() const { return waiter_ != nullptr; }
 
   /// The waiter must call leave() when its wait ends in another way. Not to be called once requested().
   void enter(Waiter& waiter) {

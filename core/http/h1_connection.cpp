@@ -11,6 +11,10 @@
 
 namespace edge {
 
+namespace {
+constexpr Milliseconds kSilence{1'000};  // of an app, until a client that has ended its sending counts as gone
+}  // namespace
+
 bool H1Connection::begin(int fd) {
   if (watch(door_.loop(), fd) != 0) return false;
   loop().arm(*this, settings().keepalive_timeout);
@@ -43,9 +47,35 @@ void H1Connection::on_readable() {
   }
 }
 
+/// On TCP who has gone looks like who has only ended its sending and waits for its answer (RFC 9112 9.6). The next
+/// bytes that are sent will tell; only an app is not kept at work for somebody who may have gone.
 void H1Connection::received_end() {
-  if (state_ == State::closing && has_pending()) return want_read(false);  // the last answer may still be read
-  tear();
+  if (!answers_on()) return tear();
+  input_ended_ = true;
+  want_read(false);
+  watch_for_silence();
+}
+
+bool H1Connection::answers_on() const {
+  if (state_ == State::serving && exchange_->waits_to_read()) return false;  // for a body that will not be complete
+  if (has_pending()) return true;
+  return state_ == State::serving && (exchange_->waits_to_write() || !exchange_->request->cancellation.awaited());
+}
+
+/// A handler is at work, and nobody waits for the client.
+bool H1Connection::computes() const {
+  return !gone() && state_ == State::serving && !exchange_->waits_to_read() && !exchange_->waits_to_write();
+}
+
+/// Since watch_for_silence(): the answer has grown, or it is no app that works on it.
+bool H1Connection::goes_on() const {
+  return !exchange_->request->cancellation.awaited() || exchange_->bytes_written() > exchange_->written_before;
+}
+
+void H1Connection::watch_for_silence() {
+  if (!input_ended_ || !computes() || has_pending() || armed()) return;
+  exchange_->written_before = exchange_->bytes_written();
+  loop().arm(*this, kSilence);
 }
 
 void H1Connection::process() {
@@ -75,6 +105,10 @@ bool H1Connection::read_head() {
   const H1Parser::Step step =
       exchange.parser.parse_head(input.first() + exchange.fed, input.size() - exchange.fed, consumed);
   exchange.fed += consumed;
+  if (step == H1Parser::Step::need_more && input_ended_) {  // it never comes
+    state_ = State::closing;
+    return false;
+  }
   if (step == H1Parser::Step::need_more) {
     if (!head_deadline_) loop().arm(*this, settings().header_timeout);
     head_deadline_ = true;
@@ -151,7 +185,7 @@ void H1Connection::served() {
   }
   after_answer();
   if (gone()) return;
-  want_read(true);
+  want_read(!input_ended_);
   process();
 }
 
@@ -173,9 +207,9 @@ void H1Connection::after_answer() {
 
 void H1Connection::become_idle() {
   release_exchange();
-  state_ = entrance_.closing() ? State::closing : State::idle;
+  state_ = entrance_.closing() || input_ended_ ? State::closing : State::idle;
   if (!has_pending()) loop().arm(*this, settings().keepalive_timeout);
-  want_read(true);  // more may lie in the TLS stream
+  want_read(!input_ended_);  // more may lie in the TLS stream
 }
 
 void H1Connection::release_exchange() {
@@ -186,16 +220,19 @@ void H1Connection::on_writable() {
   if (has_pending()) send_pending();
   if (gone() || has_pending()) return;
   want_write(false);
-  if (exchange_ && exchange_->waits_to_write()) return exchange_->wake({});
+  if (exchange_ && exchange_->waits_to_write()) {
+    exchange_->wake({});
+    return watch_for_silence();
+  }
   if (state_ == State::closing) return close_softly();
   if (state_ == State::serving) {
     if (!exchange_->waits_to_read()) disarm();  // the client has read the answers before this one in time
-    return;
+    return watch_for_silence();
   }
   disarm();
   head_deadline_ = false;
   if (!exchange_) become_idle();
-  want_read(true);
+  want_read(!input_ended_);
   process();
 }
 
@@ -209,6 +246,8 @@ void H1Connection::on_deadline() {
   } else if (state_ == State::reading_head && !has_pending()) {
     refuse_with({ErrorKind::timed_out, Side::client, false, "the request head did not arrive within header_timeout"});
     process();
+  } else if (input_ended_ && computes() && !has_pending() && goes_on()) {
+    watch_for_silence();
   } else {
     tear();
   }

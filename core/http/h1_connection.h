@@ -28,6 +28,10 @@ class H1Connection final : public ClientConnection {
   void on_deadline() override;
 
   void received_end();
+  bool answers_on() const;
+  bool computes() const;
+  bool goes_on() const;
+  void watch_for_silence();
   void process();
   bool read_head();
   void make_room_for_head();
@@ -43,6 +47,7 @@ class H1Connection final : public ClientConnection {
   std::unique_ptr<H1Exchange> exchange_;
   State state_ = State::idle;
   bool head_deadline_ = false;  // the armed deadline is that of the head
+  bool input_ended_ = false;    // the client sends no more: it has gone, or only waits for its answers
   bool unread_input_ = false;   // closing now would reset the connection under the answer
   bool socket_closed_ = false;
 };

@@ -20,6 +20,7 @@ class H1Exchange final : public StreamExchange {
   Buffer input;         // received and not yet consumed; holds the head too until a body is read
   std::size_t fed = 0;  // bytes of `input` from its begin that the parser has seen (while reading a head)
   H1Parser parser;
+  std::uint64_t written_before = 0;  // bytes_written() when it was last asked whether the answer goes on
 
   void attach(ClientConnection& connection) { connection_ = &connection; }
   /// A new request on the same connection: everything of the one before becomes invalid.
