@@ -22,7 +22,7 @@ class VerifiedCredentials {
   /// What stands for these credentials. Another table, also one of the same file, makes another of them.
   KeyedHash::Digest digest(const UserTable& users, const BasicCredentials& claimed) const;
   /// A number for a name, the same as long as the process lives, that nobody outside of it can foretell.
-  std::uint64_t number_of(std::string_view name) const { return hash_.of(name)[0]; }
+  std::uint64_t number_of(std::string_view name) const { return hash_(name).first; }
   /// Whether they were found right in the last kBelieved milliseconds. `now`: Loop::now().
   bool holds(const KeyedHash::Digest& digest, std::uint64_t now) const;
   void add(const KeyedHash::Digest& digest, std::uint64_t now);

@@ -20,6 +20,9 @@ constexpr std::string_view kStrong =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 
+/// The same order for TLS 1.3. OpenSSL's own puts AES-256 first, which costs a third more.
+constexpr const char* kStrong13 = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+
 std::unexpected<Error> wrong(std::string_view what, std::string_view why) {
   return fail(ErrorKind::internal, Side::ours, fmt::format("TLS: ciphers: '{}': {}", what, why));
 }
@@ -50,6 +53,7 @@ bool is_cipher_preset(std::string_view ciphers) {
 }
 
 Result<> set_ciphers(ssl_ctx_st* context, std::string_view ciphers) {
+  if (SSL_CTX_set_ciphersuites(context, kStrong13) != 1) return wrong(kStrong13, take_tls_error());
   return set_list(context, is_cipher_preset(ciphers) ? kStrong : ciphers);
 }
 

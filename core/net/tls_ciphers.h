@@ -9,7 +9,8 @@ struct ssl_ctx_st;
 
 namespace edge {
 
-/// "modern" and "intermediate": all ciphers are strong, so the client, who knows its processor, chooses among them.
+/// "modern" and "intermediate": our order counts, but a client that likes ChaCha20 best has a processor without AES,
+/// and gets it.
 bool is_cipher_preset(std::string_view ciphers);
 
 /// The error names the word that OpenSSL does not know, which by itself it would pass over.

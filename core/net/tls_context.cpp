@@ -18,7 +18,7 @@ namespace edge {
 
 namespace {
 
-constexpr std::uint64_t kSiteOptions = SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE;
+constexpr std::uint64_t kSiteOptions = SSL_OP_NO_TICKET | SSL_OP_PRIORITIZE_CHACHA;
 
 std::unexpected<Error> wrong(std::string what) {
   return fail(ErrorKind::internal, Side::ours, std::move(what));
@@ -66,7 +66,7 @@ Result<> TlsContext::use(const TlsSettings& settings, std::vector<TlsCertificate
   highest_version_ = settings.tls13 ? TLS1_3_VERSION : TLS1_2_VERSION;
   session_tickets_ = settings.session_tickets;
   client_verify_ = settings.client_verify;
-  orders_ciphers_ = !is_cipher_preset(settings.ciphers);
+  prefers_chacha_with_client_ = is_cipher_preset(settings.ciphers);
   if (Result<> ciphers = set_ciphers(context, settings.ciphers); !ciphers) return ciphers;
   if (certificates.empty()) return wrong("TLS: a site needs a certificate");
   for (TlsCertificate& certificate : certificates) {
@@ -145,7 +145,8 @@ void TlsContext::adopt(ssl_st* session) const {
   SSL_set_max_proto_version(session, highest_version_);
   SSL_clear_options(session, kSiteOptions);
   if (!session_tickets_) SSL_set_options(session, SSL_OP_NO_TICKET);
-  if (orders_ciphers_) SSL_set_options(session, SSL_OP_CIPHER_SERVER_PREFERENCE);
+  SSL_set_options(session, SSL_OP_CIPHER_SERVER_PREFERENCE);
+  if (prefers_chacha_with_client_) SSL_set_options(session, SSL_OP_PRIORITIZE_CHACHA);
   // One is enough: ours may be used again and again, while two (OpenSSL's default) are for clients that want a fresh
   // one for each of several connections, and cost every full handshake a second encryption and some 250 bytes.
   SSL_set_num_tickets(session, session_tickets_ ? 1 : 0);

@@ -62,7 +62,7 @@ class TlsContext {
   int lowest_version_ = 0;
   int highest_version_ = 0;
   bool session_tickets_ = true;
-  bool orders_ciphers_ = false;  // the order of a list of ciphers that somebody wrote means something
+  bool prefers_chacha_with_client_ = false;  // else a list that somebody wrote counts as it stands
   std::array<unsigned char, 32> session_name_{};
   std::array<unsigned char, 32> client_rules_{};
 };

@@ -44,9 +44,9 @@ def hung_up_before_the_ticket(finding):
     return (finding["id"], finding["severity"]) == ("sessionresumption_ticket", "WARN")
 
 
-@pytest.mark.parametrize("what", [("-p", "-S"), ("-s", "-f"), ("--heartbleed", "--ccs-injection", "--ticketbleed",
+@pytest.mark.parametrize("what", [("-p", "-S"), ("-s", "-f"), ("-P",), ("--heartbleed", "--ccs-injection", "--ticketbleed",
                                                                "--robot", "--renegotiation", "--compression")],
-                         ids=["server", "ciphers", "vulnerabilities"])
+                         ids=["server", "ciphers", "preference", "vulnerabilities"])
 def test_testssl_finds_nothing(edge, tmp_path, what):
     result = tmp_path / "found.json"
     subprocess.run([needs("testssl", "testssl.sh"), "--quiet", "--color", "0", "--warnings", "off", "--ip", "127.0.0.1",

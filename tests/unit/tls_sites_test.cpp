@@ -14,7 +14,7 @@ TEST_CASE("tls sites: both versions, and what is known afterwards") {
     REQUIRE(pair.connects());
     CHECK(pair.server->protocol() == (version == TLS1_2_VERSION ? "TLSv1.2" : "TLSv1.3"));
     CHECK(pair.server->cipher() ==
-          (version == TLS1_2_VERSION ? "ECDHE-ECDSA-AES256-GCM-SHA384" : "TLS_AES_256_GCM_SHA384"));
+          (version == TLS1_2_VERSION ? "ECDHE-ECDSA-AES128-GCM-SHA256" : "TLS_AES_128_GCM_SHA256"));
     CHECK(pair.server->server_name() == "a.test");
     CHECK(pair.server->alpn() == "");
     CHECK(!pair.server->resumed());
@@ -90,7 +90,26 @@ TEST_CASE("tls sites: a client without a good cipher is refused") {
   CHECK(pair.server->error() == "no shared cipher");
 }
 
-TEST_CASE("tls sites: the client's order of ciphers counts, but in a list that somebody wrote") {
+TEST_CASE("tls sites: our order of ciphers counts, for TLS 1.3 too") {
+  TlsPair older(
+      only(site_of("a.test")),
+      {.highest = TLS1_2_VERSION,
+       .ciphers = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256"});
+  REQUIRE(older.connects());
+  CHECK(older.server->cipher() == "ECDHE-ECDSA-AES128-GCM-SHA256");
+  for (const std::string ciphers : {"modern", "ECDHE+AESGCM"}) {
+    TlsPair pair(only(site_of("a.test", {.ciphers = ciphers})), {});
+    SSL_set_ciphersuites(pair.client.get(), "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256");
+    REQUIRE(pair.connects());
+    CHECK(pair.server->cipher() == "TLS_AES_128_GCM_SHA256");
+  }
+  TlsPair phone(only(site_of("a.test")), {});
+  SSL_set_ciphersuites(phone.client.get(), "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256");
+  REQUIRE(phone.connects());
+  CHECK(phone.server->cipher() == "TLS_CHACHA20_POLY1305_SHA256");
+}
+
+TEST_CASE("tls sites: ChaCha20 that a client likes best is taken, but against a list that somebody wrote") {
   const ClientWishes wishes{.highest = TLS1_2_VERSION,
                             .ciphers = "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256"};
   TlsPair modern(only(site_of("a.test")), wishes);
