@@ -11,6 +11,7 @@
 
 #include "core/filters/compression.h"
 #include "core/filters/compressor.h"
+#include "core/filters/header_rules.h"
 #include "core/http/header_list.h"
 #include "core/http/router.h"
 
@@ -21,10 +22,11 @@ namespace {
 /// Without `compress`, which says an order.
 constexpr std::array kUsualOrder = {Coding::br, Coding::zstd, Coding::gzip};
 
-/// Null: nothing is compressed.
+/// Null: nothing is compressed. A file that lies compressed beside another is no transformation of edge's.
 const CompressSettings* settings_of(const Request& request) {
-  const bool compress = request.route && request.route->http.compress;
-  return compress ? &*request.route->http.compress : nullptr;
+  const Route* const route = request.route;
+  const bool compress = route && route->http.compress && !forbid_transforming(route->headers, request);
+  return compress ? &*route->http.compress : nullptr;
 }
 
 std::string_view suffix_of(Coding coding) {

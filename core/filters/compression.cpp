@@ -27,16 +27,8 @@ class WholeBody final : public BodySource {
 
 /// Whether `word` is an item of the fields of that name, which are lists.
 bool lists(const HeaderList& headers, HeaderName name, std::string_view word) {
-  for (const HeaderField& field : headers) {
-    if (field.id != name) continue;
-    for (std::string_view rest = field.value; !rest.empty();) {
-      rest.remove_prefix(std::min(rest.find_first_not_of(" \t,"), rest.size()));
-      const std::string_view item = rest.substr(0, rest.find(','));
-      rest.remove_prefix(item.size());
-      if (same_name(item.substr(0, item.find_last_not_of(kBlank) + 1), word)) return true;
-    }
-  }
-  return false;
+  return std::ranges::any_of(headers,
+                             [&](const HeaderField& field) { return field.id == name && list_has(field.value, word); });
 }
 
 bool is_whole_content(int status) {

@@ -51,4 +51,15 @@ void apply_header_rules(std::span<const HeaderRule> rules, const Request& reques
   }
 }
 
+bool forbid_transforming(std::span<const HeaderRule> rules, const Request& request) {
+  bool forbidden = false;
+  for (const HeaderRule& rule : rules) {
+    if (!same_name(rule.name, "Cache-Control")) continue;
+    const std::string_view value = rule.value ? value_of(*rule.value, request) : std::string_view();
+    if (rule.value && value.empty()) continue;  // which changes nothing
+    forbidden = list_has(value, "no-transform");
+  }
+  return forbidden;
+}
+
 }  // namespace edge

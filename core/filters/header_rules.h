@@ -17,4 +17,8 @@ namespace edge {
 /// names live as long as the answer, as those of the snapshot do.
 void apply_header_rules(std::span<const HeaderRule> rules, const Request& request, Response& response);
 
+/// Whether the answers that these rules are for will say `Cache-Control: no-transform`, whatever else they say, so that
+/// who codes an answer before the rules are applied knows it.
+bool forbid_transforming(std::span<const HeaderRule> rules, const Request& request);
+
 }  // namespace edge

@@ -1,6 +1,7 @@
 // The well-known header names: one probe of a perfect table finds a name, whatever its case.
 #include "core/http/header_list.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstddef>
@@ -178,6 +179,15 @@ void HeaderList::remove(std::string_view name) {
     if (fields_[i].id != id || !same_name(fields_[i].name, name)) fields_[kept++] = fields_[i];
   }
   size_ = kept;
+}
+
+bool list_has(std::string_view list, std::string_view word) {
+  while (!list.empty()) {
+    const std::string_view item = list.substr(0, list.find(','));
+    if (same_name(trimmed(item), word)) return true;
+    list.remove_prefix(std::min(item.size() + 1, list.size()));
+  }
+  return false;
 }
 
 std::optional<std::uint64_t> declared_length(const HeaderList& headers) {

@@ -138,6 +138,9 @@ class HeaderList {
   Arena* arena_;
 };
 
+/// Whether `word` is an item of a field's value that is a list (RFC 9110 5.6.1).
+bool list_has(std::string_view list, std::string_view word);
+
 /// What Content-Length says; nothing when that is no number or not there.
 std::optional<std::uint64_t> declared_length(const HeaderList& headers);
 

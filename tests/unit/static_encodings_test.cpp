@@ -33,6 +33,7 @@ struct CodedSite {
     if (!accept.empty()) fake.request.headers.add(HeaderName::accept_encoding, accept);
     Route route;
     route.http.compress = compress;
+    for (const auto& [name, value] : rules) route.headers.push_back({name, Template::compile(value).value()});
     fake.request.route = &route;
     const Response response = run(site.loop, site.handler().handle(fake.request));
     const auto value = [&](HeaderName name) { return std::string(response.headers.get(name)); };
@@ -43,6 +44,7 @@ struct CodedSite {
   std::string plain = std::string(4000, 'x');
   StaticSite site;
   std::optional<CompressSettings> compress;
+  std::vector<std::pair<std::string, std::string>> rules;  // of its route
 };
 
 }  // namespace
@@ -188,4 +190,27 @@ TEST_CASE("encodings: a folder's index file is compressed as any other") {
   CHECK(site.ask("gzip", {}, "/static/docs/").encoding == "gzip");
   CHECK(site.ask("gzip", {}, "/static/docs/index.html").encoding == "gzip");
   CHECK(site.site.hot.size() == 1);
+}
+
+TEST_CASE("encodings: a rule that says no-transform keeps the compressor off") {
+  CodedSite site;
+  site.compress = CompressSettings{};
+  REQUIRE(site.ask("gzip").encoding == "gzip");
+  site.rules = {{"cache-control", "max-age=60, No-Transform"}};
+  const CodedSite::Coded plain = site.ask("gzip");
+  CHECK(plain.encoding.empty());
+  CHECK(plain.vary.empty());
+  CHECK(plain.content == site.plain);
+  site.rules = {{"Cache-Control", "no-transform"}, {"Cache-Control", "$arg_nothing"}, {"X-Other", "no-transform"}};
+  CHECK(site.ask("gzip").encoding.empty());  // a rule that renders to nothing changes nothing
+  site.rules = {{"Cache-Control", "no-transform"}, {"Cache-Control", "no-cache"}};
+  CHECK(site.ask("gzip").encoding == "gzip");  // the last counts
+}
+
+TEST_CASE("encodings: no-transform is no word about files that lie compressed beside others") {
+  CodedSite site;
+  site.site.files.precompressed = true;
+  site.write("a.css.gz", "as gzip");
+  site.rules = {{"Cache-Control", "no-transform"}};
+  CHECK(site.ask("gzip").content == "as gzip");
 }
