@@ -11,7 +11,7 @@ SITE = """\
       app: {{module: app, processes: 1}}
     sites:
       - host: [localhost]
-        listen: ["127.0.0.1:0", {{address: "127.0.0.1:0", tls: true}}]
+        listen: ["127.0.0.1:0", {{address: "127.0.0.2:0", tls: true}}]
         tls: {{{pair}}}
         default: true
         routes:
@@ -51,8 +51,8 @@ def test_a_large_file_arrives_whole(edge):
 
 
 def test_a_large_file_arrives_whole_over_tls(edge):
-    port = int(edge.log.wait_for(r"listening on https://127\.0\.0\.1:(\d+)")[1])
-    with TlsConnection(port, trusting(), "localhost", receive_buffer=16384) as client:
+    port = int(edge.log.wait_for(r"listening on https://127\.0\.0\.2:(\d+)")[1])
+    with TlsConnection(port, trusting(), "localhost", host="127.0.0.2", receive_buffer=16384) as client:
         client.send(GET)
         client.end_of_sending()
         assert client.answer().body == LARGE
@@ -62,5 +62,5 @@ def test_an_app_hears_that_its_client_may_have_gone(edge):
     with edge.connect() as client:
         client.send(b"GET /app HTTP/1.1\r\nHost: localhost\r\n\r\n")
         client.end_of_sending()
-        edge.log.wait_for("the client left")
+        edge.log.wait_for(r"\(GET /app\): the client has gone")
         edge.out.wait_for(r"^/app 499$")
