@@ -55,42 +55,40 @@ std::size_t Balancer::choose_in_turn() {
   return best;
 }
 
-/// Equals take turns.
+/// Equals take turns by weight, as all do while nothing is in flight.
 std::size_t Balancer::choose_least(const ServerGroup& group) {
-  const auto load = [&group](const Candidate& candidate) {
-    return 1'000'000'000 * (std::uint64_t{group.members()[candidate.member].server->in_flight()} + 1) /
-           candidate.weight;
-  };
   std::uint64_t least = std::numeric_limits<std::uint64_t>::max();
   std::size_t equals = 0;
   for (const Candidate candidate : candidates_) {
-    const std::uint64_t its = load(candidate);
-    if (its > least) continue;
-    if (its < least) equals = 0;
-    least = its;
+    const std::uint64_t in_flight = group.members()[candidate.member].server->in_flight();
+    const std::uint64_t load = 1'000'000'000 * in_flight / candidate.weight;
+    if (load > least) continue;
+    if (load < least) equals = 0;
+    least = load;
     candidates_[equals++] = candidate;
   }
   candidates_.resize(equals);
   return choose_in_turn();
 }
 
+/// The weights have their say in the draw; between the two only in how much a request in flight counts.
 std::size_t Balancer::choose_of_two(const ServerGroup& group, std::uint64_t now) {
-  const std::size_t one = draw(candidates_.size());
-  if (candidates_.size() == 1) return candidates_[one].member;
-  const std::size_t two = draw(one);
-  const Server& first = *group.members()[candidates_[one].member].server;
-  const Server& second = *group.members()[candidates_[two].member].server;
-  double first_cost = 1;
-  double second_cost = 1;
-  const Microseconds first_latency = first.latency(now);
-  const Microseconds second_latency = second.latency(now);
-  if (first_latency.count() != 0 && second_latency.count() != 0) {
-    first_cost = static_cast<double>(first_latency.count());
-    second_cost = static_cast<double>(second_latency.count());
-  }
-  first_cost *= (first.in_flight() + 1.0) / static_cast<double>(candidates_[one].weight);
-  second_cost *= (second.in_flight() + 1.0) / static_cast<double>(candidates_[two].weight);
-  return candidates_[second_cost < first_cost ? two : one].member;
+  const std::size_t first = draw(candidates_.size());
+  if (candidates_.size() == 1) return candidates_[first].member;
+  const std::size_t second = draw(first);
+  const auto server = [&](std::size_t candidate) -> const Server& {
+    return *group.members()[candidates_[candidate].member].server;
+  };
+  const Microseconds::rep latency = server(first).latency(now).count();
+  const Microseconds::rep other_latency = server(second).latency(now).count();
+  const bool are_known = latency != 0 && other_latency != 0;
+  const auto mean = static_cast<double>(candidates_[first].weight + candidates_[second].weight) / 2;
+  const auto load = [&](std::size_t candidate) {
+    return 1 + server(candidate).in_flight() * mean / static_cast<double>(candidates_[candidate].weight);
+  };
+  const double cost = load(first) * (are_known ? static_cast<double>(latency) : 1);
+  const double other_cost = load(second) * (are_known ? static_cast<double>(other_latency) : 1);
+  return candidates_[other_cost < cost ? second : first].member;
 }
 
 /// By weight, a candidate other than `except`.

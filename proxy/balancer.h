@@ -24,6 +24,7 @@ enum class BalanceMethod : std::uint8_t {
   random,       // of two drawn by weight, the one with the smaller product of latency and requests in flight
   ip_hash,      // by the client's network (IPv4 /24, IPv6 /64) on the ring; in turn for clients without an address
   hash,         // by the key on the ring; in turn for an empty key
+  // On the ring, what is full or rests is passed over for the next.
 };
 
 struct BalanceSettings {

@@ -87,7 +87,7 @@ std::vector<ServerAddress> UpstreamServers::addresses_of(std::size_t configured)
 std::shared_ptr<Server> UpstreamServers::server_at(const NamedServer& named, const ServerAddress& at) const {
   if (group_) {
     const auto is_it = [&](const ServerGroup::Member& member) {
-      return member.server->url() == named.url && member.server->at() == at;
+      return member.server->at() == at && member.server->url() == named.url;
     };
     const auto known = std::ranges::find_if(group_->members(), is_it);
     if (known != group_->members().end()) return known->server;
