@@ -133,9 +133,10 @@ void Server::rest(Passive from, std::uint8_t level, std::uint64_t now, const Eje
   const std::uint64_t duration = count_of(settings.duration) << level;
   if (!change(from, {.state = Passive::resting, .level = level, .time = now + duration}, now)) return;
   const std::uint32_t failures = failures_in_a_row_.exchange(0, kRelaxed);
-  const Microseconds::rep seconds = static_cast<Microseconds::rep>(duration) / 1'000;
+  const std::string how_long =
+      duration < 1'000 ? fmt::format("{} ms", duration) : fmt::format("{} s", duration / 1'000);
   if (from.state == Passive::on_trial) {
-    log::warn("[{}] server {} is left alone for {} s more: {}", upstream_, name_, seconds, failure_text(why));
+    log::warn("[{}] server {} is left alone for {} more: {}", upstream_, name_, how_long, failure_text(why));
   } else {
     log::warn("[{}] server {} is left alone for {} s after {} failures in a row, at last: {}", upstream_, name_,
               seconds, failures, failure_text(why));

@@ -52,9 +52,9 @@ Task<Result<int>> ask(std::shared_ptr<Answers> answers, Loop& loop, std::string 
   if (status > 0) co_return status;
   if (status < 0) co_return fail(ErrorKind::bad_gateway, Side::upstream, "connection refused");
   ++answers->hanging;
-  [[maybe_unused]] const bool cancelled = co_await UntilCancelled(cancellation);
+  const bool is_cancelled = co_await UntilCancelled(cancellation);
   --answers->hanging;
-  co_return fail(ErrorKind::closed, Side::client);
+  co_return fail(is_cancelled ? ErrorKind::closed : ErrorKind::internal, Side::client);
 }
 
 struct Checking : test::PolledLoop {
@@ -65,7 +65,7 @@ struct Checking : test::PolledLoop {
   }
 
   void begin() {
-    const auto probe = [answers = answers, &on = loop](std::shared_ptr<const Server> server,
+    const auto probe = [answers = answers, &on = loop](const std::shared_ptr<const Server>& server,
                                                        Cancellation& cancellation) {
       return ask(answers, on, server->name(), cancellation);
     };

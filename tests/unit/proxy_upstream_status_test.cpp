@@ -90,7 +90,7 @@ TEST_SUITE("upstream status") {
   TEST_CASE_FIXTURE(Shown, "a server that the health check holds down shows why, as does one that is about to be") {
     HealthCheck health(
         loop, {.interval = Milliseconds(5), .fall = 100},
-        [](std::shared_ptr<const Server> server, Cancellation&) { return answer_unwell(server); }, 1);
+        [](const std::shared_ptr<const Server>& server, Cancellation&) { return answer_unwell(server); }, 1);
     health.watch(*servers->group());
     run_until([&] { return !health.reason(server(3)).empty(); });
     CHECK(status(&health).servers[2].state == "up");
