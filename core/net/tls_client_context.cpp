@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <unistd.h>
@@ -59,6 +60,7 @@ bool is_stale(const SSL_SESSION* session) {
 bool resume(SSL* ssl, const std::string& kept) {
   const auto* at = reinterpret_cast<const unsigned char*>(kept.data());
   const OwnedSession session(d2i_SSL_SESSION(nullptr, &at, static_cast<long>(kept.size())));
+  ERR_clear_error();  // one that cannot be read is none
   return !session || is_stale(session.get()) || SSL_set_session(ssl, session.get()) == 1;
 }
 
