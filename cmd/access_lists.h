@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,8 @@ class AccessLists {
   const AccessRules& rules(std::size_t index) const { return rules_[index].rules; }
   /// Whether the files are those that were read. Blocking for microseconds.
   bool are_current() const;
+  /// Whether both were read from the same files in the same state.
+  bool same_files(const AccessLists& other) const { return files_ == other.files_; }
   /// "blocked: 120000 entries", of each list that has a file.
   const std::vector<std::string>& read_files() const { return read_; }
 
@@ -41,6 +44,7 @@ class AccessLists {
   struct File {
     std::string path;
     std::optional<FileState> state;
+    bool operator==(const File&) const = default;
   };
   std::shared_ptr<const config::Snapshot> snapshot_;
   std::vector<Made> rules_;  // of different settings

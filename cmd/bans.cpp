@@ -54,7 +54,9 @@ Result<void> Bans::open() {
     log::error("{}", kept.error().context);
     return {};
   }
-  for (Ban& ban : *kept) list_.put(std::move(ban), running_.snapshot->process.max_bans);
+  std::size_t left_out = 0;
+  for (Ban& ban : *kept) left_out += list_.put(std::move(ban), running_.snapshot->process.max_bans) ? 0 : 1;
+  if (left_out > 0) log::warn("{} bans of {} are above edge.max_bans and do not hold: raise it", left_out, folder_);
   list_.expire(std::time(nullptr));
   std::vector<AddressRange> ranges;
   for (const auto& [range, ban] : list_.all()) ranges.push_back(range);

@@ -50,6 +50,8 @@ class Changeover {
   bool has_new_certificates() const {
     return !running_.certificates || parts_.certificates->sites() != running_.certificates->sites();
   }
+  /// Files of lists have changed since they were read, or others are read.
+  bool has_new_lists() const { return running_.access && !parts_.access->same_files(*running_.access); }
   /// An app that serves was never asked for its folders of files, and a new route wants them: it needs to be loaded
   /// anew.
   bool wants_folders(const Apps::App& app) const { return app.folders->wants_opening() && !app.pool->finds_folders(); }

@@ -74,7 +74,9 @@ void Reload::swap_apps(Job& job) {
   std::vector<AppReload>& apps = job.report.apps;
   const bool new_certificates = job.change && job.change->has_new_certificates();
   if (new_certificates) job.report.applied.emplace_back("tls: certificates were read again");
-  const bool nothing = !new_certificates && job.only.empty() && job.sections.empty() &&
+  const bool new_lists = job.change && job.change->has_new_lists();
+  if (new_lists) job.report.applied.emplace_back("lists: files were read again");
+  const bool nothing = !new_certificates && !new_lists && job.only.empty() && job.sections.empty() &&
                        job.report.needs_restart.empty() && same_apps(running_.apps, *job.snapshot) &&
                        same_sockets(*running_.snapshot, *job.snapshot) &&
                        std::ranges::all_of(apps, [](const AppReload& app) { return app.because.empty(); });

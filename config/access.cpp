@@ -155,7 +155,7 @@ std::map<std::string, AddressList> load_lists(const Section& top) {
     section.read("file", list.file);
     list.file_place = section.place_of("file");
     if (entry.value->kind != Node::Kind::map) continue;
-    if (!section.given("addresses") && !section.given("file")) {
+    if (!section.given("addresses") && !section.given("file") && !section.given("url")) {
       section.missing({}, "the list has neither `addresses` nor a `file`");
     }
   }

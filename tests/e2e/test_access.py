@@ -225,8 +225,8 @@ def test_a_reload_takes_over_other_rules_and_refuses_a_fault(serve):
 def test_a_list_of_a_hundred_thousand_changes_while_requests_are_served(serve):
     rng = random.Random(1)
     many = "".join(f"{ipaddress.ip_address(rng.getrandbits(32) | 0x80000000)}\n" for _ in range(100_000))
-    edge = start(serve, many)
-    with edge.connect(source=OFFICE) as connection:
+    edge = start(serve, many, more="keepalive_requests: 4000000000")
+    with edge.connect(source="127.0.0.8") as connection:
         for line in ("127.0.0.6\n", "127.0.0.7\n"):
             after = len(edge.log.all())
             replace(edge.folder / "blocked.txt", many + line)
