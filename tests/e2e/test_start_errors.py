@@ -53,7 +53,7 @@ CONFIGURATION = {
     "an unset variable": (GOOD.replace("ok}", '"${NOT_SET_ANYWHERE}"}'), r"site\.yaml:1:\d+: .*NOT_SET_ANYWHERE"),
     "an unknown $variable": (GOOD.replace("ok}", '"$hots"}'), r"site\.yaml:1:\d+: .*hots.*\$?host"),
     "a pattern that does not compile": (GOOD.replace("path: /", 'path: "~ ["'), r"site\.yaml:1:\d+: "),
-    "something that is not built yet": ("lists: {blocked: {addresses: [10.0.0.1]}}\n" + GOOD,
+    "something that is not built yet": ("lists: {blocked: {url: \"https://example.com\"}}\n" + GOOD,
                                         r"site\.yaml:1:\d+: .*not built yet"),
     "a folder that is not there": (GOOD.replace("return: {status: 200, body: ok}", "static: {directory: ./gone}"),
                                    r"site\.yaml:1:\d+: .*gone"),
