@@ -14,6 +14,7 @@
 #include "core/http/header_list.h"
 
 namespace edge::config {
+namespace {
 
 /// Why a rule may not touch a header; null when it may.
 const char* reserved(std::string_view name) {
