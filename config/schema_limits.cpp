@@ -5,8 +5,8 @@ namespace edge::config {
 namespace {
 
 constexpr std::string_view kKeyDoc =
-    "What is counted by; a request for which it is empty is not limited. `\"\"` cannot be given; for one count of all, "
-    "give a fixed text such as `all`.";
+    "What is counted by; a request for which it is empty is not limited. A fixed text such as `all` counts all "
+    "together.";
 constexpr std::string_view kDryRunDoc = "Only say what would be done: in the log, `edge status --json`, and variables.";
 
 constexpr Key kLimits[] = {

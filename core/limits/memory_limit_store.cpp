@@ -1,6 +1,8 @@
 // Buckets as the time when each is drained: one number, which needs no work while nothing comes.
 #include "core/limits/memory_limit_store.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <bit>
 #include <utility>
@@ -11,12 +13,17 @@ namespace edge {
 
 Result<std::unique_ptr<MemoryLimitStore>> MemoryLimitStore::make(std::uint64_t memory) {
   const std::size_t count = std::bit_floor(std::max<std::uint64_t>(memory / sizeof(Set), 1));
-  Sets sets(static_cast<Set*>(std::calloc(count, sizeof(Set))));
-  if (!sets) {
+  const std::size_t bytes = count * sizeof(Set);
+  void* const pages = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (pages == MAP_FAILED) {
     return fail(ErrorKind::internal, Side::ours,
                 "edge.limits_memory: the machine does not give so much memory; give less");
   }
-  return std::unique_ptr<MemoryLimitStore>(new MemoryLimitStore(std::move(sets), count));
+  return std::unique_ptr<MemoryLimitStore>(new MemoryLimitStore(Sets(static_cast<Set*>(pages), Unmap{bytes}), count));
+}
+
+void MemoryLimitStore::Unmap::operator()(Set* sets) const {
+  munmap(sets, bytes);
 }
 
 MemoryLimitStore::Place* MemoryLimitStore::find(const LimitTicket& id) {

@@ -6,7 +6,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <string_view>
@@ -50,10 +49,11 @@ class MemoryLimitStore final : public LimitStore {
   struct alignas(64) Lock {
     std::mutex mutex;
   };
-  struct Free {
-    void operator()(Set* sets) const { std::free(sets); }
+  struct Unmap {
+    std::size_t bytes;
+    void operator()(Set* sets) const;
   };
-  using Sets = std::unique_ptr<Set[], Free>;
+  using Sets = std::unique_ptr<Set[], Unmap>;
 
   MemoryLimitStore(Sets sets, std::size_t count) : sets_(std::move(sets)), mask_(count - 1) {}
   std::mutex& lock_of(const LimitTicket& id) { return locks_[(id.first & mask_) % kLocks].mutex; }

@@ -11,6 +11,8 @@ TEST_CASE("control json: a status survives the way there and back") {
   status.pid = 7;
   status.most_connections = ~std::uint64_t{0};
   status.started_at = -1;
+  status.limits.push_back({.limit = "limits.requests 20/s (site.yaml:3:7)", .refused = 4, .would_have_delayed = 5});
+  status.limit_keys_forgotten = 6;
   AppStatus app{.name = "blog", .generation = 2};
   app.queue.wait_most = 5;
   app.errors.push_back({.at = 9, .text = "two\nlines"});
@@ -25,6 +27,10 @@ TEST_CASE("control json: a status survives the way there and back") {
   REQUIRE(back);
   CHECK(json_text(*back) == text);
   CHECK(back->most_connections == ~std::uint64_t{0});
+  CHECK(back->limits.at(0).limit == "limits.requests 20/s (site.yaml:3:7)");
+  CHECK(back->limits[0].refused == 4);
+  CHECK(back->limits[0].would_have_delayed == 5);
+  CHECK(back->limit_keys_forgotten == 6);
   CHECK(back->apps.at(0).generations.at(0).workers.at(0).running.at(0).target == "/\"x");
   CHECK(back->apps[0].generations[0].folders.at(0).hashed_names);
   CHECK(back->apps[0].errors.at(0).text == "two\nlines");
