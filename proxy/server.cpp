@@ -138,8 +138,8 @@ void Server::rest(Passive from, std::uint8_t level, std::uint64_t now, const Eje
   if (from.state == Passive::on_trial) {
     log::warn("[{}] server {} is left alone for {} more: {}", upstream_, name_, how_long, failure_text(why));
   } else {
-    log::warn("[{}] server {} is left alone for {} s after {} failures in a row, at last: {}", upstream_, name_,
-              seconds, failures, failure_text(why));
+    const std::string after = failures == 1 ? "1 failure" : fmt::format("{} failures in a row, at last", failures);
+    log::warn("[{}] server {} is left alone for {} after {}: {}", upstream_, name_, how_long, after, failure_text(why));
   }
 }
 
