@@ -37,13 +37,25 @@ bool H2Connection::begin(int fd) {
 }
 
 void H2Connection::wants_turn() {
-  door_.loop().at_turn_end(*this);
+  if (in_turn_) {
+    again_ = true;
+  } else {
+    door_.loop().at_turn_end(*this);
+  }
 }
 
 // ---- bytes in --------------------------------------------------------------------------------------------------
 
+/// The requests that came are served before those of the next connection are read: they, and what serves them, are
+/// still in the processor's cache.
 void H2Connection::on_readable() {
   if (state_ == State::lingering) return discard_input();
+  in_turn_ = true;
+  take_in();
+  on_turn_end();
+}
+
+void H2Connection::take_in() {
   Buffer input = door_.bodies().acquire();
   const std::ptrdiff_t got = receive(input.data(), input.capacity());
   if (got == -1) return;
@@ -180,7 +192,7 @@ void H2Connection::release(H2Stream& stream) {
   if (stream.next_) stream.next_->previous_ = stream.previous_;
   --streams_;
   if (arriving_ == &stream) arriving_ = nullptr;
-  nghttp2_session_set_stream_user_data(session_, stream.id(), nullptr);
+  if (!stream.forgotten_) nghttp2_session_set_stream_user_data(session_, stream.id(), nullptr);
   if (const std::size_t unread = stream.body_.size(); unread > 0) nghttp2_session_consume_connection(session_, unread);
   door_.keep_stream(std::unique_ptr<H2Stream>(&stream));
 }
@@ -193,11 +205,14 @@ void H2Connection::renew_budget() {
 
 void H2Connection::on_turn_end() {
   renew_budget();
+  in_turn_ = true;
   do {
+    again_ = false;
     run_due();
     serialise();
     if (flood_ && state_ == State::open && !gone()) end_with(NGHTTP2_ENHANCE_YOUR_CALM, flood_);
-  } while (first_due_);
+  } while (again_);
+  in_turn_ = false;
   if (!gone() && flush_output()) settle();
   if (gone() && first_due_) return wants_turn();
   if (socket_closed_ && streams_ == 0) door_.closed(*this);

@@ -77,6 +77,7 @@ class H2Connection final : public ClientConnection, private TurnEnd {
   void on_turn_end() override;
 
   void renew_budget();
+  void take_in();
   void run_due();
   void release(H2Stream& stream);
   void cancel_streams();
@@ -112,6 +113,8 @@ class H2Connection final : public ClientConnection, private TurnEnd {
   bool takes_no_more_ = false;  // and no new request counts
   bool staged_ = false;         // the content of the next frame lies in the output; else in spare_
   bool blocked_ = false;        // serialise() waits for the kernel, or for the next turn
+  bool in_turn_ = false;        // on_turn_end() runs, or follows at once
+  bool again_ = false;          // and something wants it to go on
   bool socket_closed_ = false;
   char spare_[256];  // content of a frame that was begun when there was no room
 };
