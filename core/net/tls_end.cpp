@@ -24,6 +24,10 @@ namespace {
 /// A record of this size goes from OpenSSL's memory to the kernel without a copy, and what was gathered before with it.
 constexpr std::size_t kStraight = 8 * 1024;
 
+/// Of so much content in one call, all records leave in one send: that costs less than a system call, and a packet, for
+/// each. Of more, only one record is made at a time of which the kernel may take nothing.
+constexpr std::size_t kTogether = 4 * TlsOutput::kRecord;
+
 /// How often one call asks the socket, at least: messages that are no content must not keep the loop for one client.
 constexpr std::size_t kReceives = 4;
 
@@ -116,8 +120,12 @@ std::ptrdiff_t TlsEnd::read(char* to, std::size_t size) {
   std::size_t got = 0;
   std::size_t step = 0;
   ERR_clear_error();
-  while (got < size && SSL_read_ex(session_.get(), to + got, size - got, &step) == 1) got += step;
-  const std::ptrdiff_t otherwise = got < size ? read_result() : kNothingNow;
+  bool more = size > 0;
+  while (more && SSL_read_ex(session_.get(), to + got, size - got, &step) == 1) {
+    got += step;
+    more = got < size && (receives_ > 0 || SSL_has_pending(session_.get()) == 1);
+  }
+  const std::ptrdiff_t otherwise = more ? read_result() : kNothingNow;
   if (output_.size > 0) send_gathered();
   if (broken_ && got == 0) return kBroken;
   has_unread_ = got == size ? SSL_has_pending(session_.get()) == 1 : got > 0 && (broken_ || ended_);
@@ -157,7 +165,8 @@ std::ptrdiff_t TlsEnd::read_result() {
 
 bool TlsEnd::take(std::string_view records) {
   if (has_unsent()) return keep(records);
-  if (records.size() >= kStraight || output_.size + records.size() > TlsOutput::kCapacity) return send_with(records);
+  const bool goes_straight = !more_follows_ && records.size() >= kStraight;
+  if (goes_straight || output_.size + records.size() > TlsOutput::kCapacity) return send_with(records);
   std::memcpy(output_.records.get() + output_.size, records.data(), records.size());
   output_.size += records.size();
   return true;
@@ -216,6 +225,7 @@ bool TlsEnd::encrypt(std::string_view content) {
 
 std::ptrdiff_t TlsEnd::write(std::string_view head, std::string_view content) {
   if (const int flushed = flush_unsent(); flushed != 1) return flushed;
+  const bool together = head.size() + content.size() <= kTogether;
   std::size_t taken = 0;
   while (!(head.empty() && content.empty()) && !has_unsent()) {
     std::string_view record = content.substr(0, TlsOutput::kRecord);
@@ -228,9 +238,11 @@ std::ptrdiff_t TlsEnd::write(std::string_view head, std::string_view content) {
     }
     content.remove_prefix(record.size());
     if (from_head > 0) record = {output_.content.get(), from_head + record.size()};
+    more_follows_ = together && !(head.empty() && content.empty());
     if (!encrypt(record)) return -1;
     taken += record.size();
   }
+  more_follows_ = false;
   return send_gathered() ? static_cast<std::ptrdiff_t>(taken) : -1;
 }
 

@@ -16,11 +16,11 @@ namespace edge {
 /// until the socket is writable and calls flush_unsent(). An idle end holds no buffer.
 class TlsEnd {
  public:
-  static constexpr std::ptrdiff_t kNothingNow = -1;                     // read()
-  static constexpr std::ptrdiff_t kBroken = -2;                         // read()
-  static constexpr std::ptrdiff_t kTooShort = -2;                       // write_file()
-  static constexpr std::ptrdiff_t kCold = -3;                           // write_file()
-  static constexpr std::size_t kMostUnsent = 2 * TlsOutput::kCapacity;  // bytes
+  static constexpr std::ptrdiff_t kNothingNow = -1;                                          // read()
+  static constexpr std::ptrdiff_t kBroken = -2;                                              // read()
+  static constexpr std::ptrdiff_t kTooShort = -2;                                            // write_file()
+  static constexpr std::ptrdiff_t kCold = -3;                                                // write_file()
+  static constexpr std::size_t kMostUnsent = TlsOutput::kCapacity + 2 * TlsOutput::kRecord;  // bytes
 
   TlsEnd(const TlsEnd&) = delete;
   TlsEnd& operator=(const TlsEnd&) = delete;
@@ -105,6 +105,7 @@ class TlsEnd {
   std::string error_;
   std::size_t receives_ = 0;  // left in this call
   int fd_;
+  bool more_follows_ = false;  // another record leaves with the one that is made
   bool has_unread_ = false;
   bool end_of_file_ = false;
   bool heard_ = false;  // the first byte has come

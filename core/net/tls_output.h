@@ -9,7 +9,7 @@ namespace edge {
 /// One a loop, used by one stream at a time and empty between their calls.
 struct TlsOutput {
   static constexpr std::size_t kRecord = 16 * 1024;    // the largest content of a record (RFC 8446, 5.1)
-  static constexpr std::size_t kCapacity = 32 * 1024;  // of small records that leave together, as in a handshake
+  static constexpr std::size_t kCapacity = 49 * 1024;  // of records that leave together: three of the largest
 
   std::size_t size = 0;  // of `records`
   std::unique_ptr<char[]> records{new char[kCapacity]};

@@ -94,6 +94,21 @@ TEST_CASE("tls stream: several records are one read") {
   CHECK(got.starts_with("onetwothree"));
 }
 
+TEST_CASE("tls stream: the records of a call leave in one send") {
+  Connected pair;
+  int ends[2];
+  REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);  // keeps sends apart
+  const UniqueFd near(ends[0]);
+  const UniqueFd far(ends[1]);
+  REQUIRE(dup2(near.get(), pair.near.get()) == pair.near.get());
+  std::string sent(200'000, '\0');
+  for (const std::size_t size : {30'000UL, 40'000UL, 65'536UL}) {
+    CHECK(pair.server->write(numbered(size)) == static_cast<std::ptrdiff_t>(size));
+    CHECK(recv(far.get(), sent.data(), sent.size(), 0) > static_cast<ssize_t>(size));
+    CHECK(recv(far.get(), sent.data(), sent.size(), 0) == -1);
+  }
+}
+
 TEST_CASE("tls stream: a request that comes with the end of the handshake is announced") {
   TlsPair pair(only(site_of("a.test")));
   CHECK(SSL_do_handshake(pair.client.get()) != 1);
