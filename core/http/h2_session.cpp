@@ -65,12 +65,13 @@ int on_frame_recv(nghttp2_session* session, const nghttp2_frame* frame, void* us
   H2Connection& connection = connection_of(user);
   const bool carries_request = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
   if (carries_request) {
-    H2Stream* const stream = stream_of(session, frame->hd.stream_id);
+    const bool is_head = frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
+    H2Stream* const stream = is_head ? connection.arriving() : stream_of(session, frame->hd.stream_id);
     if (frame->hd.type == NGHTTP2_HEADERS) connection.head_ends();
     if (!stream) return 0;
     if (is_only_padding(*frame) && !connection.only_padding_arrives()) return NGHTTP2_ERR_CALLBACK_FAILURE;
     if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) stream->body_ended();
-    if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) stream->head_arrived();
+    if (is_head) stream->head_arrived();
   } else if (frame->hd.type == NGHTTP2_SETTINGS) {
     connection.settings_arrived();
   } else if (frame->hd.type == NGHTTP2_PING && (frame->hd.flags & NGHTTP2_FLAG_ACK) &&
@@ -103,7 +104,7 @@ int on_frame_send(nghttp2_session* session, const nghttp2_frame* frame, void* us
 }
 
 int on_stream_close(nghttp2_session* session, std::int32_t id, std::uint32_t, void*) {
-  if (H2Stream* const stream = stream_of(session, id)) stream->closed();
+  if (H2Stream* const stream = stream_of(session, id)) stream->forgotten();
   return 0;
 }
 

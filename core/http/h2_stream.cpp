@@ -26,8 +26,8 @@ void H2Stream::begin(H2Connection& connection, std::int32_t id) {
   unsent_ = {};
   file_ = {};
   content_left_.reset();
-  head_arrived_ = begun_ = served_ = closed_ = told_gone_ = body_was_empty_ = body_ended_ = continue_sent_ = reading_ =
-      offered_ = deferred_ = finished_ = complete_ = false;
+  head_arrived_ = begun_ = served_ = closed_ = forgotten_ = told_gone_ = body_was_empty_ = body_ended_ =
+      continue_sent_ = reading_ = offered_ = deferred_ = finished_ = complete_ = false;
 }
 
 void H2Stream::rest() {
@@ -78,6 +78,11 @@ void H2Stream::closed() {
   closed_ = true;
   withdraw();
   connection().due(*this);
+}
+
+void H2Stream::forgotten() {
+  forgotten_ = true;
+  closed();
 }
 
 // ---- serving ---------------------------------------------------------------------------------------------------

@@ -34,6 +34,8 @@ class H2Stream final : public Exchange, private Deadline {
   void body_ended();
   /// Nothing can be sent or received any more.
   void closed();
+  /// The same, and the session knows nothing of the stream any more.
+  void forgotten();
   /// Content for a DATA frame: puts at most `size` bytes at `to`. 0: there is none now.
   std::size_t fill(char* to, std::size_t size);
   /// The content, and so the answer, is complete.
@@ -109,6 +111,7 @@ class H2Stream final : public Exchange, private Deadline {
   bool begun_ = false;
   bool served_ = false;
   bool closed_ = false;
+  bool forgotten_ = false;
   bool told_gone_ = false;
   bool body_was_empty_ = false;
   bool body_ended_ = false;

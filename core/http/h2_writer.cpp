@@ -9,6 +9,7 @@
 
 #include "core/http/door.h"
 #include "core/http/h2_connection.h"
+#include "core/http/h2_field_names.h"
 #include "core/http/h2_session.h"
 #include "core/http/h2_stream.h"
 #include "core/http/own_fields.h"
@@ -20,23 +21,31 @@ namespace {
 
 constexpr std::size_t kFieldFraming = 4;  // so that $bytes_sent counts heads as HTTP/1 would write them
 
-/// The fields of an answer, in memory of its request. nghttp2 copies them, and writes names in lower case.
+/// The fields of an answer, in memory of its request. nghttp2 copies them, and writes names in lower case; those that
+/// are known it takes as they lie.
 class Fields {
  public:
   Fields(Arena& arena, std::size_t most)
       : fields_(static_cast<nghttp2_nv*>(arena.allocate(most * sizeof(nghttp2_nv)))) {}
 
-  void add(std::string_view name, std::string_view value) {
-    const auto bytes = [](std::string_view text) {
-      return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
-    };
-    new (fields_ + count_++) nghttp2_nv{bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
-    size_ += name.size() + value.size() + kFieldFraming;
+  void add_status(std::string_view value) { add(":status", value, NGHTTP2_NV_FLAG_NO_COPY_NAME); }
+  void add(HeaderName id, std::string_view value) { add(h2_field_name(id), value, NGHTTP2_NV_FLAG_NO_COPY_NAME); }
+  void add(const HeaderField& field) {
+    if (field.id != HeaderName::other) return add(field.id, field.value);
+    add(field.name, field.value, NGHTTP2_NV_FLAG_NONE);
   }
   std::span<const nghttp2_nv> all() const { return {fields_, count_}; }
   std::size_t size() const { return size_; }
 
  private:
+  void add(std::string_view name, std::string_view value, std::uint8_t flags) {
+    const auto bytes = [](std::string_view text) {
+      return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
+    };
+    new (fields_ + count_++) nghttp2_nv{bytes(name), bytes(value), name.size(), value.size(), flags};
+    size_ += name.size() + value.size() + kFieldFraming;
+  }
+
   nghttp2_nv* fields_;
   std::size_t count_ = 0;
   std::size_t size_ = 0;
@@ -59,15 +68,15 @@ void H2Stream::write_head(const Response& response, std::optional<std::uint64_t>
   Fields fields(arena_, response.headers.size() + kOwnFields);
   char status[24];
   char digits[24];
-  fields.add(":status", decimal(static_cast<std::uint64_t>(response.status), status));
+  fields.add_status(decimal(static_cast<std::uint64_t>(response.status), status));
   const HttpSettings& http = settings();
-  if (!http.server_header.empty()) fields.add("server", http.server_header);
-  fields.add("date", loop_.http_date());
+  if (!http.server_header.empty()) fields.add(HeaderName::server, http.server_header);
+  fields.add(HeaderName::date, loop_.http_date());
   for (const HeaderField& field : response.headers) {
-    if (!is_the_doors_own(field.id) && !is_of_http1(field.id)) fields.add(field.name, field.value);
+    if (!is_the_doors_own(field.id) && !is_of_http1(field.id)) fields.add(field);
   }
   if (length && response.status != 204 && response.status >= 200)
-    fields.add("content-length", decimal(*length, digits));
+    fields.add(HeaderName::content_length, decimal(*length, digits));
   head_bytes_ = fields.size();
   bytes_written_ += head_bytes_;
   content_left_ = length;
