@@ -18,6 +18,11 @@ std::size_t H2FrameHeads::count(std::string_view bytes) {
     bytes.remove_prefix(passed);
     if (bytes.empty()) return complete;
     for (; have_ < kHead && !bytes.empty(); ++have_, bytes.remove_prefix(1)) {
+      if (have_ == kLength && bytes.size() >= kHead - kLength) {  // the rest of the head says nothing of its payload
+        bytes.remove_prefix(kHead - kLength);
+        have_ = kHead;
+        break;
+      }
       if (have_ < kLength) length_ = length_ << 8U | static_cast<std::uint8_t>(bytes.front());
     }
     if (have_ < kHead) return complete;

@@ -244,7 +244,7 @@ void log_failure(Request& request, const Error& error) {
   log::write(level, "request {}: {} {}: {}", request.id(), request.method_name, request.target, error.context);
 }
 
-Task<void> send_and_log(Request& request, const Router& router, ResponseWriter& writer, Response response) {
+Task<void> send_and_log(Request& request, const Router& router, ResponseWriter& writer, Response& response) {
   const Rules rules = rules_for(request, router);
   apply_header_rules(*rules.headers, request, response);
   if (rules.http->compress) compress_answer(*rules.http->compress, request, response);
@@ -299,20 +299,21 @@ Task<void> serve(Request& request, const Router& router, ResponseWriter& writer)
     co_return;
   }
   if (request.path == "*") {  // OPTIONS *: the server as a whole is asked, and it is here
-    co_await send_and_log(request, router, writer, Response(request.arena, 204));
+    Response empty(request.arena, 204);
+    co_await send_and_log(request, router, writer, empty);
     co_return;
   }
   if (std::optional<Response> settled = answer_by_https_rules(request)) {
-    co_await send_and_log(request, router, writer, std::move(*settled));
+    co_await send_and_log(request, router, writer, *settled);
     co_return;
   }
   Response response = co_await answer(request, false);
   if (response.status >= 400) {
     Response page = co_await with_error_page(request, router, std::move(response));
-    co_await send_and_log(request, router, writer, std::move(page));
+    co_await send_and_log(request, router, writer, page);
     co_return;
   }
-  co_await send_and_log(request, router, writer, std::move(response));
+  co_await send_and_log(request, router, writer, response);
 }
 
 Task<void> refuse(Request& request, const Router& router, ResponseWriter& writer, Error error) {
@@ -322,11 +323,11 @@ Task<void> refuse(Request& request, const Router& router, ResponseWriter& writer
   Response response = Response::of_error(request.arena, error);
   response.close = true;
   if (is_misdirected(request)) {  // nor is it let in to where the page comes from
-    co_await send_and_log(request, router, writer, std::move(response));
+    co_await send_and_log(request, router, writer, response);
     co_return;
   }
   Response page = co_await with_error_page(request, router, std::move(response));
-  co_await send_and_log(request, router, writer, std::move(page));
+  co_await send_and_log(request, router, writer, page);
 }
 
 }  // namespace edge
