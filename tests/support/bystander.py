@@ -42,7 +42,8 @@ class Bystander:
 
     def __exit__(self, kind, *_):
         self._served.clear()
-        self._served.wait()                             # one more, at least, that was asked for meanwhile
+        while self._thread.is_alive() and not self._served.wait(0.1):
+            pass                                        # one more, at least, that was asked for meanwhile
         self._enough.set()
         self._thread.join()
         if kind is None:
