@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "config/answers.h"
+#include "core/http/field_syntax.h"
 
 namespace edge::config {
 namespace {

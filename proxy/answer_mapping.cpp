@@ -30,7 +30,7 @@ std::optional<Url> parse_url(std::string_view text) {
 
 class Places {
  public:
-  Places(const Request& request, const RequestRules& rules, const UpstreamRequest& asked)
+  Places(const Request& request, const ForwardRules& rules, const UpstreamRequest& asked)
       : request_(request), rules_(rules), asked_(asked) {}
 
   /// As the client has to ask for it; nothing: as it is.
@@ -68,7 +68,7 @@ class Places {
 
  private:
   const Request& request_;
-  const RequestRules& rules_;
+  const ForwardRules& rules_;
   const UpstreamRequest& asked_;
 };
 
@@ -80,7 +80,7 @@ std::string_view mapped(const Places& places, const HeaderField& field) {
 
 }  // namespace
 
-AnswerOrders map_answer(const Request& request, const RequestRules& rules, const UpstreamRequest& asked, bool rewrite,
+AnswerOrders map_answer(const Request& request, const ForwardRules& rules, const UpstreamRequest& asked, bool rewrite,
                         const UpstreamCodec::Head& head, Response& to) {
   AnswerOrders orders;
   const bool may_differ = rewrite && (rules.mapping.changes() || rules.host);

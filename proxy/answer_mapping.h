@@ -18,7 +18,7 @@ struct AnswerOrders {
 /// Fills the response but for its body. `asked`: what was sent to the server. `rewrite`: Location, and the
 /// paths of cookies, where the route changes paths or the host was another than the client's. X-Accel-Redirect, else
 /// X-Sendfile, becomes the response's redirect.
-AnswerOrders map_answer(const Request& request, const RequestRules& rules, const UpstreamRequest& asked, bool rewrite,
+AnswerOrders map_answer(const Request& request, const ForwardRules& rules, const UpstreamRequest& asked, bool rewrite,
                         const UpstreamCodec::Head& head, Response& to);
 
 }  // namespace edge

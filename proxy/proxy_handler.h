@@ -13,7 +13,7 @@ namespace edge {
 
 /// What a route says of its requests to servers.
 struct ProxySettings {
-  RequestRules rules;
+  ForwardRules rules;
   bool buffer_request = true;
   std::uint64_t buffer_response = 1 << 20;  // bytes
   bool rewrite = true;

@@ -168,7 +168,7 @@ void apply_rules(const std::vector<HeaderRule>& rules, const Request& request, H
 
 }  // namespace
 
-void map_request(Request& request, const RequestRules& rules, UpstreamRequest& to) {
+void map_request(Request& request, const ForwardRules& rules, UpstreamRequest& to) {
   to.method = request.method_name;
   to.target = rules.mapping.target(request, request.arena);
   to.script_name = rules.mapping.script_name();

@@ -12,7 +12,7 @@
 namespace edge {
 
 /// Of one route; immutable.
-struct RequestRules {
+struct ForwardRules {
   TargetMapping mapping;
   std::optional<Template> host;     // nothing: what the client asked for
   std::vector<HeaderRule> headers;  // in place of the client's; without a value: removed
@@ -23,6 +23,6 @@ struct RequestRules {
 /// X_Real for X-Real) and Proxy (CVE-2016-5385) are left out; X-Forwarded-*, Forwarded and Via tell where the request
 /// came from, and of what the client wrote there only what came through trusted proxies is kept. Everything lives as
 /// long as the request.
-void map_request(Request& request, const RequestRules& rules, UpstreamRequest& to);
+void map_request(Request& request, const ForwardRules& rules, UpstreamRequest& to);
 
 }  // namespace edge

@@ -115,7 +115,7 @@ Task<Result<void>> ServerExchange::send_file(int file, std::uint64_t size) {
   co_return {};
 }
 
-Task<Result<void>> ServerExchange::send_streamed(RequestBody& body) {
+Task<Result<void>> ServerExchange::send_streamed(RequestBodyRef& body) {
   if (!out_.empty()) {  // the server may answer before the client sends anything
     const Result<void> sent = co_await send(out_, {}, {});
     if (!sent) co_return sent;

@@ -22,7 +22,7 @@ namespace edge {
 /// What is sent as content: spooled, or read from the client while it is sent. Both null: nothing.
 struct OutgoingContent {
   const RequestSpool* spool = nullptr;
-  RequestBody* stream = nullptr;
+  RequestBodyRef* stream = nullptr;
 };
 
 /// Of one loop. When it is destroyed before the answer's end, the connection is closed.
@@ -58,7 +58,7 @@ class ServerExchange final : private ServerConnection::Observer {
   Task<Result<void>> send_request(OutgoingContent content);
   Task<Result<void>> send_spooled(const RequestSpool& spool);
   Task<Result<void>> send_file(int file, std::uint64_t size);
-  Task<Result<void>> send_streamed(RequestBody& body);
+  Task<Result<void>> send_streamed(RequestBodyRef& body);
   Task<Result<void>> send_piece(std::string_view content);
   Task<Result<void>> send(std::string_view first, std::string_view second, std::string_view third);
   /// Receives until the head is here; with `early` once at most.
