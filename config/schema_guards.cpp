@@ -57,6 +57,7 @@ std::span<const SectionSchema> guard_sections() {
        "`REMOTE_USER` and `AUTH_TYPE` in its environ, the access log `$remote_user`. Files that an app names "
        "(`X-Accel-Redirect`) are sent without asking again; error pages too. Use TLS: the password is sent as it is.",
        {kBasicAuth}},
+      {"sites[].routes[].basic_auth", "The same for one route.", {kBasicAuth}},
   };
   return sections;
 }

@@ -14,7 +14,7 @@ Task<PasswordChecks::Outcome> PasswordChecks::check(Request& request, std::share
   if (verified_.holds(digest, request.loop.now())) co_return Outcome::right;
   const std::string* const own_hash = users->hash_of(claimed.name);
   const std::string* const hash = own_hash ? own_hash : users->decoy(verified_.number_of(claimed.name));
-  if (!hash || claimed.password.size() > kLongestPassword) co_return Outcome::wrong;
+  if (!hash || !can_be_checked(claimed.password)) co_return Outcome::wrong;
   const Turns::Entry entry = co_await turns_.enter(request.loop, request.cancellation);
   if (entry == Turns::Entry::full) co_return Outcome::too_many;
   if (entry == Turns::Entry::gone) co_return Outcome::gone;

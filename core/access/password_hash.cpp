@@ -115,7 +115,7 @@ std::optional<std::string> refused_hash(std::string_view hash) {
   }
   if (refused) return refused;
   const int known = crypt_checksalt(std::string(hash).c_str());
-  if (known == CRYPT_SALT_OK || known == CRYPT_SALT_TOO_CHEAP) return std::nullopt;
+  if (known != CRYPT_SALT_INVALID && known != CRYPT_SALT_METHOD_DISABLED) return std::nullopt;
   return fmt::format("the system's crypt(3) does not know this kind of hash, or it is damaged; {}", kAdvice);
 }
 

@@ -53,7 +53,7 @@ std::optional<BasicCredentials> basic_credentials(const HeaderList& headers, Are
   if (!field || !same_name(field->value.substr(0, kScheme.size()), kScheme)) return std::nullopt;
   const std::size_t begin = std::min(field->value.find_first_not_of(' ', kScheme.size()), field->value.size());
   const std::optional<std::string_view> text = decoded(field->value.substr(begin), arena);
-  if (!text || text->find('\0') != text->npos) return std::nullopt;
+  if (!text) return std::nullopt;
   const std::size_t colon = text->find(':');
   if (colon == text->npos || colon == 0) return std::nullopt;
   return BasicCredentials{text->substr(0, colon), text->substr(colon + 1)};

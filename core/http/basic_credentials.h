@@ -15,8 +15,8 @@ struct BasicCredentials {
   std::string_view password;
 };
 
-/// Nothing when there are none, or several, or when they are malformed: no base64, no colon, no name, a NUL. The views
-/// lie in `arena`.
+/// Nothing when there are none, or several, or when they are malformed: no base64, no colon, no name. The views lie in
+/// `arena`.
 std::optional<BasicCredentials> basic_credentials(const HeaderList& headers, Arena& arena);
 
 }  // namespace edge

@@ -295,7 +295,7 @@ Task<void> serve(Request& request, const Router& router, ResponseWriter& writer)
     Response response = Response::of_status(request.arena, 403);
     response.close = !request.body.empty();  // nobody reads it
     Response page = co_await with_error_page(request, router, std::move(response));
-    co_await send_and_log(request, router, writer, std::move(page));
+    co_await send_and_log(request, router, writer, page);
     co_return;
   }
   if (request.path == "*") {  // OPTIONS *: the server as a whole is asked, and it is here

@@ -92,6 +92,17 @@ void add_tag(const RequestRule& rule, Request& request) {
   request.headers.add(kRuleHeader, request.rule_tag);
 }
 
+/// Of the rules those whose body it is.
+std::vector<const RequestRule*> matching(const std::vector<const RequestRule*>& rules, std::string_view sent,
+                                         std::string_view decoded) {
+  std::vector<const RequestRule*> matched;
+  for (const RequestRule* rule : rules) {
+    const bool is_other = decoded.data() != sent.data();
+    if (holds(*rule->body, sent) || (is_other && holds(*rule->body, decoded))) matched.push_back(rule);
+  }
+  return matched;
+}
+
 /// Does what a rule asks for that has matched. Nothing: the next one is asked.
 std::optional<Response> act(const RequestRule& rule, Request& request) {
   if (rule.action != RequestRule::Action::tag || rule.dry_run) log_match(rule, request);
@@ -135,19 +146,19 @@ Task<std::optional<Response>> RequestRules::judge_body(Request& request) const {
   request.body.replace(*body);
   const Result<std::string_view> text = co_await body->read_ahead(most_body_, request.arena);
   if (!text) {
-    log::info("request {}: {} {}: {}", request.id(), request.method_name, request.target, text.error().context);
+    log::write(answer_for(text.error()).level, "request {}: {} {}: {}", request.id(), request.method_name,
+               request.target, text.error().context);
     co_return Response::of_error(request.arena, text.error());
   }
   const std::string_view decoded = holds_form(request.headers) ? form_decoded(*text, request.arena) : *text;
-  const auto match = [&asked, sent = *text, decoded] {
-    std::erase_if(asked, [&](const RequestRule* rule) {
-      return !holds(*rule->body, sent) && (decoded.data() == sent.data() || !holds(*rule->body, decoded));
-    });
-    return true;
-  };
-  [[maybe_unused]] bool matched = text->size() <= kSmallBody && match();
-  if (text->size() > kSmallBody) matched = co_await request.loop.offload(match);
-  for (const RequestRule* rule : asked) {
+  const auto match = [&asked, sent = *text, decoded] { return matching(asked, sent, decoded); };
+  std::vector<const RequestRule*> matched;
+  if (text->size() <= kSmallBody) {
+    matched = match();
+  } else {
+    matched = co_await request.loop.offload(match);
+  }
+  for (const RequestRule* rule : matched) {
     if (std::optional<Response> refusal = act(*rule, request)) co_return refusal;
   }
   co_return std::nullopt;

@@ -79,7 +79,7 @@ struct Site {
   std::shared_ptr<const Limits> limits;  // where no route is found; null: none
   std::vector<Route> routes;
   bool routes_decide = false;  // some route has other access than the site; the router sees to it
-  Guards guards;               // of requests that no route answers
+  Guards guards{};             // of requests that no route answers
 
   /// The route for a normalised path, or null: exact, then the longest prefix if "^~", then the first pattern that
   /// matches, then the longest prefix.

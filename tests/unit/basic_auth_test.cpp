@@ -76,8 +76,9 @@ TEST_CASE("basic auth: a wrong password, an unknown name and a password that is 
   const CapturedLog log;
   Fixture fixture;
   const std::string long_password = "Basic YWRhOnNl" + std::string(4000, 'Y');
-  for (const std::string_view claim : {std::string_view(kAdaWrong), std::string_view(kEveSecret),
-                                       std::string_view(long_password), std::string_view("Basic YWRhOg==")}) {
+  for (const std::string_view claim :
+       {std::string_view(kAdaWrong), std::string_view(kEveSecret), std::string_view(long_password),
+        std::string_view("Basic YWRhOg=="), std::string_view("Basic YWRhOnNlY3JldABqdW5r")}) {  // "secret", NUL, "junk"
     CHECK(fixture.ask(claim) == 401);
     CHECK(fixture.user.empty());
   }

@@ -81,3 +81,13 @@ TEST_CASE("pattern: one pattern serves many threads") {
   }
   CHECK(found == std::vector<int>{1'000, 1'000, 1'000, 1'000});
 }
+
+TEST_CASE("pattern: who must know can tell a match that was given up from none") {
+  const auto wild = Pattern::compile("^(a+)+$", false);
+  REQUIRE(wild.has_value());
+  const std::string endless = std::string(60, 'a') + "!";
+  CHECK(wild->try_match("aaa") == true);
+  CHECK(wild->try_match("b") == false);
+  CHECK_FALSE(wild->try_match(endless).has_value());
+  CHECK_FALSE(wild->matches(endless));
+}

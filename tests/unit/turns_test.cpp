@@ -114,9 +114,9 @@ Task<void> visit(Crowd& crowd, Loop& loop, int& left) {
     const int inside = ++crowd.inside;
     for (int most = crowd.most; most < inside && !crowd.most.compare_exchange_weak(most, inside);) {
     }
-    [[maybe_unused]] const bool rested = co_await loop.offload([] { return true; });
+    const int rested = co_await loop.offload([] { return 1; });
     --crowd.inside;
-    ++crowd.done;
+    crowd.done += rested;
     crowd.turns.leave();
   }
   if (--left == 0) loop.stop();
