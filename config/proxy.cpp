@@ -73,7 +73,6 @@ ProxyRef read_proxy(const Section& route, const RoutePath& path, const std::vect
   section.read("buffer_request", ref.buffer_request);
   section.read("buffer_response", ref.buffer_response);
   section.read("rewrite", ref.rewrite);
-  section.read("upgrade", ref.upgrade);
   return ref;
 }
 

@@ -162,7 +162,7 @@ constexpr Key kProxy[] = {
         .between(0, 1ULL << 30),
     Key{"rewrite", Type::boolean, "true",
         "Where the prefix is changed: turn `Location`, and the `Path` of cookies, back to what the client knows."},
-    Key{"upgrade", Type::boolean, "true", "Let clients open WebSockets and other tunnels."},
+    Key{"upgrade", Type::boolean, "false", "Let clients open WebSockets and other tunnels."}.later(),
 };
 
 }  // namespace

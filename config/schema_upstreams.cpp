@@ -27,7 +27,7 @@ constexpr Key kUpstream[] = {
         1, kMostTime),
     Key{"send_timeout", Type::duration, "60s", "Between two writes of a request. 504."}.between(1, kMostTime),
     Key{"tunnel_timeout", Type::duration, "1h", "A WebSocket tunnel in which nothing moved for so long is closed."}
-        .between(1, kMostTime),
+        .later(),
     Key{"retries", Type::number, "2",
         "Other servers tried when nothing of an answer came and repeating is safe: the method is idempotent, or "
         "nothing "

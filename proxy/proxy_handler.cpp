@@ -62,21 +62,36 @@ Task<Response> ProxyHandler::ask_servers(Request& request, const UpstreamRequest
   lane_->upstream().retries.request();
   std::string hash_key;
   lane_->settings().balance.key.render(request, hash_key);
+  const StickyCookie* const sticky = lane_->upstream().sticky();
+  StickyCookie::Found known;
+  if (sticky) known = sticky->find(request.headers, lane_->group(), lane_->loop().unix_seconds());
   TriedServers tried;
   const std::uint64_t begun = lane_->loop().now();
   while (true) {
-    Result<ServerUse> use = co_await lane_->choose(request, {.tried = tried, .hash_key = hash_key});
+    Result<ServerUse> use =
+        co_await lane_->choose(request, {.tried = tried, .hash_key = hash_key, .preferred = known.server});
     if (!use) co_return refuse(request, use.error());
     tried.add(**use);
     note_server(request, **use);
     auto exchange = std::make_unique<ServerExchange>(lane_, std::move(*use), codec_of(lane_->upstream()));
     const Result<void> answered = co_await exchange->begin(asked, content);
     request.upstream.response_time = lane_->loop().now() - begun;
-    if (answered) co_return answer(request, asked, std::move(exchange));
-    if (!may_repeat(request, answered.error(), tried, exchange->server().name())) {
+    if (answered) {
+      const std::shared_ptr<const Server> server = exchange->server();
+      Response response = answer(request, asked, std::move(exchange));
+      if (sticky && (server.get() != known.server || known.is_old)) set_sticky_cookie(request, *server, response);
+      co_return response;
+    }
+    if (!may_repeat(request, answered.error(), tried, exchange->server()->name())) {
       co_return refuse(request, answered.error());
     }
   }
+}
+
+void ProxyHandler::set_sticky_cookie(Request& request, const Server& server, Response& response) {
+  const StickyCookie& sticky = *lane_->upstream().sticky();
+  const std::string cookie = sticky.set_cookie(server, request.secure(), lane_->loop().unix_seconds());
+  response.headers.add(HeaderName::set_cookie, request.arena.copy(cookie));
 }
 
 bool ProxyHandler::may_repeat(Request& request, const Error& error, const TriedServers& tried,

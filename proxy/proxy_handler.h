@@ -31,6 +31,7 @@ class ProxyHandler final : public Handler {
  private:
   Task<Response> ask_servers(Request& request, const UpstreamRequest& asked, OutgoingContent content);
   Response answer(Request& request, const UpstreamRequest& asked, std::unique_ptr<ServerExchange> exchange);
+  void set_sticky_cookie(Request& request, const Server& server, Response& response);
   Response refuse(Request& request, const Error& error);
   bool may_repeat(Request& request, const Error& error, const TriedServers& tried, const std::string& server);
 

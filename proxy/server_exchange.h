@@ -39,7 +39,7 @@ class ServerExchange final : private ServerConnection::Observer {
   /// for requests with an idempotent method. `asked` lives as long as the exchange.
   Task<Result<void>> begin(const UpstreamRequest& asked, OutgoingContent content);
   const UpstreamCodec::Head& head() const { return codec_->response(); }
-  const Server& server() const { return *server_; }
+  const std::shared_ptr<Server>& server() const { return server_; }
 
   /// The next bytes of the content, valid until the next call; empty at the end.
   Task<Result<std::string_view>> more();

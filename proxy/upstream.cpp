@@ -34,6 +34,10 @@ Upstream::Upstream(config::Upstream settings, std::shared_ptr<const TlsClientCon
       balance_{method_of(settings_.balance.by), {settings_.eject.failures, settings_.eject.time}, settings_.slow_start},
       fastcgi_{settings_.fastcgi.root, settings_.fastcgi.index},
       group_(std::make_shared<ServerGroup>(std::vector<ServerGroup::Member>(), uses_ring(balance_.method))) {
+  if (!settings_.sticky.cookie.empty()) {
+    sticky_.emplace(StickyCookie::Settings{settings_.name, settings_.sticky.cookie, settings_.sticky.time},
+                    machine_hash_key());
+  }
   for (Loop* const loop : loops) {
     marks_.push_back(std::make_unique<Mark>());
     marks_.back()->loop = loop;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "config/snapshot.h"
@@ -14,13 +15,14 @@
 #include "proxy/balancer.h"
 #include "proxy/retry_budget.h"
 #include "proxy/script_path.h"
+#include "proxy/sticky_cookie.h"
 
 namespace edge {
 
 class UpstreamLane;
 
-/// Its settings are constant. Made on any thread; kept by the lanes of all loops and by whoever looks after its
-/// servers.
+/// Its settings are constant. Made on any thread, and blocking for microseconds; kept by the lanes of all loops and by
+/// whoever looks after its servers.
 class Upstream {
  public:
   /// `tls` is null unless the servers speak https. `loops` outlive it, those of the edge in their order.
@@ -33,6 +35,8 @@ class Upstream {
   const std::shared_ptr<const TlsClientContext>& tls() const { return tls_; }
   const BalanceSettings& balance() const { return balance_; }
   const FastCgiSettings& fastcgi() const { return fastcgi_; }
+  /// Null: clients need not stay with their server.
+  const StickyCookie* sticky() const { return sticky_ ? &*sticky_ : nullptr; }
 
   RetryBudget retries;  // any thread
 
@@ -61,6 +65,7 @@ class Upstream {
   const std::shared_ptr<const TlsClientContext> tls_;
   const BalanceSettings balance_;
   const FastCgiSettings fastcgi_;
+  std::optional<StickyCookie> sticky_;
   std::vector<std::unique_ptr<Mark>> marks_;  // by loop
   mutable std::mutex lock_;                   // never held on the way of a request, unless one waits for room
   std::shared_ptr<const ServerGroup> group_;

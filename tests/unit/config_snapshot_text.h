@@ -29,6 +29,7 @@ class SnapshotText {
     access(snapshot.log.access);
     for (const auto& [name, each] : snapshot.lists) list(name, each);
     for (const App& each : snapshot.apps) app(each);
+    for (const Upstream& each : snapshot.upstreams) upstream(each);
     for (const Site& each : snapshot.sites) site(each);
     return text_ + "\n";
   }
@@ -269,6 +270,60 @@ class SnapshotText {
     expires(route.expires);
     limits(route.limits);
     std::visit([this](const auto& each) { handler(each); }, route.handler);
+  }
+
+  void upstream(const Upstream& upstream) {
+    constexpr std::string_view kProtocols[] = {"http", "https", "uwsgi", "fastcgi"};
+    constexpr std::string_view kBalances[] = {"round_robin", "least_conn", "random", "ip_hash", "hash"};
+    const Upstream preset;
+    line(0, fmt::format("upstream {} {}", upstream.name, kProtocols[static_cast<int>(upstream.protocol)]));
+    for (const UpstreamServer& server : upstream.servers) {
+      line(2, fmt::format("{} host={} port={} unix={} weight={} most={}{}{} at {}", server.url, server.host,
+                          server.port, server.unix_path, server.weight, server.max_connections,
+                          server.backup ? " backup" : "", server.down ? " down" : "", server.place.text()));
+    }
+    text_ += fmt::format("\n  {} {}", kBalances[static_cast<int>(upstream.balance.by)], upstream.balance.key.source());
+    field("resolve", upstream.resolve, preset.resolve);
+    field("keepalive", upstream.keepalive, preset.keepalive);
+    field("keepalive_timeout", upstream.keepalive_timeout, preset.keepalive_timeout);
+    field("connect_timeout", upstream.connect_timeout, preset.connect_timeout);
+    field("read_timeout", upstream.read_timeout, preset.read_timeout);
+    field("send_timeout", upstream.send_timeout, preset.send_timeout);
+    field("retries", upstream.retries, preset.retries);
+    field("queue", upstream.queue, preset.queue);
+    field("queue_timeout", upstream.queue_timeout, preset.queue_timeout);
+    field("slow_start", upstream.slow_start, preset.slow_start);
+    field("eject.failures", upstream.eject.failures, preset.eject.failures);
+    field("eject.for", upstream.eject.time, preset.eject.time);
+    if (upstream.health) {
+      const HealthCheck& health = *upstream.health;
+      text_ += fmt::format(" health={} every {}ms within {}ms rise {} fall {}", health.path, health.interval.count(),
+                           health.timeout.count(), health.rise, health.fall);
+      for (const auto& [first, last] : health.statuses) text_ += fmt::format(" {}-{}", first, last);
+    }
+    field("sticky", upstream.sticky.cookie, preset.sticky.cookie);
+    field("sticky.for", upstream.sticky.time, preset.sticky.time);
+    field("tls.verify", upstream.tls.verify, true);
+    field("tls.ca", upstream.tls.ca, {});
+    field("tls.server_name", upstream.tls.server_name, {});
+    field("tls.certificate", upstream.tls.certificate, {});
+    field("tls.key", upstream.tls.key, {});
+    field("fastcgi.root", upstream.fastcgi.root, {});
+    field("fastcgi.index", upstream.fastcgi.index, preset.fastcgi.index);
+  }
+
+  void handler(const ProxyRef& proxy) {
+    const ProxyRef preset;
+    text_ += " proxy " + proxy.upstream;
+    field("strip_prefix", proxy.strip_prefix, preset.strip_prefix);
+    field("replace_prefix", proxy.replace_prefix.value_or(""), {});
+    field("host", proxy.host ? proxy.host->source() : "", {});
+    for (const HeaderRule& rule : proxy.headers) {
+      text_ += rule.value ? fmt::format(" +{}: {};", rule.name, rule.value->source()) : fmt::format(" -{};", rule.name);
+    }
+    field("buffer_request", proxy.buffer_request, preset.buffer_request);
+    field("buffer_response", proxy.buffer_response, preset.buffer_response);
+    field("rewrite", proxy.rewrite, preset.rewrite);
   }
 
   void handler(const StaticFiles& files) {
