@@ -30,5 +30,9 @@ class Problems {
 
 /// `text` in backticks for a message: control bytes escaped, a long one cut.
 std::string quoted(std::string_view text);
+/// The same; without it std::quoted() would be found for strings.
+inline std::string quoted(const std::string& text) {
+  return quoted(std::string_view(text));
+}
 
 }  // namespace edge::config

@@ -13,6 +13,8 @@ namespace edge {
 
 namespace {
 
+constexpr std::string_view kNothing;
+
 class NoBody final : public RequestBody {
  public:
   bool empty() const override { return true; }
@@ -40,7 +42,8 @@ Task<Result<int>> ask(ServerConnection& connection, UpstreamCodec& codec, const 
   codec.finish_content(head);
   std::string_view left = head;
   while (!left.empty()) {
-    const Result<ServerConnection::SendProgress> sent = co_await connection.send(left, {}, {}, timeout, cancellation);
+    const Result<ServerConnection::SendProgress> sent =
+        co_await connection.send(left, kNothing, kNothing, timeout, cancellation);
     if (!sent) co_return std::unexpected(sent.error());
     left.remove_prefix(sent->taken);
     if (sent->sent == ServerConnection::Sent::answered) break;

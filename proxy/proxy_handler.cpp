@@ -47,14 +47,16 @@ Task<Response> ProxyHandler::handle(Request& request) {
   const bool spools = settings_.buffer_request || (needs_length(lane_->settings().protocol) && !request.body.length());
   if (asked.has_content && !spools) {
     asked.length = request.body.length();
-    Response response = co_await ask_servers(request, asked, {.stream = &request.body});
+    const OutgoingContent streamed{.stream = &request.body};
+    Response response = co_await ask_servers(request, asked, streamed);
     co_return response;
   }
   RequestSpool spool(lane_->loop(), settings_.spool_directory, kBodyInMemory);
   const Result<void> spooled = co_await spool.read(request.body);
   if (!spooled) co_return refuse(request, spooled.error());
   asked.length = spool.length();
-  Response response = co_await ask_servers(request, asked, {.spool = &spool});
+  const OutgoingContent content{.spool = &spool};
+  Response response = co_await ask_servers(request, asked, content);
   co_return response;
 }
 
@@ -68,8 +70,8 @@ Task<Response> ProxyHandler::ask_servers(Request& request, const UpstreamRequest
   TriedServers tried;
   const std::uint64_t begun = lane_->loop().now();
   while (true) {
-    Result<ServerUse> use =
-        co_await lane_->choose(request, {.tried = tried, .hash_key = hash_key, .preferred = known.server});
+    const UpstreamLane::Wish wish{.tried = tried, .hash_key = hash_key, .preferred = known.server};
+    Result<ServerUse> use = co_await lane_->choose(request, wish);
     if (!use) co_return refuse(request, use.error());
     tried.add(**use);
     note_server(request, **use);
@@ -123,10 +125,12 @@ Response ProxyHandler::answer(Request& request, const UpstreamRequest& asked,
 }
 
 Response ProxyHandler::refuse(Request& request, const Error& error) {
-  const ErrorAnswer answered = answer_for(error);
-  if (answered.level >= log::level() && !error.context.empty()) {
-    log::write(answered.level, "request {}: {} {}: upstream {}: {}", request.id(), request.method_name, request.target,
-               lane_->settings().name, error.context);
+  const LogLevel level = answer_for(error).level;
+  if (level >= log::level() && !error.context.empty()) {
+    const std::string_view tried = request.upstream.address;
+    const std::string server = tried.empty() ? std::string() : fmt::format(", server {}", tried);
+    log::write(level, "request {}: {} {}: upstream {}{}: {}", request.id(), request.method_name, request.target,
+               lane_->settings().name, server, error.context);
   }
   Response response = Response::of_error(request.arena, error);
   if (response.status == 503) response.headers.add(HeaderName::retry_after, kRetryAfter);

@@ -11,6 +11,7 @@ namespace edge {
 
 namespace {
 
+constexpr std::string_view kNothing;
 constexpr std::size_t kLeastRoom = 8 * 1024;      // for one receive
 constexpr std::uint64_t kFilePart = 1024 * 1024;  // read into memory before it is sent
 
@@ -63,7 +64,7 @@ Task<Result<void>> ServerExchange::send_request(OutgoingContent content) {
     co_return sent;
   }
   codec_->finish_content(out_);
-  const Result<void> sent = co_await send(out_, {}, {});
+  const Result<void> sent = co_await send(out_, kNothing, kNothing);
   sent_whole_ = sent.has_value() && !has_head_;
   co_return sent;
 }
@@ -83,7 +84,7 @@ Task<Result<void>> ServerExchange::send_spooled(const RequestSpool& spool) {
     if (has_head_) co_return {};
   }
   codec_->finish_content(out_);
-  const Result<void> sent = co_await send(out_, {}, {});
+  const Result<void> sent = co_await send(out_, kNothing, kNothing);
   sent_whole_ = sent.has_value() && !has_head_;
   co_return sent;
 }
@@ -97,7 +98,7 @@ Task<Result<void>> ServerExchange::send_file(int file, std::uint64_t size) {
         co_await lane_->loop().offload([=] { return readahead(file, static_cast<off64_t>(offset), part) == 0; });
     if (!in_memory) co_return fail(ErrorKind::internal, Side::ours, "the spooled request body cannot be read");
     codec_->begin_content(part, out_);
-    const Result<void> begun = co_await send(out_, {}, {});
+    const Result<void> begun = co_await send(out_, kNothing, kNothing);
     if (!begun || has_head_) co_return begun;
     out_.clear();
     for (std::uint64_t done = 0; done < part && !has_head_;) {
@@ -117,7 +118,7 @@ Task<Result<void>> ServerExchange::send_file(int file, std::uint64_t size) {
 
 Task<Result<void>> ServerExchange::send_streamed(RequestBodyRef& body) {
   if (!out_.empty()) {  // the server may answer before the client sends anything
-    const Result<void> sent = co_await send(out_, {}, {});
+    const Result<void> sent = co_await send(out_, kNothing, kNothing);
     if (!sent) co_return sent;
     out_.clear();
   }
@@ -135,7 +136,7 @@ Task<Result<void>> ServerExchange::send_streamed(RequestBodyRef& body) {
   }
   if (has_head_) co_return {};
   codec_->finish_content(out_);
-  const Result<void> sent = co_await send(out_, {}, {});
+  const Result<void> sent = co_await send(out_, kNothing, kNothing);
   sent_whole_ = sent.has_value() && !has_head_;
   co_return sent;
 }
