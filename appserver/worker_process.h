@@ -10,10 +10,10 @@
 #include <memory>
 #include <vector>
 
-#include "core/intrusive_list.h"
 #include "appserver/mailbox.h"
 #include "appserver/ticket.h"
 #include "appserver/wire.h"
+#include "core/intrusive_list.h"
 #include "core/result.h"
 #include "core/unique_fd.h"
 

@@ -136,8 +136,8 @@ void AddressSet::Builder::take_out(const AddressRange& range) {
 
 AddressSet AddressSet::Builder::build() {
   AddressSet set;
-  set.ipv4_ = IntervalTable<std::uint32_t, std::uint16_t>(
-      innermost(std::exchange(ipv4_, {}), std::exchange(ipv4_out_, {})));
+  set.ipv4_ =
+      IntervalTable<std::uint32_t, std::uint16_t>(innermost(std::exchange(ipv4_, {}), std::exchange(ipv4_out_, {})));
   set.ipv6_ = IntervalTable<Number128, Number128>(innermost(std::exchange(ipv6_, {}), std::exchange(ipv6_out_, {})));
   return set;
 }

@@ -47,8 +47,8 @@ class AddressSet {
   IntervalTable<Number128, Number128> ipv6_;
 };
 
-/// Gathers what will be in a set: in any order, overlapping or not. Where networks lie in each other, the longest prefix
-/// decides; a network that is both added and taken out is out.
+/// Gathers what will be in a set: in any order, overlapping or not. Where networks lie in each other, the longest
+/// prefix decides; a network that is both added and taken out is out.
 class AddressSet::Builder {
  public:
   void add(const AddressRange& range);

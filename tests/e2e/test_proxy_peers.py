@@ -1,0 +1,122 @@
+"""Real servers behind edge: uWSGI by its own protocol, by FastCGI and by HTTP, gunicorn, nginx, and one by TLS."""
+import shutil
+import socket
+import ssl
+import subprocess
+
+import pytest
+
+from certificates import DAY, Authority
+from edge import PATIENCE, wait_until
+from nginx import Nginx
+from origin import OK, Origin
+
+SITE = """\
+    upstreams:
+      peer: {{servers: ["{url}"], {more}}}
+    sites:
+      - listen: ["127.0.0.1:0"]
+        routes: [{{path: /, proxy: peer}}]
+"""
+APP = """\
+def application(environ, start_response):
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    told = [environ["REQUEST_METHOD"], environ["PATH_INFO"], environ["QUERY_STRING"], environ["HTTP_X_FORWARDED_FOR"]]
+    start_response("200 OK", [("Content-Type", "text/plain"), ("X-Told", " ".join(told))])
+    return [body or b"nothing"]
+"""
+LARGE = b"0123456789" * 100_000
+
+
+@pytest.fixture
+def peer(tmp_path):
+    """Starts a program that listens on a unix socket; gives the path of the socket."""
+    started = []
+
+    def start(*command):
+        (tmp_path / "app.py").write_text(APP)
+        path = tmp_path / "peer.sock"
+        started.append(subprocess.Popen([part.format(socket=path, app=tmp_path / "app.py") for part in command],
+                                        cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL))
+        wait_until(lambda: listens(path), "the peer listens")
+        return path
+
+    yield start
+    for each in started:
+        each.terminate()
+        each.wait(PATIENCE)
+
+
+def listens(path):
+    with socket.socket(socket.AF_UNIX) as client:
+        return path.exists() and client.connect_ex(str(path)) == 0
+
+
+def needs(name):
+    return shutil.which(name) or pytest.skip(f"{name} is not installed")
+
+
+@pytest.mark.parametrize("scheme, option", [("uwsgi", "--socket"), ("fastcgi", "--fastcgi-socket"), ("http", "--http-socket")])
+def test_uwsgi(serve, peer, scheme, option):
+    path = peer(needs("uwsgi"), "--plugin", "python3", option, "{socket}", "--wsgi-file", "{app}", "--die-on-term")
+    more = "fastcgi: {root: /srv}" if scheme == "fastcgi" else ""
+    edge = serve(SITE.format(url=f"{scheme}://unix:{path}", more=more))
+    asked(edge, "/app.php" if scheme == "fastcgi" else "")      # there the path begins with a script
+
+
+def test_gunicorn(serve, peer):
+    path = peer(needs("gunicorn"), "--bind", "unix:{socket}", "app:application")
+    asked(serve(SITE.format(url=f"http://unix:{path}", more="")))
+
+
+def asked(edge, script=""):
+    for _ in range(3):
+        answer = edge.get(script + "/a%20b?x=1")
+        assert (answer.status, answer.body, answer.get("X-Told")) == (200, b"nothing", "GET /a b x=1 127.0.0.1")
+    answer = edge.get("/up", method="POST", body=LARGE)
+    assert answer.status == 200 and answer.body == LARGE
+
+
+def test_nginx(serve, tmp_path):
+    (tmp_path / "large.bin").write_bytes(LARGE)
+    nginx = Nginx(tmp_path / "nginx", f"location / {{ root {tmp_path}; }}")
+    try:
+        edge = serve(SITE.format(url=f"http://127.0.0.1:{nginx.port}", more=""))
+        assert edge.get("/large.bin").body == LARGE
+        assert edge.get("/large.bin", headers=["Range: bytes=5-9"]).body == LARGE[5:10]
+        assert edge.get("/large.bin", method="HEAD").get("Content-Length") == str(len(LARGE))
+        assert edge.get("/none").status == 404
+    finally:
+        nginx.end()
+
+
+class TlsOrigin(Origin):
+    def __init__(self, context):
+        self.context = context
+        super().__init__(lambda seen, client: OK)
+
+    def _serve(self, client, number):
+        try:
+            super()._serve(self.context.wrap_socket(client, server_side=True), number)
+        except OSError:
+            client.close()
+
+
+@pytest.mark.parametrize("name, more, status", [
+    ("localhost", "tls: {{ca: {ca}}}", 200), ("localhost", "", 502), ("other.example", "tls: {{ca: {ca}}}", 502),
+    ("other.example", "tls: {{ca: {ca}, server_name: other.example}}", 200), ("other.example", "tls: {{verify: false}}", 200),
+])
+def test_tls(serve, tmp_path, name, more, status):
+    authority = Authority(tmp_path / "authority")
+    pair = authority.issue("server", [name], ends=90 * DAY)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.certificate, pair.key)
+    origin = TlsOrigin(context)
+    try:
+        edge = serve(SITE.format(url=f"https://localhost:{origin.port}", more=more.format(ca=authority.certificate)))
+        assert edge.get("/").status == status
+        if status == 502:
+            edge.log.wait_for("certificate")
+    finally:
+        origin.close()
