@@ -61,7 +61,7 @@ SITE = """\
     edge: {{threads: 2, control: control.sock}}
     log: {{access: {{path: stdout, format: '"$request" $status $body_bytes_sent'}}}}
     http: {{client_max_body_size: 20M, compress: true}}
-    apps: {{app: {{module: app, processes: 2, threads: 4}}}}
+    apps: {{app: {{module: app, processes: 2, threads: 4, queue_timeout: 5m}}}}
     sites:
       - host: [a.example, 127.0.0.1]
         listen: [{{address: "127.0.0.1:0", tls: true}}]
