@@ -29,7 +29,7 @@ Interval<Number> interval_of(const AddressRange& range) {
 
 /// Without the intervals of `out` this is only a matter of joining, which takes less time and memory.
 template <class Number>
-std::vector<Interval<Number>> innermost(std::vector<Interval<Number>> in, std::vector<Interval<Number>> out) {
+std::vector<Interval<Number>> innermost(std::vector<Interval<Number>> in, const std::vector<Interval<Number>>& out) {
   if (out.empty()) {
     make_disjoint(in);
     return in;

@@ -28,7 +28,8 @@ BalanceMethod method_of(config::Balance::By by) {
 
 }  // namespace
 
-Upstream::Upstream(config::Upstream settings, std::shared_ptr<const TlsClientContext> tls, std::vector<Loop*> loops)
+Upstream::Upstream(config::Upstream settings, std::shared_ptr<const TlsClientContext> tls,
+                   const std::vector<Loop*>& loops)
     : settings_(std::move(settings)),
       tls_(std::move(tls)),
       balance_{method_of(settings_.balance.by), {settings_.eject.failures, settings_.eject.time}, settings_.slow_start},

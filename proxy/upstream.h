@@ -26,7 +26,7 @@ class UpstreamLane;
 class Upstream {
  public:
   /// `tls` is null unless the servers speak https. `loops` outlive it, those of the edge in their order.
-  Upstream(config::Upstream settings, std::shared_ptr<const TlsClientContext> tls, std::vector<Loop*> loops);
+  Upstream(config::Upstream settings, std::shared_ptr<const TlsClientContext> tls, const std::vector<Loop*>& loops);
   Upstream(const Upstream&) = delete;
   Upstream& operator=(const Upstream&) = delete;
   ~Upstream();
