@@ -48,6 +48,7 @@ struct MakeHandler {
         .buffer_request = proxy.buffer_request,
         .buffer_response = proxy.buffer_response,
         .rewrite = proxy.rewrite,
+        .upgrade = proxy.upgrade,
         .spool_directory = parts.spool_directory};
     return std::make_unique<ProxyHandler>(Upstream::lane(upstream, static_cast<std::size_t>(loop.index())),
                                           std::move(settings));

@@ -44,6 +44,38 @@ void read_paths(const Section& section, const RoutePath& path, ProxyRef& to) {
   to.replace_prefix = std::move(replacement);
 }
 
+/// RFC 9110 7.8: a name, perhaps with a version.
+bool is_protocol(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  return is_token(text.substr(0, slash)) && (slash == text.npos || is_token(text.substr(slash + 1)));
+}
+
+bool has_tunnels(const std::vector<Upstream>& upstreams, const std::string& name) {
+  const auto upstream = std::ranges::find(upstreams, name, &Upstream::name);
+  return upstream == upstreams.end() || upstream->protocol == UpstreamProtocol::http ||
+         upstream->protocol == UpstreamProtocol::https;
+}
+
+void read_upgrade(const Section& section, const std::vector<Upstream>& upstreams, ProxyRef& to) {
+  const bool can = has_tunnels(upstreams, to.upstream);
+  if (!can) to.upgrade.clear();
+  if (!section.given("upgrade")) return;
+  to.upgrade.clear();
+  for (ListedText& protocol : section.texts("upgrade")) {
+    const auto refuse = [&](std::string why) {
+      section.loading().problems.add(protocol.place, protocol.path, quoted(protocol.text) + std::move(why));
+    };
+    if (!is_protocol(protocol.text)) {
+      refuse(" is no name of a protocol; expected one such as websocket");
+    } else if (same_name(protocol.text, "h2c") || same_name(protocol.text, "tls")) {
+      refuse(" would carry requests that no rule, limit or log sees; edge speaks HTTP/2 and TLS itself (`listen`)");
+    } else if (!can) {
+      refuse(": only servers of http:// and https:// go over to another protocol; remove this key");
+    }
+    to.upgrade.push_back(std::move(protocol.text));
+  }
+}
+
 void read_host(const Section& section, ProxyRef& to) {
   const Node* node = section.given("host");
   if (!node) return;
@@ -61,6 +93,7 @@ ProxyRef read_proxy(const Section& route, const RoutePath& path, const std::vect
   if (node->kind == Node::Kind::scalar) {
     ref.upstream = node->text;
     check_upstream(route, "proxy", ref.upstream, upstreams);
+    if (!has_tunnels(upstreams, ref.upstream)) ref.upgrade.clear();
     return ref;
   }
   const Section section = route.inner("proxy", "sites[].routes[].proxy");
@@ -73,6 +106,7 @@ ProxyRef read_proxy(const Section& route, const RoutePath& path, const std::vect
   section.read("buffer_request", ref.buffer_request);
   section.read("buffer_response", ref.buffer_response);
   section.read("rewrite", ref.rewrite);
+  read_upgrade(section, upstreams, ref);
   return ref;
 }
 

@@ -162,7 +162,9 @@ constexpr Key kProxy[] = {
         .between(0, 1ULL << 30),
     Key{"rewrite", Type::boolean, "true",
         "Where the prefix is changed: turn `Location`, and the `Path` of cookies, back to what the client knows."},
-    Key{"upgrade", Type::boolean, "false", "Let clients open WebSockets and other tunnels."}.later(),
+    Key{"upgrade", Type::texts, "[websocket]",
+        "Protocols that a client may go over to (`Upgrade`, over HTTP/2 extended CONNECT) when the server agrees; "
+        "`[]`: none. Only servers of `http` and `https` can."},
 };
 
 }  // namespace

@@ -26,8 +26,9 @@ constexpr Key kUpstream[] = {
     Key{"read_timeout", Type::duration, "60s", "Until the answer begins, and between two reads of it. 504."}.between(
         1, kMostTime),
     Key{"send_timeout", Type::duration, "60s", "Between two writes of a request. 504."}.between(1, kMostTime),
-    Key{"tunnel_timeout", Type::duration, "1h", "A WebSocket tunnel in which nothing moved for so long is closed."}
-        .later(),
+    Key{"tunnel_timeout", Type::duration, "1h",
+        "A WebSocket or another tunnel in which nothing moved for so long ends."}
+        .between(1, kMostTime),
     Key{"retries", Type::number, "2",
         "Other servers tried when nothing of an answer came and repeating is safe: the method is idempotent, or "
         "nothing "

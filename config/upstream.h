@@ -87,6 +87,7 @@ struct Upstream {
   Milliseconds connect_timeout{5'000};
   Milliseconds read_timeout{60'000};
   Milliseconds send_timeout{60'000};
+  Milliseconds tunnel_timeout{3'600'000};
   std::uint32_t retries = 2;
   std::uint32_t queue = 1'000;  // requests that wait while every server is at its max_connections, of each loop
   Milliseconds queue_timeout{10'000};
@@ -115,6 +116,7 @@ struct ProxyRef {
   bool buffer_request = true;
   std::uint64_t buffer_response = 1 << 20;  // bytes of an answer taken ahead of a slow client; 0: passed as they come
   bool rewrite = true;                      // Location and the paths of cookies, where the prefix was changed
+  std::vector<std::string> upgrade{"websocket"};  // protocols that clients may go over to; of http and https
 };
 
 }  // namespace edge::config

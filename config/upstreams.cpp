@@ -203,6 +203,7 @@ Upstream load_upstream(const Section& section, const std::string& name) {
   section.read("connect_timeout", upstream.connect_timeout);
   section.read("read_timeout", upstream.read_timeout);
   section.read("send_timeout", upstream.send_timeout);
+  section.read("tunnel_timeout", upstream.tunnel_timeout);
   section.read("retries", upstream.retries);
   section.read("queue", upstream.queue);
   section.read("queue_timeout", upstream.queue_timeout);
@@ -229,8 +230,8 @@ bool UpstreamServer::operator==(const UpstreamServer& other) const {
 bool Upstream::operator==(const Upstream& other) const {
   const auto settings = [](const Upstream& of) {
     return std::tie(of.name, of.servers, of.balance, of.resolve, of.keepalive, of.keepalive_timeout, of.connect_timeout,
-                    of.read_timeout, of.send_timeout, of.retries, of.queue, of.queue_timeout, of.slow_start, of.eject,
-                    of.health, of.sticky, of.tls, of.fastcgi);
+                    of.read_timeout, of.send_timeout, of.tunnel_timeout, of.retries, of.queue, of.queue_timeout,
+                    of.slow_start, of.eject, of.health, of.sticky, of.tls, of.fastcgi);
   };
   return settings(*this) == settings(other);
 }

@@ -18,6 +18,7 @@ class ProxyBody final : public BodySource {
 
   std::optional<std::uint64_t> length() const override { return length_; }
   Task<Result<Chunk>> pull() override;
+  const HeaderList* trailers() const override { return exchange_->trailers(); }
 
  private:
   std::unique_ptr<ServerExchange> exchange_;

@@ -11,7 +11,9 @@
 #include "core/log.h"
 #include "proxy/answer_mapping.h"
 #include "proxy/codec_of.h"
+#include "proxy/protocol_switch.h"
 #include "proxy/proxy_body.h"
+#include "proxy/proxy_tunnel.h"
 
 namespace edge {
 
@@ -42,6 +44,12 @@ void note_server(Request& request, const Server& server) {
 Task<Response> ProxyHandler::handle(Request& request) {
   UpstreamRequest asked(request);
   map_request(request, settings_.rules, asked);
+  if (const std::string_view protocol = allowed_switch(request, settings_.upgrade); !protocol.empty()) {
+    const Result<void> asks = ask_for_switch(protocol, asked);
+    if (!asks) co_return refuse(request, asks.error());
+  } else if (request.method == Method::connect) {
+    co_return Response::of_status(request.arena, 501);
+  }
   asked.has_content = !request.body.empty();
   asked.keep_alive = lane_->settings().keepalive > 0;
   const bool spools = settings_.buffer_request || (needs_length(lane_->settings().protocol) && !request.body.length());
@@ -112,6 +120,11 @@ Response ProxyHandler::answer(Request& request, const UpstreamRequest& asked,
                               std::unique_ptr<ServerExchange> exchange) {
   const UpstreamCodec::Head& head = exchange->head();
   request.upstream.status = head.status;
+  if (head.status == 101) return open_tunnel(request, asked, std::move(exchange));
+  if (request.method == Method::connect && head.status < 300) {
+    return refuse(request, {ErrorKind::bad_gateway, Side::upstream, false,
+                            fmt::format("the server does not go over to {}", asked.upgrade)});
+  }
   Response response(request.arena, head.status);
   const AnswerOrders orders = map_answer(request, settings_.rules, asked, settings_.rewrite, head, response);
   if (response.redirect) return response;
@@ -121,6 +134,17 @@ Response ProxyHandler::answer(Request& request, const UpstreamRequest& asked,
   }
   const std::uint64_t ahead = orders.unbuffered ? 0 : settings_.buffer_response;
   response.body = std::make_unique<ProxyBody>(std::move(exchange), ahead);
+  return response;
+}
+
+Response ProxyHandler::open_tunnel(Request& request, const UpstreamRequest& asked,
+                                   std::unique_ptr<ServerExchange> exchange) {
+  if (const Result<void> fits = check_switch(asked, exchange->head()); !fits) return refuse(request, fits.error());
+  Response response(request.arena, 101);
+  map_answer(request, settings_.rules, asked, settings_.rewrite, exchange->head(), response);
+  response.redirect.reset();
+  if (request.method == Method::connect) response.headers.remove("Sec-WebSocket-Accept");  // RFC 8441 5
+  response.body = std::make_unique<ProxyTunnel>(std::move(exchange), lane_->settings().tunnel_timeout);
   return response;
 }
 

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/http/handler.h"
 #include "proxy/request_mapping.h"
@@ -17,6 +18,7 @@ struct ProxySettings {
   bool buffer_request = true;
   std::uint64_t buffer_response = 1 << 20;  // bytes
   bool rewrite = true;
+  std::vector<std::string> upgrade;  // protocols that clients may go over to
   std::string spool_directory;
 };
 
@@ -27,10 +29,12 @@ class ProxyHandler final : public Handler {
       : lane_(std::move(lane)), settings_(std::move(settings)) {}
 
   Task<Response> handle(Request& request) override;
+  bool opens_tunnels() const override { return !settings_.upgrade.empty(); }
 
  private:
   Task<Response> ask_servers(Request& request, const UpstreamRequest& asked, OutgoingContent content);
   Response answer(Request& request, const UpstreamRequest& asked, std::unique_ptr<ServerExchange> exchange);
+  Response open_tunnel(Request& request, const UpstreamRequest& asked, std::unique_ptr<ServerExchange> exchange);
   void set_sticky_cookie(Request& request, const Server& server, Response& response);
   Response refuse(Request& request, const Error& error);
   bool may_repeat(Request& request, const Error& error, const TriedServers& tried, const std::string& server);

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/http/interim_responses.h"
+
 namespace edge {
 
 namespace {
@@ -222,7 +224,8 @@ void ServerExchange::take(std::size_t received) {
     if (step == UpstreamCodec::Step::need_more) break;
     switch (step) {
       case UpstreamCodec::Step::head:
-        has_head_ = codec_->response().status >= 200;
+        on_head();
+        if (codec_->response().status == 101) return;
         break;
       case UpstreamCodec::Step::content:
         pieces_.push_back({blocks_gone_ + blocks_.size() - 1, content});
@@ -235,6 +238,17 @@ void ServerExchange::take(std::size_t received) {
         error_ = codec_->error();
     }
   }
+}
+
+/// edge has said 100 itself (RFC 9110 15.2).
+void ServerExchange::on_head() {
+  const UpstreamCodec::Head& head = codec_->response();
+  has_head_ = head.status >= 200 || head.status == 101;
+  if (!has_head_ && head.status != 100 && client_->interim) client_->interim->send_interim(head.status, head.headers);
+}
+
+std::string_view ServerExchange::received_early() const {
+  return blocks_.empty() ? std::string_view() : std::string_view(blocks_.back().first(), blocks_.back().size());
 }
 
 void ServerExchange::ended() {

@@ -39,6 +39,8 @@ class ServerExchange final : private ServerConnection::Observer {
   /// for requests with an idempotent method. `asked` lives as long as the exchange.
   Task<Result<void>> begin(const UpstreamRequest& asked, OutgoingContent content);
   const UpstreamCodec::Head& head() const { return codec_->response(); }
+  /// After the end: what followed the content, or null.
+  const HeaderList* trailers() const { return codec_->trailers(); }
   const std::shared_ptr<Server>& server() const { return server_; }
 
   /// The next bytes of the content, valid until the next call; empty at the end.
@@ -48,6 +50,14 @@ class ServerExchange final : private ServerConnection::Observer {
   bool complete() const { return complete_ && next_ == pieces_.size(); }
   /// While nobody waits in more(): takes what comes, up to `most` bytes that the client has not got yet.
   void read_ahead(std::size_t most);
+
+  // After a head with status 101, when there is no content, but a tunnel ---------------------------------------------
+  ServerConnection& connection() { return *connection_; }
+  UpstreamLane& lane() { return *lane_; }
+  /// What came with the head and is the other protocol's.
+  std::string_view received_early() const;
+  /// Lets go of it, and of all memory to receive in.
+  void forget_received() { blocks_.clear(); }
 
  private:
   struct Piece {
@@ -69,6 +79,7 @@ class ServerExchange final : private ServerConnection::Observer {
   void forget_taken();
   void take(std::size_t received);
   void ended();
+  void on_head();
   void on_complete();
   Error failed_with(Error error);
 

@@ -24,6 +24,7 @@ class CompressedBody final : public BodySource {
   CompressedBody(Loop& loop, TakenCompressor compressor, std::unique_ptr<BodySource> inner);
 
   Task<Result<Chunk>> pull() override;
+  const HeaderList* trailers() const override { return inner_->trailers(); }
 
  private:
   /// Whether so much more may be coded in this turn of the loop.

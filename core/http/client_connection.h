@@ -70,6 +70,8 @@ class ClientConnection : public Socket, protected Deadline {
   std::ptrdiff_t receive(char* to, std::size_t size);
   static constexpr std::ptrdiff_t kNothingNow = -1;
   static constexpr std::ptrdiff_t kBroken = -2;
+  /// Has the next bytes told, whenever they come.
+  void listen() { want_read(true); }
   void wait_readable(Milliseconds timeout);
   void wait_writable(Milliseconds timeout);
   void done_waiting();

@@ -1,4 +1,4 @@
-// The beginning of a request, and its wait.
+// The beginning of a request, and its waits.
 #include "core/http/exchange.h"
 
 namespace edge {
@@ -14,8 +14,9 @@ void Exchange::renew_request() {
   request->connection = &info;
   request->tls_stream = connection_->tls_stream();
   request->begun = loop_.now();
+  request->interim = this;
   bytes_written_ = 0;
-  aborted_ = false;
+  aborted_ = tunnelled_ = false;
 }
 
 void Exchange::rest_router() {
@@ -27,9 +28,10 @@ const HttpSettings& Exchange::settings() const {
   return request->site ? request->site->http : router_->first().http;
 }
 
-void Exchange::resume(Result<void> with) {
-  wait_result_ = std::move(with);
-  std::exchange(waiting_, nullptr).resume();
+void Exchange::resume(For what, Result<void> with) {
+  Wait* const wait = std::exchange(wait_for(what), nullptr);
+  wait->result_ = std::move(with);
+  wait->awaiter_.resume();
 }
 
 }  // namespace edge

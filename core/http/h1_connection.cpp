@@ -41,7 +41,7 @@ void H1Connection::on_readable() {
   }
   input.end += static_cast<std::size_t>(got);
   if (state_ == State::serving) {
-    if (exchange_->waits_to_read()) exchange_->wake({});
+    if (exchange_->waits_to_read()) exchange_->wake_reader({});
   } else if (state_ != State::closing) {
     process();
   }
@@ -50,6 +50,11 @@ void H1Connection::on_readable() {
 /// On TCP who has gone looks like who has only ended its sending and waits for its answer (RFC 9112 9.6). The next
 /// bytes that are sent will tell; only an app is not kept at work for somebody who may have gone.
 void H1Connection::received_end() {
+  if (exchange_ && exchange_->tunnelled()) {
+    input_ended_ = true;
+    want_read(false);
+    return exchange_->stop();
+  }
   if (!answers_on()) return tear();
   input_ended_ = true;
   want_read(false);
@@ -64,7 +69,8 @@ bool H1Connection::answers_on() const {
 
 /// A handler is at work, and nobody waits for the client.
 bool H1Connection::computes() const {
-  return !gone() && state_ == State::serving && !exchange_->waits_to_read() && !exchange_->waits_to_write();
+  return !gone() && state_ == State::serving && !exchange_->tunnelled() && !exchange_->waits_to_read() &&
+         !exchange_->waits_to_write();
 }
 
 /// Since watch_for_silence(): the answer has grown, or it is no app that works on it.
@@ -221,7 +227,7 @@ void H1Connection::on_writable() {
   if (gone() || has_pending()) return;
   want_write(false);
   if (exchange_ && exchange_->waits_to_write()) {
-    exchange_->wake({});
+    exchange_->wake_writer({});
     return watch_for_silence();
   }
   if (state_ == State::closing) return close_softly();
@@ -239,10 +245,11 @@ void H1Connection::on_writable() {
 // ---- ending ----------------------------------------------------------------------------------------------------
 
 void H1Connection::on_deadline() {
-  if (state_ == State::serving && exchange_->waits_to_read()) {
-    exchange_->wake(fail(ErrorKind::timed_out, Side::client, "the request body did not arrive within body_timeout"));
-  } else if (state_ == State::serving && exchange_->waits_to_write()) {
-    exchange_->wake(fail(ErrorKind::timed_out, Side::client, "the client did not read within send_timeout"));
+  if (state_ == State::serving && exchange_->waits_to_write()) {
+    exchange_->wake_writer(fail(ErrorKind::timed_out, Side::client, "the client did not read within send_timeout"));
+  } else if (state_ == State::serving && exchange_->waits_to_read() && !exchange_->tunnelled()) {
+    exchange_->wake_reader(
+        fail(ErrorKind::timed_out, Side::client, "the request body did not arrive within body_timeout"));
   } else if (state_ == State::reading_head && !has_pending()) {
     refuse_with({ErrorKind::timed_out, Side::client, false, "the request head did not arrive within header_timeout"});
     process();
@@ -254,6 +261,7 @@ void H1Connection::on_deadline() {
 }
 
 void H1Connection::drain() {
+  if (!gone() && exchange_ && exchange_->tunnelled()) return exchange_->request->cancellation.request();
   const auto at_rest = [this] { return !gone() && state_ == State::idle && !exchange_ && !has_pending(); };
   if (at_rest()) on_readable();  // a request may have arrived that no turn has seen
   if (!at_rest()) return;
@@ -272,11 +280,10 @@ void H1Connection::tear() {
   if (gone()) return;
   shut();
   if (state_ != State::serving) return release_exchange();
-  if (exchange_->waits_to_read() || exchange_->waits_to_write()) {
-    exchange_->wake(std::unexpected(client_gone()));
-  } else {
-    exchange_->request->cancellation.request();
-  }
+  const bool awaited = exchange_->waits_to_read() || exchange_->waits_to_write();
+  if (!awaited || exchange_->tunnelled()) exchange_->request->cancellation.request();
+  if (exchange_) exchange_->wake_reader(std::unexpected(client_gone()));
+  if (exchange_) exchange_->wake_writer(std::unexpected(client_gone()));
 }
 
 void H1Connection::on_closed() {

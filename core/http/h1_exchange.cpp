@@ -15,7 +15,7 @@ void H1Exchange::begin_request() {
   renew_request();
   body_received_ = 0;
   body_complete_ = true;
-  keep_alive_ = chunked_ = continue_sent_ = ends_with_connection_ = false;
+  keep_alive_ = chunked_ = continue_sent_ = ends_with_connection_ = input_ended_ = false;
 }
 
 void H1Exchange::rest() {
@@ -61,7 +61,32 @@ void H1Exchange::make_room_for_body() {
   input.begin = input.end = 0;
 }
 
+/// Nothing is held while nothing comes, but for the head, which the log still asks for.
+Task<Result<std::string_view>> H1Exchange::read_tunnel() {
+  while (input.size() == 0) {
+    if (input_ended_) co_return std::string_view();
+    if (connection_->gone()) co_return std::unexpected(client_gone());
+    if (!head_) head_ = std::move(input);
+    input.reset();
+    expect_input();
+    const Result<void> arrived = co_await Wait(*this, For::input);
+    if (!arrived) co_return std::unexpected(arrived.error());
+  }
+  const std::string_view bytes(input.first(), input.size());
+  input.begin = input.end;
+  co_return bytes;
+}
+
+void H1Exchange::stop() {
+  input_ended_ = true;
+  wake_reader({});
+}
+
 Task<Result<std::string_view>> H1Exchange::read() {
+  if (tunnelled_) {
+    const Result<std::string_view> bytes = co_await read_tunnel();
+    co_return bytes;
+  }
   while (true) {
     if (input.size() > 0 && !body_complete_) {
       Result<std::string_view> content = next_content();
@@ -78,7 +103,7 @@ Task<Result<std::string_view>> H1Exchange::read() {
     if (connection_->gone()) co_return std::unexpected(client_gone());
     make_room_for_body();
     expect_input();
-    const Result<void> arrived = co_await Wait{*this};
+    const Result<void> arrived = co_await Wait(*this, For::input);
     if (!arrived) co_return std::unexpected(arrived.error());
   }
 }

@@ -34,12 +34,16 @@ class H1Exchange final : public StreamExchange {
   bool empty() const override { return !parser.framing().has_body(); }
   std::optional<std::uint64_t> length() const override;
   Task<Result<std::string_view>> read() override;
+  void stop() override;
 
   // ResponseWriter
   void write_head(const Response& response, std::optional<std::uint64_t> length, bool has_content) override;
   bool try_write(std::string_view content) override;
   Task<Result<void>> write(std::string_view content) override;
-  void finish() override;
+  void finish(const HeaderList* trailers) override;
+
+  // InterimResponses
+  void send_interim(int status, const HeaderList& fields) override;
 
   bool keep_alive() const { return keep_alive_ && !aborted(); }
   bool body_complete() const { return body_complete_; }
@@ -49,6 +53,7 @@ class H1Exchange final : public StreamExchange {
  private:
   void write_framing(std::optional<std::uint64_t> length, bool has_content, int status);
   void queue_chunk_size(std::size_t size);
+  Task<Result<std::string_view>> read_tunnel();
   Result<std::string_view> next_content();
   void make_room_for_body();
   void discard_buffered_body();
@@ -60,6 +65,7 @@ class H1Exchange final : public StreamExchange {
   bool keep_alive_ = false;
   bool chunked_ = false;
   bool ends_with_connection_ = false;
+  bool input_ended_ = false;  // of a tunnel: what has arrived is the last of it
 };
 
 }  // namespace edge

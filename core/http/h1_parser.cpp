@@ -130,7 +130,10 @@ struct H1Parser::Callbacks {
     parser.framing_ = {};
     parser.framing_.keep_alive = llhttp_should_keep_alive(state) != 0;
     if (!parser.check_fields()) return HPE_USER;
-    state->upgrade = 0;  // no protocol is switched to; the request is an ordinary one
+    const bool may_upgrade =
+        request.method == Method::get && request.version == HttpVersion::http11 && !parser.framing_.has_body();
+    if (state->upgrade != 0 && may_upgrade) request.upgrade = request.headers.get(HeaderName::upgrade);
+    state->upgrade = 0;  // the request is an ordinary one, until an answer says otherwise
     return parser.framing_.has_body() ? HPE_PAUSED : 0;
   }
 

@@ -1,9 +1,12 @@
 // The writing half of H1Exchange: head, framing and content of an answer (RFC 9112 2, 6, 7).
+#include <fmt/format.h>
+
 #include <charconv>
 
 #include "core/http/door.h"
 #include "core/http/h1_exchange.h"
 #include "core/http/own_fields.h"
+#include "core/http/tunnel.h"
 
 namespace edge {
 
@@ -24,7 +27,8 @@ void H1Exchange::write_framing(std::optional<std::uint64_t> length, bool has_con
 void H1Exchange::write_head(const Response& response, std::optional<std::uint64_t> length, bool has_content) {
   discard_buffered_body();
   const HttpSettings& http = settings();
-  if (response.close || !body_complete_ || connection_->entrance().closing() ||
+  tunnelled_ = std::holds_alternative<std::unique_ptr<Tunnel>>(response.body);
+  if (tunnelled_ || response.close || !body_complete_ || connection_->entrance().closing() ||
       connection_->info().requests >= http.keepalive_requests) {
     keep_alive_ = false;
   }
@@ -34,8 +38,10 @@ void H1Exchange::write_head(const Response& response, std::optional<std::uint64_
   for (const HeaderField& field : response.headers) {
     if (!is_the_doors_own(field.id)) write_field(field.name, field.value);
   }
-  write_framing(length, has_content, response.status);
-  if (!keep_alive_) {
+  if (!tunnelled_) write_framing(length, has_content, response.status);
+  if (tunnelled_) {
+    write_field("Connection", "upgrade");
+  } else if (!keep_alive_) {
     write_field("Connection", "close");
   } else if (request->version == HttpVersion::http10) {
     write_field("Connection", "keep-alive");
@@ -72,10 +78,25 @@ Task<Result<void>> H1Exchange::write(std::string_view content) {
   co_return sent;
 }
 
-void H1Exchange::finish() {
+void H1Exchange::finish(const HeaderList* trailers) {
   if (!chunked_) return;
-  connection_->queue("0\r\n\r\n");
+  connection_->queue("0\r\n");
+  if (trailers && takes_trailers(request->headers)) {
+    for (const HeaderField& field : *trailers) write_field(field.name, field.value);
+  }
+  connection_->queue("\r\n");
   bytes_written_ += 5;
+}
+
+/// It is no part of what the answer counts.
+void H1Exchange::send_interim(int status, const HeaderList& fields) {
+  if (request->version == HttpVersion::http10) return;
+  std::string head = fmt::format("HTTP/1.1 {} {}\r\n", status, reason_phrase(status));
+  for (const HeaderField& field : fields) {
+    if (!is_the_doors_own(field.id)) head.append(field.name).append(": ").append(field.value).append("\r\n");
+  }
+  connection_->queue(head.append("\r\n"));
+  connection_->flush_output();
 }
 
 }  // namespace edge

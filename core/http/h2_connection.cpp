@@ -367,9 +367,16 @@ void H2Connection::on_deadline() {
 }
 
 void H2Connection::drain() {
+  if (entrance_.closing()) end_tunnels();
   if (gone() || state_ != State::open || std::exchange(draining_, true)) return;
   h2_session::announce_end(session_);
   wants_turn();
+}
+
+void H2Connection::end_tunnels() {
+  for (H2Stream* at = first_; at; at = at->next_) {
+    if (at->tunnelled() && at->serving) at->request->cancellation.request();
+  }
 }
 
 void H2Connection::drain_answered() {

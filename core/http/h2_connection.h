@@ -81,6 +81,7 @@ class H2Connection final : public ClientConnection, private TurnEnd {
   void run_due();
   void release(H2Stream& stream);
   void cancel_streams();
+  void end_tunnels();
   void settle();
   Awaits awaited() const;
   void set_deadline();

@@ -14,7 +14,7 @@ constexpr std::size_t kFieldFraming = 4;  // ": " and a line end, as HTTP/1 woul
 void H2Head::begin(Request& request, const HttpSettings& limits) {
   request_ = &request;
   limits_ = &limits;
-  authority_ = {};
+  authority_ = protocol_ = {};
   size_ = 0;
   content_length_.reset();
   expects_continue_ = refused_ = false;
@@ -38,6 +38,8 @@ void H2Head::add_pseudo(std::string_view name, std::string_view value) {
     request_->target = arena.copy(value);
   } else if (name == ":authority") {
     authority_ = arena.copy(value);
+  } else if (name == ":protocol") {
+    protocol_ = arena.copy(value);
   }
 }
 
@@ -81,9 +83,10 @@ void H2Head::join_cookies() {
 Result<void> H2Head::complete() {
   request_->head_size = static_cast<std::uint32_t>(size_);
   if (refused_) return std::unexpected(error_);
-  if (request_->method == Method::connect) {
+  if (request_->method == Method::connect && protocol_.empty()) {
     return fail(ErrorKind::not_implemented, Side::client, "CONNECT is not implemented");
   }
+  request_->upgrade = protocol_;
   int hosts = 0;
   for (const HeaderField& field : request_->headers) {
     if (field.id == HeaderName::host) ++hosts;

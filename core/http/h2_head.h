@@ -33,6 +33,7 @@ class H2Head {
   Request* request_ = nullptr;
   const HttpSettings* limits_ = nullptr;
   std::string_view authority_;
+  std::string_view protocol_;
   std::size_t size_ = 0;
   std::optional<std::uint64_t> content_length_;
   bool expects_continue_ = false;

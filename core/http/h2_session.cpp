@@ -119,7 +119,10 @@ ssize_t read_content(nghttp2_session*, std::int32_t, std::uint8_t*, std::size_t 
   const std::size_t filled = stream.fill(connection_of(user).staged(), most);
   if (filled == 0 && !stream.answer_complete()) return NGHTTP2_ERR_DEFERRED;
   *flags = NGHTTP2_DATA_FLAG_NO_COPY;
-  if (stream.answer_complete()) *flags |= NGHTTP2_DATA_FLAG_EOF;
+  if (stream.answer_complete()) {
+    *flags |= NGHTTP2_DATA_FLAG_EOF;
+    if (stream.submit_trailers()) *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+  }
   return static_cast<ssize_t>(filled);
 }
 
@@ -174,6 +177,7 @@ nghttp2_session* make(H2Connection& connection, const HttpSettings& limits) {
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kStreamWindow},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits.max_header_size},
       {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+      {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},  // RFC 8441 3
   };
   nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings, std::size(settings));
   nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0, kConnectionWindow);

@@ -26,8 +26,9 @@ void H2Stream::begin(H2Connection& connection, std::int32_t id) {
   unsent_ = {};
   file_ = {};
   content_left_.reset();
+  trailers_ = nullptr;
   head_arrived_ = begun_ = served_ = closed_ = forgotten_ = told_gone_ = body_was_empty_ = body_ended_ =
-      continue_sent_ = reading_ = offered_ = deferred_ = finished_ = complete_ = false;
+      continue_sent_ = offered_ = deferred_ = finished_ = complete_ = false;
 }
 
 void H2Stream::rest() {
@@ -89,13 +90,19 @@ void H2Stream::forgotten() {
 
 void H2Stream::proceed() {
   if (closed_ && !complete_) {
-    if (std::exchange(told_gone_, true) || !serving) return;
-    if (waiting()) return wake(std::unexpected(client_gone()));
-    return request->cancellation.request();
+    if (!std::exchange(told_gone_, true) && serving) client_left();
+    return;
   }
   if (head_arrived_ && !begun_) return begin_serving();
-  if (!waiting()) return;
-  if (reading_ ? body_.size() > handed_out_ || body_ended_ : !has_unsent()) wake({});
+  if (waits(For::room) && !has_unsent()) wake(For::room, {});
+  if (waits(For::input) && (body_.size() > handed_out_ || body_ended_)) wake(For::input, {});
+}
+
+void H2Stream::client_left() {
+  const bool awaited = waits(For::input) || waits(For::room);
+  if (!awaited || tunnelled_) request->cancellation.request();
+  if (waits(For::input)) wake(For::input, std::unexpected(client_gone()));
+  if (waits(For::room)) wake(For::room, std::unexpected(client_gone()));
 }
 
 void H2Stream::begin_serving() {
@@ -116,9 +123,14 @@ void H2Stream::served() {
   connection().due(*this);
 }
 
-void H2Stream::wake(Result<void> with) {
-  disarm();
-  resume(std::move(with));
+void H2Stream::wake(For what, Result<void> with) {
+  if (what == For::room || !waits(For::room)) disarm();
+  resume(what, std::move(with));
+}
+
+void H2Stream::stop() {
+  body_ended_ = true;
+  if (waits(For::input)) wake(For::input, {});
 }
 
 void H2Stream::reset(std::uint32_t code) {
@@ -135,19 +147,20 @@ bool H2Stream::waits_for_its_turn() const {
 
 void H2Stream::on_deadline() {
   connection().wants_turn();
-  if (!reading_ && waits_for_its_turn()) return loop_.arm(*this, settings().send_timeout);
-  if (!waiting()) return reset(NGHTTP2_CANCEL);
-  if (reading_) {
-    return wake(fail(ErrorKind::timed_out, Side::client, "the request body did not arrive within body_timeout"));
+  if (waits(For::input) && !waits(For::room)) {
+    return wake(For::input,
+                fail(ErrorKind::timed_out, Side::client, "the request body did not arrive within body_timeout"));
   }
+  if (waits_for_its_turn()) return loop_.arm(*this, settings().send_timeout);
+  if (!waits(For::room)) return reset(NGHTTP2_CANCEL);
   connection().stalled();
-  wake(fail(ErrorKind::timed_out, Side::client, "the client did not read within send_timeout"));
+  wake(For::room, fail(ErrorKind::timed_out, Side::client, "the client did not read within send_timeout"));
 }
 
 // ---- the body --------------------------------------------------------------------------------------------------
 
 std::optional<std::uint64_t> H2Stream::length() const {
-  if (body_was_empty_) return 0;
+  if (empty()) return 0;
   return head.content_length();
 }
 
@@ -173,7 +186,7 @@ Result<std::string_view> H2Stream::next_content() {
   const std::string_view content(body_.first(), body_.size());
   handed_out_ = content.size();
   body_received_ += content.size();
-  if (request->route && body_received_ > request->route->http.client_max_body_size) {
+  if (request->route && !tunnelled_ && body_received_ > request->route->http.client_max_body_size) {
     return fail(ErrorKind::too_large, Side::client, "the request body is larger than client_max_body_size");
   }
   return content;
@@ -181,25 +194,20 @@ Result<std::string_view> H2Stream::next_content() {
 
 void H2Stream::send_continue() {
   if (!head.expects_continue() || std::exchange(continue_sent_, true)) return;
-  char name[] = ":status";
-  char value[] = "100";
-  const nghttp2_nv status{reinterpret_cast<std::uint8_t*>(name), reinterpret_cast<std::uint8_t*>(value), 7, 3,
-                          NGHTTP2_NV_FLAG_NONE};
-  nghttp2_submit_headers(connection().session(), NGHTTP2_FLAG_NONE, id_, nullptr, &status, 1, nullptr);
-  connection().wants_turn();
+  send_interim(100, HeaderList(arena_));
 }
 
 Task<Result<std::string_view>> H2Stream::read() {
+  if (waits_for_tunnel()) co_return std::string_view();
   consume_handed_out();
+  if (tunnelled_ && body_.size() == 0) body_.reset();
   while (true) {
     if (body_.size() > 0) co_return next_content();
     if (body_ended_) co_return std::string_view();
     if (closed_) co_return std::unexpected(client_gone());
     send_continue();
-    reading_ = true;
-    loop_.arm(*this, settings().body_timeout);
-    const Result<void> arrived = co_await Wait{*this};
-    reading_ = false;
+    if (!tunnelled_) loop_.arm(*this, settings().body_timeout);
+    const Result<void> arrived = co_await Wait(*this, For::input);
     if (!arrived) co_return std::unexpected(arrived.error());
   }
 }

@@ -38,8 +38,10 @@ class H2Stream final : public Exchange, private Deadline {
   void forgotten();
   /// Content for a DATA frame: puts at most `size` bytes at `to`. 0: there is none now.
   std::size_t fill(char* to, std::size_t size);
-  /// The content, and so the answer, is complete.
+  /// The content is complete, and so is the answer, but for the trailers.
   bool answer_complete() const { return complete_; }
+  /// Queues them, if there are any: they end the stream then, and not the content.
+  bool submit_trailers();
 
   // At the end of the turn --------------------------------------------------------------------------------------
   /// Begins to serve, or wakes what has waited.
@@ -48,9 +50,10 @@ class H2Stream final : public Exchange, private Deadline {
   bool is_over() const { return closed_ && !serving && (served_ || !begun_); }
 
   // RequestBody
-  bool empty() const override { return body_was_empty_; }
+  bool empty() const override { return body_was_empty_ || waits_for_tunnel(); }
   std::optional<std::uint64_t> length() const override;
   Task<Result<std::string_view>> read() override;
+  void stop() override;
 
   // ResponseWriter
   void write_head(const Response& response, std::optional<std::uint64_t> length, bool has_content) override;
@@ -59,8 +62,11 @@ class H2Stream final : public Exchange, private Deadline {
   bool try_write_file(int fd, std::uint64_t offset, std::uint64_t length) override;
   Task<Result<void>> write_file(int fd, std::uint64_t offset, std::uint64_t length) override;
   Task<Result<void>> flush() override;
-  void finish() override;
+  void finish(const HeaderList* trailers) override;
   void abort() override;
+
+  // InterimResponses
+  void send_interim(int status, const HeaderList& fields) override;
 
   std::int32_t id() const { return id_; }
 
@@ -75,9 +81,12 @@ class H2Stream final : public Exchange, private Deadline {
   H2Connection& connection() const;
   void on_deadline() override;
   bool waits_for_its_turn() const;
+  /// What the client sends is none of the request's until the answer has opened a tunnel (RFC 8441 4).
+  bool waits_for_tunnel() const { return request->method == Method::connect && !tunnelled_; }
   void begin_serving();
   void served();
-  void wake(Result<void> with);
+  void wake(For what, Result<void> with);
+  void client_left();
   void reset(std::uint32_t code);
   Result<std::string_view> next_content();
   void consume_handed_out();
@@ -105,6 +114,7 @@ class H2Stream final : public Exchange, private Deadline {
   std::string_view unsent_;                    // content that the handler waits to be rid of
   FilePart file_;                              // the same, as a file
   std::optional<std::uint64_t> content_left_;  // of the declared length
+  const HeaderList* trailers_ = nullptr;       // of the answer
   std::size_t head_bytes_ = 0;
 
   bool head_arrived_ = false;
@@ -116,7 +126,6 @@ class H2Stream final : public Exchange, private Deadline {
   bool body_was_empty_ = false;
   bool body_ended_ = false;
   bool continue_sent_ = false;
-  bool reading_ = false;   // what waits, waits for content of the request
   bool offered_ = false;   // the connection knows that there is content
   bool deferred_ = false;  // nghttp2 does not ask for content until it is told to
   bool finished_ = false;  // the handler has nothing to add

@@ -13,6 +13,7 @@
 #include "core/http/h2_session.h"
 #include "core/http/h2_stream.h"
 #include "core/http/own_fields.h"
+#include "core/http/tunnel.h"
 #include "core/page_cache.h"
 
 namespace edge {
@@ -68,7 +69,8 @@ void H2Stream::write_head(const Response& response, std::optional<std::uint64_t>
   Fields fields(arena_, response.headers.size() + kOwnFields);
   char status[24];
   char digits[24];
-  fields.add_status(decimal(static_cast<std::uint64_t>(response.status), status));
+  tunnelled_ = std::holds_alternative<std::unique_ptr<Tunnel>>(response.body);
+  fields.add_status(tunnelled_ ? "200" : decimal(static_cast<std::uint64_t>(response.status), status));
   const HttpSettings& http = settings();
   if (!http.server_header.empty()) fields.add(HeaderName::server, http.server_header);
   fields.add(HeaderName::date, loop_.http_date());
@@ -85,6 +87,31 @@ void H2Stream::write_head(const Response& response, std::optional<std::uint64_t>
   if (closed_) return;
   h2_session::submit_answer(connection().session(), *this, fields.all(), content_follows);
   connection().wants_turn();
+}
+
+void H2Stream::send_interim(int status, const HeaderList& from) {
+  if (closed_) return;
+  Fields fields(arena_, from.size() + 1);
+  char code[24];
+  fields.add_status(decimal(static_cast<std::uint64_t>(status), code));
+  for (const HeaderField& field : from) {
+    if (!is_the_doors_own(field.id) && !is_of_http1(field.id)) fields.add(field);
+  }
+  const std::span<const nghttp2_nv> all = fields.all();
+  nghttp2_submit_headers(connection().session(), NGHTTP2_FLAG_NONE, id_, nullptr, all.data(), all.size(), nullptr);
+  connection().wants_turn();
+}
+
+bool H2Stream::submit_trailers() {
+  if (!trailers_) return false;
+  Fields fields(arena_, trailers_->size());
+  for (const HeaderField& field : *trailers_) {
+    if (!is_the_doors_own(field.id) && !is_of_http1(field.id)) fields.add(field);
+  }
+  bytes_written_ += fields.size();
+  const std::span<const nghttp2_nv> all = fields.all();
+  trailers_ = nullptr;
+  return nghttp2_submit_trailer(connection().session(), id_, all.data(), all.size()) == 0;
 }
 
 std::size_t H2Stream::fill(char* to, std::size_t size) {
@@ -104,7 +131,7 @@ std::size_t H2Stream::fill(char* to, std::size_t size) {
   if (!has_unsent()) withdraw();
   complete_ = !has_unsent() && (content_left_ ? *content_left_ == 0 : finished_);
   deferred_ = filled == 0 && !complete_;
-  if (has_unsent() && filled > 0 && waiting()) loop_.arm(*this, settings().send_timeout);
+  if (has_unsent() && filled > 0 && waits(For::room)) loop_.arm(*this, settings().send_timeout);
   return filled;
 }
 
@@ -131,12 +158,12 @@ void H2Stream::withdraw() {
   file_.fd = -1;
   if (!std::exchange(offered_, false)) return;
   connection().content_withdrawn();
-  if (waiting()) connection().due(*this);
+  if (waits(For::room)) connection().due(*this);
 }
 
 Task<Result<void>> H2Stream::until_taken() {
   loop_.arm(*this, settings().send_timeout);
-  const Result<void> taken = co_await Wait{*this};
+  const Result<void> taken = co_await Wait(*this, For::room);
   withdraw();
   co_return taken;
 }
@@ -203,8 +230,9 @@ Task<Result<void>> H2Stream::flush() {
   co_return {};
 }
 
-void H2Stream::finish() {
+void H2Stream::finish(const HeaderList* trailers) {
   if (std::exchange(finished_, true) || closed_) return;
+  if (trailers && takes_trailers(request->headers)) trailers_ = trailers;
   if (content_left_.value_or(0) > 0 && !has_unsent()) return reset(NGHTTP2_INTERNAL_ERROR);  // less than was promised
   if (std::exchange(deferred_, false)) nghttp2_session_resume_data(connection().session(), id_);
   connection().wants_turn();

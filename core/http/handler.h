@@ -16,6 +16,9 @@ class Handler {
   /// `request` outlives the task. Must end soon after request.cancellation is requested.
   virtual Task<Response> handle(Request& request) = 0;
 
+  /// Whether its answers may be tunnels: else requests that take nothing but one get 501 in its place.
+  virtual bool opens_tunnels() const { return false; }
+
   /// Whether its answers are files of a folder, so that an app may have one sent (core/http/internal_redirect.h).
   /// Content codings are its own business then: the pump compresses none of them.
   virtual bool serves_files() const { return false; }

@@ -19,4 +19,9 @@ inline bool is_the_doors_own(HeaderName id) {
   }
 }
 
+/// RFC 9110 10.1.4: whether the client takes fields behind the content.
+inline bool takes_trailers(const HeaderList& of_request) {
+  return list_has(of_request.get(HeaderName::te), "trailers");
+}
+
 }  // namespace edge

@@ -111,6 +111,9 @@ Task<Response> answer(Request& request, bool by_error_page) {
       if (refusal) co_return std::move(*refusal);
     }
     if (!request.route) co_return Response::of_status(request.arena, 404);
+    if (request.method == Method::connect && !request.route->handler->opens_tunnels()) {
+      co_return Response::of_status(request.arena, 501);
+    }
     Response response = co_await request.route->handler->handle(request);
     response.coding_settled = request.route->handler->serves_files();
     if (!response.redirect || request.site->passes_redirects) co_return response;
@@ -181,7 +184,8 @@ Task<Result<void>> send_source(BodySource& source, const Response& response, Res
                                std::uint64_t& sent) {
   Result<BodySource::Chunk> chunk = co_await source.pull();
   if (!chunk) co_return std::unexpected(chunk.error());
-  std::optional<std::uint64_t> length = chunk->last ? chunk->bytes.size() : source.length();
+  std::optional<std::uint64_t> length = source.length();
+  if (chunk->last && !source.trailers()) length = chunk->bytes.size();
   writer.write_head(response, length, true);
   while (true) {
     if (!chunk->bytes.empty() && !writer.try_write(chunk->bytes)) {
@@ -198,8 +202,28 @@ Task<Result<void>> send_source(BodySource& source, const Response& response, Res
   co_return {};
 }
 
+Task<Result<void>> send_tunnel(Request& request, Response& response, ResponseWriter& writer, bool& head_sent) {
+  writer.write_head(response, std::nullopt, true);
+  head_sent = true;
+  const std::uint64_t head = writer.bytes_written();
+  Tunnel& tunnel = *std::get<std::unique_ptr<Tunnel>>(response.body);
+  Result<void> done = co_await tunnel.run(request, writer);
+  request.sent.body_bytes = writer.bytes_written() - head;
+  co_return done;
+}
+
+/// Of a source that has given its last chunk; null: none.
+const HeaderList* trailers_of(const Response& response) {
+  const auto* source = std::get_if<std::unique_ptr<BodySource>>(&response.body);
+  return source ? (*source)->trailers() : nullptr;
+}
+
 /// Sends head and content. `head_sent` tells whether an error came too late for another answer.
 Task<Result<void>> send(Request& request, Response& response, ResponseWriter& writer, bool& head_sent) {
+  if (std::holds_alternative<std::unique_ptr<Tunnel>>(response.body)) {
+    Result<void> ended = co_await send_tunnel(request, response, writer, head_sent);
+    co_return ended;
+  }
   Result<void> done;
   std::uint64_t& sent = request.sent.body_bytes;
   if (request.method == Method::head || !status_has_content(response.status)) {
@@ -259,7 +283,7 @@ Task<void> send_and_log(Request& request, const Router& router, ResponseWriter& 
     sent = co_await send(request, response, writer, head_sent);
   }
   if (sent) {
-    writer.finish();
+    writer.finish(trailers_of(response));
   } else if (head_sent || sent.error().kind == ErrorKind::closed) {
     if (sent.error().kind != ErrorKind::closed) log_failure(request, sent.error());
     if (!head_sent) request.sent.status = 499;
@@ -272,7 +296,7 @@ Task<void> send_and_log(Request& request, const Router& router, ResponseWriter& 
     const auto page = std::get<std::string_view>(failure.body);
     writer.write_head(failure, page.size(), request.method != Method::head);
     if (request.method != Method::head && writer.try_write(page)) request.sent.body_bytes = page.size();
-    writer.finish();
+    writer.finish(nullptr);
     request.sent.headers = nullptr;
   }
   request.sent.bytes = writer.bytes_written();

@@ -24,6 +24,7 @@ class ReplayedBody final : public RequestBody {
   bool empty() const override { return from_.empty(); }
   std::optional<std::uint64_t> length() const override { return from_.length(); }
   Task<Result<std::string_view>> read() override;
+  void stop() override { from_.stop(); }
 
  private:
   RequestBody& from_;

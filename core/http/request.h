@@ -36,6 +36,7 @@ inline bool is_safe(Method method) {
 
 struct Route;
 struct Site;
+class InterimResponses;
 class TlsStream;
 
 /// What is known of a connection; the same for every request on it.
@@ -82,6 +83,8 @@ struct Request {
   bool has_query = false;   // there was a "?"
   std::string_view host;    // lower case, without port; empty when there was none (HTTP/1.0)
   HttpVersion version = HttpVersion::http11;
+  std::string_view upgrade;  // the protocol that the client would go over to (RFC 9110 7.8); empty: none. With the
+                             // method CONNECT (RFC 8441) nothing else will do
   HeaderList headers;
   HeaderList params;            // CGI variables that a server in front has told besides: they win over edge's own
   std::uint32_t head_size = 0;  // bytes of the head as received
@@ -98,6 +101,7 @@ struct Request {
   UpstreamInfo upstream;
   Sent sent;
   LimitState limited;
+  InterimResponses* interim = nullptr;  // null: no client takes such answers
 
   /// The client as far as it is known: the other end of the connection, unless that is a trusted proxy which says more.
   const Address& client() const {

@@ -19,6 +19,8 @@ class RequestBody {
   /// The next bytes, de-chunked; empty at the end. The view is valid until the next call. The first call answers
   /// `Expect: 100-continue`. Errors: malformed, too_large (over client_max_body_size), timed_out, closed.
   virtual Task<Result<std::string_view>> read() = 0;
+  /// In a tunnel: nobody wants more, so a read under way gives the end, and so does each that follows.
+  virtual void stop() {}
 
  protected:
   ~RequestBody() = default;
@@ -33,6 +35,7 @@ class RequestBodyRef {
   bool empty() const { return body_->empty(); }
   std::optional<std::uint64_t> length() const { return body_->length(); }
   Task<Result<std::string_view>> read() const { return body_->read(); }
+  void stop() const { body_->stop(); }
   /// From now on `body` is read, which outlives the request.
   void replace(RequestBody& body) { body_ = &body; }
 

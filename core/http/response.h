@@ -1,4 +1,4 @@
-// Response: a head, and a body that is nothing, bytes, a range of a file, or a source to pull from.
+// Response: a head, and a body that is nothing, bytes, a range of a file, or a source to pull from; or a tunnel.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "core/http/header_list.h"
+#include "core/http/tunnel.h"
 #include "core/result.h"
 #include "core/shared_fd.h"
 #include "core/task.h"
@@ -27,6 +28,8 @@ class BodySource {
   virtual std::optional<std::uint64_t> length() const { return std::nullopt; }
   /// An error after the head was sent tears the connection, so that nobody takes the part for the whole.
   virtual Task<Result<Chunk>> pull() = 0;
+  /// After the last chunk: fields that follow the content (RFC 9110 6.5), or null. They live as long as the request.
+  virtual const HeaderList* trailers() const { return nullptr; }
 };
 
 struct FileRange {
@@ -50,7 +53,9 @@ struct InternalRedirect {
   bool has_query = false;
 };
 
-using Body = std::variant<std::monostate, std::string_view, FileRange, std::unique_ptr<BodySource>>;
+/// A tunnel goes with status 101, as the answer to a request with `upgrade`.
+using Body =
+    std::variant<std::monostate, std::string_view, FileRange, std::unique_ptr<BodySource>, std::unique_ptr<Tunnel>>;
 
 struct Response {
   explicit Response(Arena& arena, int with_status = 200) : status(with_status), headers(arena) {}

@@ -30,8 +30,9 @@ class ResponseWriter {
   /// Sends what is queued, so that the client sees it now. Waits until the kernel has taken it.
   virtual Task<Result<void>> flush() = 0;
 
-  /// The content is complete. What is queued leaves at the end of the connection's turn.
-  virtual void finish() = 0;
+  /// The content is complete. What is queued leaves at the end of the connection's turn. `trailers`: what follows the
+  /// content, if the client takes such fields and the protocol has a place for them; null: nothing.
+  virtual void finish(const HeaderList* trailers) = 0;
   /// The content cannot be completed: the connection is closed so that nobody takes the part for the whole.
   virtual void abort() = 0;
 

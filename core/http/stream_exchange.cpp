@@ -35,19 +35,24 @@ std::string_view status_line(const Response& response, char (&scratch)[128]) {
 
 }  // namespace
 
-void StreamExchange::wake(Result<void> with) {
-  if (!waiting()) return;
+void StreamExchange::wake_reader(Result<void> with) {
+  if (!waits_to_read()) return;
+  if (!tunnelled_) connection_->done_waiting();
+  resume(For::input, std::move(with));
+}
+
+void StreamExchange::wake_writer(Result<void> with) {
+  if (!waits_to_write()) return;
   connection_->done_waiting();
-  resume(std::move(with));
+  resume(For::room, std::move(with));
 }
 
 void StreamExchange::expect_input() {
-  waits_for_input_ = true;
+  if (tunnelled_) return connection_->listen();
   connection_->wait_readable(settings().body_timeout);
 }
 
 void StreamExchange::expect_room() {
-  waits_for_input_ = false;
   connection_->wait_writable(settings().send_timeout);
 }
 
@@ -88,7 +93,7 @@ Task<Result<void>> StreamExchange::flush() {
   if (!connection_->flush_output()) co_return std::unexpected(client_gone());
   while (connection_->has_pending()) {
     expect_room();
-    const Result<void> sent = co_await Wait{*this};
+    const Result<void> sent = co_await Wait(*this, For::room);
     if (!sent) co_return sent;
   }
   co_return {};
@@ -106,7 +111,7 @@ Task<Result<void>> StreamExchange::send_all(std::string_view content) {
     content.remove_prefix(static_cast<std::size_t>(sent));
     if (content.empty()) co_return {};
     expect_room();
-    const Result<void> writable = co_await Wait{*this};
+    const Result<void> writable = co_await Wait(*this, For::room);
     if (!writable) co_return writable;
   }
 }
@@ -148,7 +153,7 @@ Task<Result<void>> StreamExchange::write_file(int fd, std::uint64_t offset, std:
     if (static_cast<std::uint64_t>(sent) == step && ++steps % kStepsPerTurn != 0) continue;
     if (length == 0) break;
     expect_room();
-    const Result<void> writable = co_await Wait{*this};
+    const Result<void> writable = co_await Wait(*this, For::room);
     if (!writable) co_return writable;
   }
   co_return {};

@@ -18,10 +18,11 @@ class StreamExchange : public Exchange {
   Task<Result<void>> write_file(int fd, std::uint64_t offset, std::uint64_t length) override;
   Task<Result<void>> flush() override;
 
-  bool waits_to_read() const { return waiting() && waits_for_input_; }
-  bool waits_to_write() const { return waiting() && !waits_for_input_; }
-  /// Resumes the wait for the socket, if there is one.
-  void wake(Result<void> with);
+  bool waits_to_read() const { return waits(For::input); }
+  bool waits_to_write() const { return waits(For::room); }
+  /// Each resumes that wait for the socket, if there is one.
+  void wake_reader(Result<void> with);
+  void wake_writer(Result<void> with);
 
  protected:
   ~StreamExchange() = default;
@@ -33,9 +34,6 @@ class StreamExchange : public Exchange {
   void write_field(std::string_view name, std::string_view value);
   void write_number_field(std::string_view name, std::uint64_t number);
   Task<Result<void>> send_all(std::string_view content);
-
- private:
-  bool waits_for_input_ = false;
 };
 
 }  // namespace edge

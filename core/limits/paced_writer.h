@@ -30,7 +30,7 @@ class PacedWriter final : public ResponseWriter {
   bool try_write_file(int fd, std::uint64_t offset, std::uint64_t length) override;
   Task<Result<void>> write_file(int fd, std::uint64_t offset, std::uint64_t length) override;
   Task<Result<void>> flush() override { return door_.flush(); }
-  void finish() override { door_.finish(); }
+  void finish(const HeaderList* trailers) override { door_.finish(trailers); }
   void abort() override { door_.abort(); }
   std::uint64_t bytes_written() const override { return door_.bytes_written(); }
 

@@ -41,7 +41,7 @@ void Connection::on_readable() {
     case State::reading_packet:
       return read_packet();
     case State::serving:
-      if (exchange_.waits_to_read()) return exchange_.wake({});
+      if (exchange_.waits_to_read()) return exchange_.wake_reader({});
       return want_read(false);  // nobody asks for it: it stays in the kernel
     case State::closing:
       return want_read(false);
@@ -161,7 +161,7 @@ void Connection::on_writable() {
   if (gone() || has_pending()) return;
   want_write(false);
   disarm();
-  if (exchange_.waits_to_write()) return exchange_.wake({});
+  if (exchange_.waits_to_write()) return exchange_.wake_writer({});
   if (state_ == State::closing) close_softly();
 }
 
@@ -177,9 +177,10 @@ void Connection::on_peer_end() {
 
 void Connection::on_deadline() {
   if (exchange_.waits_to_read()) {
-    exchange_.wake(fail(ErrorKind::timed_out, Side::client, "the request body did not arrive within body_timeout"));
+    exchange_.wake_reader(
+        fail(ErrorKind::timed_out, Side::client, "the request body did not arrive within body_timeout"));
   } else if (exchange_.waits_to_write()) {
-    exchange_.wake(fail(ErrorKind::timed_out, Side::client, "the client did not read within send_timeout"));
+    exchange_.wake_writer(fail(ErrorKind::timed_out, Side::client, "the client did not read within send_timeout"));
   } else if (state_ == State::reading_packet && exchange_.packet.size() > 0) {
     exchange_.begin_request();
     refuse_with({ErrorKind::timed_out, Side::client, false, "the uwsgi packet did not arrive within header_timeout"});
@@ -207,11 +208,9 @@ void Connection::tear() {
   if (gone()) return;
   shut();
   if (state_ != State::serving) return;
-  if (exchange_.waits_to_read() || exchange_.waits_to_write()) {
-    exchange_.wake(std::unexpected(client_gone()));
-  } else {
-    exchange_.request->cancellation.request();
-  }
+  if (exchange_.waits_to_read()) return exchange_.wake_reader(std::unexpected(client_gone()));
+  if (exchange_.waits_to_write()) return exchange_.wake_writer(std::unexpected(client_gone()));
+  exchange_.request->cancellation.request();
 }
 
 void Connection::on_closed() {

@@ -44,7 +44,7 @@ Task<Result<std::string_view>> Exchange::read() {
     Result<std::string_view> content = receive();
     if (!content || !content->empty()) co_return content;
     expect_input();
-    const Result<void> arrived = co_await Wait{*this};
+    const Result<void> arrived = co_await Wait(*this, For::input);
     if (!arrived) co_return std::unexpected(arrived.error());
   }
   co_return std::string_view();

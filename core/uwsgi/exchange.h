@@ -34,7 +34,10 @@ class Exchange final : public StreamExchange {
   void write_head(const Response& response, std::optional<std::uint64_t> length, bool has_content) override;
   bool try_write(std::string_view content) override;
   Task<Result<void>> write(std::string_view content) override;
-  void finish() override {}
+  void finish(const HeaderList*) override {}
+
+  // InterimResponses
+  void send_interim(int, const HeaderList&) override {}
 
   bool body_complete() const { return body_left_ == 0; }
 

@@ -15,7 +15,7 @@ PLACE_OF = [                                            # what the header is cal
     (r"nlohmann/.*", r"(cmd|tests)/.*|appserver/zygote\.cpp"),
     (r"CLI/.*|CLI11\.hpp", r"cmd/.*"),
     (r"nghttp2/.*", r"core/http/h2_[^/]*|tests/.*"),
-    (r"openssl/.*", r"core/net/tls[^/]*|tests/.*"),
+    (r"openssl/.*", r"core/net/tls[^/]*|core/http/websocket_key\.cpp|tests/.*"),
     (r"zlib\.h", r"core/filters/compressor_gzip\.cpp|tests/.*"),
     (r"brotli/.*", r"core/filters/compressor_brotli\.cpp|tests/.*"),
     (r"zstd\.h", r"core/filters/compressor_zstd\.cpp|tests/.*"),

@@ -54,6 +54,17 @@ def setting(name, value):
     return struct.pack(">HI", name, value)
 
 
+def digits(text, huffman):
+    if not huffman:
+        return text.decode()
+    bits, found = "".join(f"{byte:08b}" for byte in text), ""
+    while len(found) < 3:                               # RFC 7541 B: the first three have five bits, the others six
+        size = 5 if bits[:5] in ("00000", "00001", "00010") else 6
+        code = int(bits[:size], 2)
+        found, bits = found + str(code if size == 5 else code - 22), bits[size:]
+    return found
+
+
 @dataclass
 class Frame:
     kind: int
@@ -68,9 +79,11 @@ class Frame:
 
     @property
     def status(self):
-        """Of an answer's head. The usual ones stand in HPACK's table, the others are written in digits."""
+        """Of an answer's head. The usual ones stand in HPACK's table, the others are written."""
         table = {0x88: 200, 0x89: 204, 0x8a: 206, 0x8b: 304, 0x8c: 400, 0x8d: 404, 0x8e: 500}
-        return table.get(self.payload[0]) or int(self.payload[2:5])
+        if self.payload[0] in table:
+            return table[self.payload[0]]
+        return int(digits(self.payload[2:2 + (self.payload[1] & 0x7f)], huffman=self.payload[1] & 0x80))
 
 
 class Http2:

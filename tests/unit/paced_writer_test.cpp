@@ -45,7 +45,7 @@ struct FakeDoor final : ResponseWriter {
     ++flushes;
     co_return {};
   }
-  void finish() override {}
+  void finish(const HeaderList*) override {}
   void abort() override {}
   std::uint64_t bytes_written() const override { return content.size(); }
 };
