@@ -110,6 +110,7 @@ bool AnswerChannel::deliver(const AnswerFrames::Piece& piece, const BlockRef& bl
   if (piece.file && !deliver_file(*call, *piece.file)) return false;
   call->take(piece, block);
   if (piece.last) {
+    resume_reading();  // the call may have been full since this same read, and its chunks no longer lead here
     call->leave_channel();
     lane_.queue().finish(*call);
     if (call->abandoned()) call->retire();

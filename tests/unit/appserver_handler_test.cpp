@@ -162,6 +162,34 @@ TEST_CASE("a slow client holds memory up to a limit, then the worker; nothing is
   CHECK(got == body);
 }
 
+TEST_CASE("an answer whose end comes with what was too much of it leaves the thread heard") {
+  FakeApp app;
+  FakeThread& thread = app.add_worker().threads[0];
+  FakeExchange exchange(app, "GET", "/much");
+  exchange.begin();
+  const std::uint64_t sequence = app.next_request(thread).header.sequence;
+  thread.answer(sequence, 200, {}, "", 0);
+  exchange.response();
+  constexpr std::size_t kPiece = 16 * 1024;
+  for (std::size_t sent = 0; sent < kAnswerBuffer; sent += kPiece) {  // so much is not yet too much
+    thread.frame(sequence, std::string(kPiece, 'a'));
+    app.turn();
+  }
+  thread.send(frame_bytes({.sequence = sequence}, "b") + frame_bytes({.sequence = sequence, .flags = wire::kLast}, ""));
+  app.turn();
+  FakeExchange next(app, "GET", "/next");
+  next.begin();
+  SUBCASE("while the client has yet to take it") {}
+  SUBCASE("when the client has taken it") {
+    CHECK(exchange.body()->size() == kAnswerBuffer + 1);
+  }
+  SUBCASE("when the client has left") {
+    exchange.response().body = std::monostate();
+  }
+  thread.answer(app.next_request(thread).header.sequence, 200, {}, "next");
+  CHECK(next.body() == "next");
+}
+
 TEST_CASE("a HEAD, a 204 and a 304 have no body, and keep the length that the app announced") {
   for (const auto& [method, status] : {std::pair("HEAD", 200), std::pair("GET", 204), std::pair("GET", 304)}) {
     FakeApp app;
