@@ -8,7 +8,7 @@
 #include "core/http/handler.h"
 #include "proxy/request_mapping.h"
 #include "proxy/server_exchange.h"
-#include "proxy/upstream_lane.h"
+#include "proxy/upstream_client.h"
 
 namespace edge {
 
@@ -26,7 +26,7 @@ struct ProxySettings {
 class ProxyHandler final : public Handler {
  public:
   ProxyHandler(std::shared_ptr<UpstreamLane> lane, ProxySettings settings)
-      : lane_(std::move(lane)), settings_(std::move(settings)) {}
+      : client_(std::move(lane)), settings_(std::move(settings)) {}
 
   Task<Response> handle(Request& request) override;
   bool opens_tunnels() const override { return !settings_.upgrade.empty(); }
@@ -37,9 +37,9 @@ class ProxyHandler final : public Handler {
   Response open_tunnel(Request& request, const UpstreamRequest& asked, std::unique_ptr<ServerExchange> exchange);
   void set_sticky_cookie(Request& request, const Server& server, Response& response);
   Response refuse(Request& request, const Error& error);
-  bool may_repeat(Request& request, const Error& error, const TriedServers& tried, const std::string& server);
+  UpstreamLane& lane() const { return client_.lane(); }
 
-  std::shared_ptr<UpstreamLane> lane_;
+  UpstreamClient client_;
   ProxySettings settings_;
 };
 

@@ -1,0 +1,66 @@
+// Choosing, asking, and whether another server is asked.
+#include "proxy/upstream_client.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/log.h"
+#include "proxy/codec_of.h"
+
+namespace edge {
+
+namespace {
+
+/// $upstream_addr: every server that was asked, as nginx lists them.
+void note_server(Request& request, const Server& server) {
+  if (request.upstream.address.empty()) {
+    request.upstream.address = request.arena.copy(server.name());
+    return;
+  }
+  request.upstream.address = request.arena.copy(fmt::format("{}, {}", request.upstream.address, server.name()));
+}
+
+}  // namespace
+
+Task<Result<std::unique_ptr<ServerExchange>>> UpstreamClient::ask(const UpstreamRequest& asked, OutgoingContent content,
+                                                                  const Server* preferred) const {
+  Request& request = asked.client;
+  lane_->upstream().retries.request();
+  std::string hash_key;
+  lane_->settings().balance.key.render(request, hash_key);
+  TriedServers tried;
+  const std::uint64_t begun = lane_->loop().now();
+  while (true) {
+    const UpstreamLane::Wish wish{.tried = tried, .hash_key = hash_key, .preferred = preferred};
+    Result<ServerUse> use = co_await lane_->choose(request, wish);
+    if (!use) co_return std::unexpected(std::move(use.error()));
+    tried.add(**use);
+    note_server(request, **use);
+    auto exchange = std::make_unique<ServerExchange>(lane_, std::move(*use), codec_of(lane_->upstream()));
+    const Result<void> answered = co_await exchange->begin(asked, content);
+    request.upstream.response_time = lane_->loop().now() - begun;
+    if (answered) {
+      request.upstream.status = exchange->head().status;
+      co_return exchange;
+    }
+    if (!may_repeat(request, answered.error(), tried, exchange->server()->name())) {
+      co_return std::unexpected(answered.error());
+    }
+  }
+}
+
+bool UpstreamClient::may_repeat(const Request& request, const Error& error, const TriedServers& tried,
+                                const std::string& server) const {
+  if (!error.retryable || tried.full() || tried.count() > lane_->settings().retries) return false;
+  const bool others = std::ranges::any_of(lane_->group().members(), [&tried](const ServerGroup::Member& member) {
+    return !member.down && !member.server->is_held_down() && !tried.has(*member.server);
+  });
+  if (!others || !lane_->upstream().retries.try_retry(lane_->loop().now())) return false;
+  log::warn("request {}: {} {}: upstream {}, server {}: {}; another server is asked", request.id(), request.method_name,
+            request.target, lane_->settings().name, server, error.context);
+  return true;
+}
+
+}  // namespace edge
