@@ -3,12 +3,13 @@
 
 #include <utility>
 
+#include "core/http/claimed_fields.h"
 #include "core/http/request_rules.h"
 
 namespace edge {
 
 Task<std::optional<Response>> pass(const Guards& guards, Request& request, bool with_rules) {
-  if (guards.tags && with_rules) request.headers.remove(kRuleHeader);
+  if (guards.tags && with_rules) forget_claims(request.headers, kRuleHeader);
   const RequestRules* const rules = with_rules ? guards.rules.get() : nullptr;
   if (rules) {
     if (std::optional<Response> refusal = rules->judge_head(request)) co_return refusal;
