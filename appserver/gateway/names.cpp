@@ -27,6 +27,8 @@ constexpr Known kKnown[] = {
     {"REMOTE_PORT", true, false, Meaning::client_port},
     {"REQUEST_SCHEME", true, true, Meaning::scheme},
     {"REQUEST_ID", true, false, Meaning::request_id},
+    {"AUTH_TYPE", false, true, Meaning::auth_type},
+    {"REMOTE_USER", false, false, Meaning::user},
     {"HTTP_HOST", true, true},
     {"HTTPS", false, true, Meaning::https},
     {"CONTENT_TYPE", false, true},

@@ -28,6 +28,8 @@ enum class Meaning : std::uint8_t {
   server_port,
   client_address,
   client_port,
+  user,
+  auth_type,
 };
 
 /// One name that may come again.

@@ -30,6 +30,11 @@ Ref decoded(std::string_view bytes) {
   return Ref::owned(PyUnicode_DecodeUTF8(bytes.data(), static_cast<Py_ssize_t>(bytes.size()), "replace"));
 }
 
+/// Two names that are no UTF-8 stay two.
+Ref user_text(std::string_view bytes) {
+  return Ref::owned(PyUnicode_DecodeUTF8(bytes.data(), static_cast<Py_ssize_t>(bytes.size()), "surrogateescape"));
+}
+
 /// The path as the client wrote it, also within an absolute URL.
 std::string_view raw_path(std::string_view target) {
   target = target.substr(0, target.find('?'));
@@ -72,6 +77,8 @@ struct Scopes::Parts {
   std::string_view target;
   std::string_view server_port;
   std::string_view client_port;
+  std::string_view user;  // who was verified; empty: nobody
+  std::string_view auth_type;
   bool is_https = false;
 };
 
@@ -96,6 +103,9 @@ bool Scopes::prepare() {
            {keys_.client, "client"},
            {keys_.server, "server"},
            {keys_.state, "state"},
+           {keys_.user, "edge.user"},
+           {keys_.user_name, "name"},
+           {keys_.user_type, "type"},
        }) {
     wanted.key = Ref::owned(PyUnicode_InternFromString(wanted.name));
     if (!wanted.key) return false;
@@ -188,8 +198,24 @@ bool Scopes::put(std::string_view name, std::string_view value, Parts& parts, Re
     case Meaning::client_port:
       parts.client_port = value;
       return true;
+    case Meaning::user:
+      parts.user = value;
+      return true;
+    case Meaning::auth_type:
+      parts.auth_type = value;
+      return true;
   }
   return true;
+}
+
+Ref Scopes::extensions(const Parts& parts) const {
+  Ref extensions = Ref::owned(PyDict_Copy(extensions_.get()));
+  if (!extensions || parts.user.empty()) return extensions;
+  const Ref user = Ref::owned(PyDict_New());
+  const bool made = user && set(user.get(), keys_.user_name, user_text(parts.user)) &&
+                    set(user.get(), keys_.user_type, user_text(parts.auth_type)) &&
+                    set(extensions.get(), keys_.user, user);
+  return made ? std::move(extensions) : Ref();
 }
 
 bool Scopes::fill(PyObject* scope, Parts& parts) const {
@@ -199,7 +225,7 @@ bool Scopes::fill(PyObject* scope, Parts& parts) const {
   if (parts.client_port.empty()) parts.client_address.reset();
   if (!parts.method) parts.method = native_string({});
   return set(scope, keys_.asgi, Ref::owned(PyDict_Copy(asgi_.get()))) &&
-         set(scope, keys_.extensions, Ref::owned(PyDict_Copy(extensions_.get()))) &&
+         set(scope, keys_.extensions, extensions(parts)) &&
          set(scope, keys_.http_version, native_string(http_version(parts.protocol))) &&
          set(scope, keys_.method, parts.method) &&
          set(scope, keys_.scheme, native_string(parts.is_https ? "https" : "http")) &&

@@ -26,6 +26,8 @@ class Scopes {
   Environ::Built read(std::string_view block, Parts& parts, RequestFacts& facts);
   bool put(std::string_view name, std::string_view value, Parts& parts, RequestFacts& facts);
   static bool add_header(std::string_view name, Name* known, std::string_view value, PyObject* to);
+  /// With "edge.user": {"name", "type"} where the client was verified.
+  Ref extensions(const Parts& parts) const;
   bool fill(PyObject* scope, Parts& parts) const;
 
   Names names_;
@@ -34,7 +36,7 @@ class Scopes {
   Ref extensions_;
   struct Keys {
     Ref asgi, extensions, http_version, method, scheme, path, raw_path, query_string, root_path, headers, client,
-        server, state;
+        server, state, user, user_name, user_type;
   } keys_;
 };
 

@@ -58,6 +58,15 @@ def test_the_scope_of_a_request(serve_app):
         "headers": [(b"host", b"example.org:81"), (b"x-odd-name", b"\xff"), (b"content-type", b"text/plain")]}
 
 
+def test_who_was_verified_is_an_extension_of_the_scope(serve_app):
+    app = serve_app(ECHOES_SCOPE)
+    extensions = scope_of(app, REMOTE_USER="zo\xc3\xab", AUTH_TYPE="Basic", HTTP_REMOTE_USER="eve")["extensions"]
+    assert extensions == {"http.response.pathsend": {}, "edge.user": {"name": "zo\u00eb", "type": "Basic"}}
+    assert scope_of(app, REMOTE_USER="\xff")["extensions"]["edge.user"] == {"name": "\udcff", "type": ""}
+    for variables in {"REMOTE_USER": "", "AUTH_TYPE": "Basic"}, {"HTTP_REMOTE_USER": "eve"}:
+        assert "edge.user" not in scope_of(app, **variables)["extensions"]
+
+
 def test_a_client_on_a_unix_socket_has_no_address(serve_app):
     app = serve_app(ECHOES_SCOPE)
     variables = app.variables(REMOTE_ADDR="unix:")
