@@ -150,7 +150,7 @@ class LoopEdition::Builder {
                               std::move(*handler), route.internal, route.expires, access_of(route.guarding),
                               route.guarding.bans, limits(route.limits)});
     }
-    put_guards(from, parts_.guards, *site);
+    put_guards(from, {parts_.guards, parts_.upstreams, loop_}, *site);
     return site;
   }
 

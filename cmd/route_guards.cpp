@@ -7,6 +7,7 @@
 #include "core/access/basic_auth.h"
 #include "core/http/probe_rules.h"
 #include "core/http/request_rules.h"
+#include "proxy/auth_request.h"
 
 namespace edge {
 
@@ -26,26 +27,32 @@ std::shared_ptr<const RequestRules> rules_of(const HttpSettings& http, bool site
   return std::make_shared<const RequestRules>(std::move(rules), http.rules_body);
 }
 
-Guards make(const HttpSettings& http, const std::optional<config::BasicAuth>& auth, bool site_has_php,
-            const GuardParts& parts) {
+Guards make(const HttpSettings& http, const std::optional<config::BasicAuth>& auth,
+            const std::optional<config::AuthRequest>& asked, bool site_has_php, const GuardPlace& place) {
+  const GuardParts& parts = place.parts;
   Guards guards;
   guards.rules = rules_of(http, site_has_php);
   if (auth) {
     guards.authorizers.push_back(
         std::make_unique<BasicAuth>(auth->realm, parts.users_files.at(auth->users_file), parts.password_checks));
   }
+  if (asked) {
+    const auto loop = static_cast<std::size_t>(place.loop.index());
+    guards.authorizers.push_back(
+        std::make_unique<AuthRequest>(Upstream::lane(place.upstreams.at(asked->upstream), loop), *asked));
+  }
   return guards;
 }
 
 }  // namespace
 
-void put_guards(const config::Site& from, const GuardParts& parts, Site& to) {
+void put_guards(const config::Site& from, const GuardPlace& place, Site& to) {
   const bool site_has_php = has_php(from);
-  to.guards = make(from.http, from.basic_auth, site_has_php, parts);
+  to.guards = make(from.http, from.basic_auth, from.auth_request, site_has_php, place);
   bool tags = to.guards.rules && to.guards.rules->tags();
   for (std::size_t i = 0; i < from.routes.size(); ++i) {
     const config::Route& route = from.routes[i];
-    to.routes[i].guards = make(route.http, route.basic_auth, site_has_php, parts);
+    to.routes[i].guards = make(route.http, route.basic_auth, route.auth_request, site_has_php, place);
     tags = tags || (to.routes[i].guards.rules && to.routes[i].guards.rules->tags());
   }
   to.guards.tags = tags;

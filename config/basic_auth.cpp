@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "config/answers.h"
-#include "config/values.h"
 #include "core/access/user_table.h"
 #include "core/http/field_syntax.h"
 
@@ -36,10 +35,6 @@ void read_realm(const Section& section, std::string& to) {
   if (node->kind == Node::Kind::scalar && !is_field_text(node->text)) {
     section.problem("realm", "cannot hold a line break or a control character");
   }
-}
-
-bool is_off(const Node& node) {
-  return node.kind == Node::Kind::null || (node.kind == Node::Kind::scalar && parse_boolean(node.text) == false);
 }
 
 }  // namespace

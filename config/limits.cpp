@@ -121,10 +121,6 @@ BandwidthLimit read_bandwidth(const Section& section) {
   return limit;
 }
 
-bool is_off(const Node& node) {
-  return node.kind == Node::Kind::scalar && parse_boolean(node.text) == false;
-}
-
 /// One map or a list of them, in the place of what was inherited.
 template <class Limit>
 void read_several(const Section& limits, std::string_view key, const std::string& scope,

@@ -14,15 +14,6 @@
 namespace edge::config {
 namespace {
 
-void check_upstream(const Section& section, std::string_view key, const std::string& name,
-                    const std::vector<Upstream>& upstreams) {
-  if (name.empty() || section.loading().incomplete) return;
-  if (std::ranges::find(upstreams, name, &Upstream::name) != upstreams.end()) return;
-  std::vector<std::string_view> names;
-  for (const Upstream& upstream : upstreams) names.push_back(upstream.name);
-  report_no_such(section, key, "upstream", "upstreams", name, names);
-}
-
 /// A pattern has no prefix that could be taken off.
 void check_prefix(const Section& section, std::string_view key, const RoutePath& path) {
   if (path.kind != RoutePath::Kind::pattern) return;
@@ -86,6 +77,15 @@ void read_host(const Section& section, ProxyRef& to) {
 }
 
 }  // namespace
+
+void check_upstream(const Section& section, std::string_view key, const std::string& name,
+                    const std::vector<Upstream>& upstreams) {
+  if (name.empty() || section.loading().incomplete) return;
+  if (std::ranges::find(upstreams, name, &Upstream::name) != upstreams.end()) return;
+  std::vector<std::string_view> names;
+  for (const Upstream& upstream : upstreams) names.push_back(upstream.name);
+  report_no_such(section, key, "upstream", "upstreams", name, names);
+}
 
 ProxyRef read_proxy(const Section& route, const RoutePath& path, const std::vector<Upstream>& upstreams) {
   ProxyRef ref;

@@ -11,6 +11,7 @@
 
 #include "config/access.h"
 #include "config/answers.h"
+#include "config/auth_request.h"
 #include "config/basic_auth.h"
 #include "config/limits.h"
 #include "config/process.h"
@@ -105,6 +106,7 @@ Route load_route(const Section& section, const Site& site, const RouteContext& c
   read_guarding(section, context.lists, route.guarding);
   read_limits(section, limit_scope(site, section), route.limits);
   route.basic_auth = read_basic_auth(section, site.basic_auth);
+  route.auth_request = read_auth_request(section, context.upstreams, site.auth_request);
   read_handler(section, context, route);
   return route;
 }
@@ -141,6 +143,7 @@ Route inherit_route(const Site& site, const Place& place) {
   route.guarding = site.guarding;
   route.limits = site.limits;
   route.basic_auth = site.basic_auth;
+  route.auth_request = site.auth_request;
   return route;
 }
 

@@ -105,7 +105,7 @@ std::span<const SectionSchema> upstream_sections();  // upstreams
 std::span<const SectionSchema> limit_sections();     // limits
 std::span<const SectionSchema> site_sections();      // sites, listen
 std::span<const SectionSchema> route_sections();     // routes and their handlers
-std::span<const SectionSchema> guard_sections();     // basic_auth, rules
+std::span<const SectionSchema> guard_sections();     // basic_auth, auth_request, rules
 
 /// The sections that have a key of this name, and have it built, for a key that stands in the wrong one: "`http` or
 /// `sites[]`"; empty when there are none.

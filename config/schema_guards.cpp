@@ -13,6 +13,19 @@ constexpr Key kBasicAuth[] = {
         "log, and those before stay. At most 1 MiB."},
 };
 
+constexpr Key kAuthRequest[] = {
+    Key{"to", Type::text, "", "The upstream, of any protocol."},
+    Key{"uri", Type::text, "/", "Path and query that it is asked for, escaped as in a URL."},
+    Key{"headers", Type::texts, "[]",
+        "Headers of its answer that the request goes on with, such as `[X-User, X-Groups]`. What a client sends under "
+        "these names never passes, also where the answer has none."},
+    Key{"user", Type::text, "~",
+        "The header of its answer that names the user: `REMOTE_USER` (with `AUTH_TYPE` `auth_request`), and "
+        "`$remote_user` in the access log. What a client sends under this name never passes either."},
+    Key{"timeout", Type::duration, "5s", "For all of it, with the wait for a server and all that are tried."}.between(
+        1, 3'600'000),
+};
+
 constexpr Key kRule[] = {
     Key{"name", Type::text, "~", "For the log; without it the rule's place, such as `sites[0].rules[1]`."},
     Key{"match", Type::map, "", "The conditions, as below; all that are given must hold."},
@@ -54,10 +67,22 @@ std::span<const SectionSchema> guard_sections() {
       {"sites[].basic_auth",
        "Name and password (RFC 7617), for a site or a route; 401 without them. Passwords are looked at on other "
        "threads, two at a time and 64 in a queue (more: 503), and are believed for five minutes. The app finds "
-       "`REMOTE_USER` and `AUTH_TYPE` in its environ, the access log `$remote_user`. Files that an app names "
+       "`REMOTE_USER` and `AUTH_TYPE` in its environ (an ASGI app as with `auth_request`), the access log "
+       "`$remote_user`. Files that an app names "
        "(`X-Accel-Redirect`) are sent without asking again; error pages too. Use TLS: the password is sent as it is.",
        {kBasicAuth}},
       {"sites[].routes[].basic_auth", "The same for one route.", {kBasicAuth}},
+      {"sites[].auth_request",
+       "Before a request passes, after `basic_auth` and before its body is read, an upstream is asked, as by "
+       "`auth_request` of nginx, `forward_auth` of Caddy and `ForwardAuth` of Traefik: by a GET without content, with "
+       "the client's headers and `X-Forwarded-Method`, `-Uri`, `-Host`, `-Proto`, `-For`, `X-Original-Method`, `-URI` "
+       "and `-URL`. 2xx: the request passes. 401, 403, or a redirect (301, 302, 303, 307, 308) with `Location`: that "
+       "is the client's answer, with `WWW-Authenticate`, `Location`, `Set-Cookie` and `Cache-Control`, but without "
+       "the content. All else, as no answer within `timeout`: 500, and a line in the log says why. `Set-Cookie` of "
+       "2xx goes nowhere. An ASGI app finds the user in `scope[\"extensions\"][\"edge.user\"]`. Files that an app "
+       "names (`X-Accel-Redirect`) are sent without asking again; error pages too.",
+       {kAuthRequest}},
+      {"sites[].routes[].auth_request", "The same for one route.", {kAuthRequest}},
   };
   return sections;
 }

@@ -18,6 +18,8 @@ constexpr Key kSite[] = {
         "Requests that come without TLS are sent to the site's first address with it (308), but for routes below "
         "`/.well-known/acme-challenge/`."},
     Key{"basic_auth", Type::map, "~", "Name and password for every route that says nothing else, as below."},
+    Key{"auth_request", Type::map, "~",
+        "An upstream decides who passes, on every route that says nothing else: its name, or a map as below."},
     Key{"routes", Type::maps, "", "What answers which path; at least one."},
 };
 
@@ -102,6 +104,9 @@ constexpr Key kRoute[] = {
         .or_words("off, max, epoch, immutable"),
     Key{"basic_auth", Type::map, "~",
         "Name and password, as below; `~` or `off`: nobody is asked, whatever the site says."}
+        .or_words("off"),
+    Key{"auth_request", Type::map, "~",
+        "An upstream decides who passes: its name, or a map as below; `~` or `off`: none does, whatever the site says."}
         .or_words("off"),
 };
 

@@ -277,4 +277,8 @@ std::vector<ListedText> Section::texts(std::string_view key) const {
   return result;
 }
 
+bool is_off(const Node& node) {
+  return node.kind == Node::Kind::null || (node.kind == Node::Kind::scalar && parse_boolean(node.text) == false);
+}
+
 }  // namespace edge::config

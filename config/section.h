@@ -83,6 +83,9 @@ class Section {
   bool is_map_ = true;  // false: something else stands there, and was reported
 };
 
+/// A null, or `off` in any of its spellings: what holds around does not hold here.
+bool is_off(const Node& node);
+
 /// Compiles a template or an access log format; a fault is reported with its column.
 template <class Compiled>
 bool compile_text(Loading& loading, const Node& node, const std::string& path, Compiled& to) {

@@ -9,6 +9,7 @@
 
 #include "config/access.h"
 #include "config/answers.h"
+#include "config/auth_request.h"
 #include "config/basic_auth.h"
 #include "config/limits.h"
 #include "config/listen.h"
@@ -86,6 +87,7 @@ Site load_site(const Section& section, const HttpSettings& http, const RouteCont
   site.limits = context.limits;
   read_limits(section, limit_scope(site), site.limits);
   site.basic_auth = read_basic_auth(section, std::nullopt);
+  site.auth_request = read_auth_request(section, context.upstreams, std::nullopt);
   site.routes = load_routes(section, site, context);
   return site;
 }

@@ -199,6 +199,16 @@ struct BasicAuth {
   std::string users_file;
 };
 
+/// A server of an upstream decides who passes.
+struct AuthRequest {
+  Place place;
+  std::string upstream;
+  std::string uri = "/";             // path and query that it is asked for
+  std::vector<std::string> headers;  // of its answer, for the request
+  std::string user;                  // the header that names the user; empty: none
+  Milliseconds timeout{5'000};       // for all of it
+};
+
 struct Route {
   Place place;
   RoutePath path;
@@ -211,6 +221,7 @@ struct Route {
   Guarding guarding;
   std::shared_ptr<const LimitSettings> limits;  // the same object where it is inherited; null: none
   std::optional<BasicAuth> basic_auth;          // nothing: nobody is asked
+  std::optional<AuthRequest> auth_request;      // the same
   std::variant<StaticFiles, Redirect, Return, AppRef, ProxyRef> handler;
 };
 
@@ -229,6 +240,7 @@ struct Site {
   Guarding guarding;
   std::shared_ptr<const LimitSettings> limits;  // null: none
   std::optional<BasicAuth> basic_auth;
+  std::optional<AuthRequest> auth_request;
   std::vector<Route> routes;
 };
 

@@ -1,6 +1,8 @@
 // Loading of upstreams, and of routes that pass requests to them.
 #pragma once
 
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/section.h"
@@ -9,6 +11,10 @@
 namespace edge::config {
 
 std::vector<Upstream> load_upstreams(const Section& top);
+
+/// Says where `name`, given under `key`, is none of the upstreams.
+void check_upstream(const Section& section, std::string_view key, const std::string& name,
+                    const std::vector<Upstream>& upstreams);
 
 /// The handler `proxy` of a route: a name, or a map. `path` is the route's.
 ProxyRef read_proxy(const Section& route, const RoutePath& path, const std::vector<Upstream>& upstreams);

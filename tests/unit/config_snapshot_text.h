@@ -195,6 +195,14 @@ class SnapshotText {
     if (auth) text_ += fmt::format(" basic_auth={}:{} at {}", auth->realm, auth->users_file, auth->place.text());
   }
 
+  void auth_request(const std::optional<AuthRequest>& auth) {
+    if (!auth) return;
+    text_ += fmt::format(" auth_request={}{} at {}", auth->upstream, auth->uri, auth->place.text());
+    field("headers", auth->headers, {});
+    field("user", auth->user, {});
+    field("timeout", auth->timeout, AuthRequest().timeout);
+  }
+
   void answers(const std::vector<HeaderRule>& headers, const std::vector<ErrorPage>& pages,
                const std::optional<AccessTarget>& target) {
     for (const HeaderRule& rule : headers) {
@@ -222,6 +230,7 @@ class SnapshotText {
     guarding(site.guarding);
     limits(site.limits);
     basic_auth(site.basic_auth);
+    auth_request(site.auth_request);
     for (const Route& each : site.routes) route(each);
   }
 
@@ -266,6 +275,7 @@ class SnapshotText {
     answers(route.headers, route.error_pages, route.access);
     guarding(route.guarding);
     basic_auth(route.basic_auth);
+    auth_request(route.auth_request);
     field("internal", route.internal, false);
     expires(route.expires);
     limits(route.limits);
