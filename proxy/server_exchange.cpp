@@ -17,9 +17,9 @@ constexpr std::string_view kNothing;
 constexpr std::size_t kLeastRoom = 8 * 1024;      // for one receive
 constexpr std::uint64_t kFilePart = 1024 * 1024;  // read into memory before it is sent
 
-/// RFC 9110 9.2.2.
+/// RFC 9110 9.2.2. A CONNECT for a tunnel is a GET where the server is asked.
 bool is_idempotent(Method method) {
-  return is_safe(method) || method == Method::put || method == Method::delete_;
+  return is_safe(method) || method == Method::put || method == Method::delete_ || method == Method::connect;
 }
 
 }  // namespace
