@@ -11,7 +11,8 @@
 
 namespace edge {
 
-/// Runs on the thread pool, maybe several times at once, and may block for long. Addresses are without a port.
+/// Runs on threads that nobody waits for, maybe several times at once, and may block for long, so it owns what it uses.
+/// Addresses are without a port.
 using NameLookup = std::function<Result<std::vector<Address>>(const std::string& host)>;
 
 /// More of one name are left off.

@@ -1,52 +1,92 @@
-// Turns of look-ups on the thread pool, and what becomes of their results.
+// Turns of look-ups, each on a thread of its own, and what becomes of their results.
 #include "proxy/resolver.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
-#include "core/detached.h"
 #include "core/log.h"
+#include "core/net/lone_work.h"
 
 namespace edge {
 namespace {
 
 constexpr Milliseconds kFirstPause{1'000};
 constexpr std::uint64_t kBetweenWarnings = 600'000;  // milliseconds
+// Most look-ups end within milliseconds; one that has not is waiting for the network.
+constexpr Milliseconds kFirstLooks{2};
+constexpr Milliseconds kLaterLooks{50};
+constexpr Milliseconds kSoon{100};
+
+using Found = Result<std::vector<Address>>;
+
+Found no_answer(Milliseconds within) {
+  return fail(ErrorKind::timed_out, Side::upstream,
+              fmt::format("no name server answered within {} ms", within.count()));
+}
 
 }  // namespace
 
 struct ResolvedName::Wanted {
   std::string host;
-  ResolvedName* by;  // null: it was destroyed
+  ResolvedName* by;  // null: it was destroyed, or told that nothing came
 };
 
 struct Resolver::Turns {
-  Turns(Loop& main, NameLookup from) : loop(main), lookup(std::move(from)) {}
+  /// A look-up under way, which is asked from time to time whether it has ended.
+  class Turn final : public Deadline {
+   public:
+    Turn(Turns& turns, std::shared_ptr<ResolvedName::Wanted> wanted, Result<LoneWork<Found>> work)
+        : turns_(turns), wanted_(std::move(wanted)), work_(std::move(work)), begun_(turns.loop.now()) {
+      turns_.loop.arm(*this, kFirstLooks);
+    }
 
-  static void begin_next(const std::shared_ptr<Turns>& turns) {
-    while (turns->under_way < kMostAtOnce && !turns->waiting.empty()) {
-      const std::shared_ptr<ResolvedName::Wanted> next = std::move(turns->waiting.front());
-      turns->waiting.pop_front();
-      if (next->by) detach(look_up(turns, next));
+   private:
+    void on_deadline() override {
+      if (!work_) return turns_.end(*this, *wanted_, std::unexpected(work_.error()));
+      if (std::optional<Found> found = work_->take()) return turns_.end(*this, *wanted_, std::move(*found));
+      const Milliseconds taken{turns_.loop.now() - begun_};
+      turns_.loop.arm(*this, taken < kSoon ? kFirstLooks : kLaterLooks);
+      if (taken < turns_.patience) return;
+      if (ResolvedName* const by = std::exchange(wanted_->by, nullptr)) by->take(no_answer(turns_.patience));
+    }
+
+    Turns& turns_;
+    const std::shared_ptr<ResolvedName::Wanted> wanted_;
+    Result<LoneWork<Found>> work_;  // or why there is no thread for it
+    const std::uint64_t begun_;
+  };
+
+  Turns(Loop& main, NameLookup from, Milliseconds most) : loop(main), lookup(std::move(from)), patience(most) {}
+
+  void begin_next() {
+    while (under_way.size() < kMostAtOnce && !waiting.empty()) {
+      std::shared_ptr<ResolvedName::Wanted> next = std::move(waiting.front());
+      waiting.pop_front();
+      const auto call = [from = lookup, host = next->host] { return from(host); };
+      under_way.push_back(std::make_unique<Turn>(*this, std::move(next), LoneWork<Found>::start(call)));
     }
   }
 
-  static Task<void> look_up(std::shared_ptr<Turns> turns, std::shared_ptr<ResolvedName::Wanted> wanted) {
-    ++turns->under_way;
-    const auto work = [lookup = turns->lookup, host = wanted->host] { return lookup(host); };
-    Result<std::vector<Address>> found = co_await turns->loop.offload(work);
-    --turns->under_way;
-    if (wanted->by) wanted->by->take(std::move(found));
-    begin_next(turns);
+  /// The name may be destroyed in it, and with the last one all turns.
+  void end(Turn& turn, ResolvedName::Wanted& wanted, Found found) {
+    const auto is_it = [&turn](const std::unique_ptr<Turn>& each) { return each.get() == &turn; };
+    const auto at = std::ranges::find_if(under_way, is_it);
+    const std::unique_ptr<Turn> ended = std::move(*at);
+    under_way.erase(at);
+    begin_next();
+    if (wanted.by) wanted.by->take(std::move(found));
   }
 
   Loop& loop;
-  NameLookup lookup;
+  const NameLookup lookup;
+  const Milliseconds patience;
   std::deque<std::shared_ptr<ResolvedName::Wanted>> waiting;  // one of each name
-  unsigned under_way = 0;
+  std::vector<std::unique_ptr<Turn>> under_way;
 };
 
-Resolver::Resolver(Loop& main, NameLookup lookup) : turns_(std::make_shared<Turns>(main, std::move(lookup))) {}
+Resolver::Resolver(Loop& main, NameLookup lookup, Milliseconds patience)
+    : turns_(std::make_shared<Turns>(main, std::move(lookup), patience)) {}
 
 ResolvedName::ResolvedName(Resolver& resolver, std::string upstream, std::string host, Milliseconds every,
                            std::move_only_function<void()> looked_up)
@@ -67,7 +107,7 @@ ResolvedName::~ResolvedName() {
 void ResolvedName::look_up_again() {
   wanted_ = std::make_shared<Wanted>(host_, this);
   turns_->waiting.push_back(wanted_);
-  Resolver::Turns::begin_next(turns_);
+  turns_->begin_next();
 }
 
 void ResolvedName::take(Result<std::vector<Address>> found) {

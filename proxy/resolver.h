@@ -18,13 +18,16 @@ namespace edge {
 
 class ResolvedName;
 
-/// One for the process, on the main loop. Names take turns, so that DNS servers which do not answer hold two threads of
-/// the pool and not all of them. A look-up that is under way when the loop ends holds up that end.
+/// One for the process, on the main loop. Each look-up has a thread of its own: where no name server answers it may
+/// hang for half a minute, and then it holds up neither what else uses the thread pool nor the end of the loop or the
+/// process. Names take turns, which bounds the threads; a turn is over when its look-up has really ended.
 class Resolver {
  public:
-  static constexpr unsigned kMostAtOnce = 2;
+  static constexpr unsigned kMostAtOnce = 8;
+  /// After so long a name counts as one that cannot be looked up, while its look-up goes on unheard.
+  static constexpr Milliseconds kPatience{10'000};
 
-  explicit Resolver(Loop& main, NameLookup lookup = look_up);
+  explicit Resolver(Loop& main, NameLookup lookup = look_up, Milliseconds patience = kPatience);
 
  private:
   friend class ResolvedName;

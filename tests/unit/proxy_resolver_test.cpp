@@ -12,6 +12,7 @@
 
 #include "proxy/upstream_servers.h"
 #include "support/captured_log.h"
+#include "support/fake_request.h"
 #include "support/polled_loop.h"
 
 using namespace edge;
@@ -89,7 +90,7 @@ struct Resolving : test::PolledLoop {
   const std::shared_ptr<Names> shared_names = std::make_shared<Names>();  // look-ups may outlive the test
   Names& names = *shared_names;
   Resolver resolver{loop, names.lookup()};
-  int looks = 0;
+  std::size_t looks = 0;
   std::vector<std::shared_ptr<const ServerGroup>> groups;
 };
 
@@ -175,17 +176,51 @@ TEST_SUITE("upstream names") {
     run_until([&] { return !name->addresses().empty(); });
   }
 
-  TEST_CASE_FIXTURE(Resolving, "names take turns, two at once, and one that is destroyed meanwhile does no harm") {
+  TEST_CASE_FIXTURE(Resolving, "names take turns, and one that is destroyed meanwhile does no harm") {
+    constexpr std::size_t kAtOnce = Resolver::kMostAtOnce;
     names.hold();
     std::vector<std::unique_ptr<ResolvedName>> all;
-    for (int i = 0; i < 6; ++i) all.push_back(resolve("n" + std::to_string(i), Milliseconds(60'000)));
-    run_until([&] { return names.asked() == 2; });
-    all[0].reset();  // under way
-    all[3].reset();  // waits
+    for (std::size_t i = 0; i < kAtOnce + 4; ++i) all.push_back(resolve("n" + std::to_string(i), Milliseconds(60'000)));
+    run_until([&] { return names.asked() == kAtOnce; });
+    all[0].reset();            // under way
+    all[kAtOnce + 1].reset();  // waits
     names.release();
-    run_until([&] { return looks == 4; });
-    CHECK(names.asked() == 5);
-    CHECK(names.most_at_once() == 2);
+    run_until([&] { return looks == kAtOnce + 2; });
+    CHECK(names.asked() == kAtOnce + 3);
+    CHECK(names.most_at_once() == kAtOnce);
+  }
+
+  TEST_CASE_FIXTURE(Resolving,
+                    "where no name server answers, the name is told of it, and others get no look-up meanwhile") {
+    names.hold();
+    Resolver impatient(loop, names.lookup(), Milliseconds(20));
+    std::vector<std::unique_ptr<ResolvedName>> all;
+    for (std::size_t i = 0; i < Resolver::kMostAtOnce; ++i) {
+      all.push_back(
+          std::make_unique<ResolvedName>(impatient, "api", "silent.test", Milliseconds(60'000), [this] { ++looks; }));
+    }
+    run_until([&] { return looks == Resolver::kMostAtOnce; });
+    CHECK(all[0]->is_looked_up());
+    CHECK(all[0]->error() == "no name server answered within 20 ms");
+    all.push_back(
+        std::make_unique<ResolvedName>(impatient, "api", "next.test", Milliseconds(60'000), [this] { ++looks; }));
+    CHECK(names.asked() == Resolver::kMostAtOnce);
+    names.release();
+    run_until([&] { return all.back()->is_looked_up(); });
+    CHECK(names.asked() == Resolver::kMostAtOnce + 1);
+    CHECK(looks == Resolver::kMostAtOnce + 1);
+  }
+
+  TEST_CASE_FIXTURE(Resolving, "a look-up that hangs holds no thread of the pool") {
+    names.hold();
+    std::vector<std::unique_ptr<ResolvedName>> all;
+    for (std::size_t i = 0; i < Resolver::kMostAtOnce; ++i) all.push_back(resolve("silent.test"));
+    run_until([&] { return names.asked() == Resolver::kMostAtOnce; });
+    const auto work = [](Loop& on) -> Task<bool> {
+      const bool done = co_await on.offload([] { return true; });
+      co_return done;
+    };
+    CHECK(test::run(loop, work(loop)));
   }
 
   TEST_CASE("a resolver and a loop may end while a name is looked up") {
@@ -198,9 +233,9 @@ TEST_SUITE("upstream names") {
       const auto name =
           std::make_unique<ResolvedName>(*resolver, "api", "a.test", Milliseconds(5), [] { FAIL("told"); });
       polled.run_until([&] { return names.asked() == 1; });
-      names.release();
     }
-    CHECK(names.asked() == 1);
+    CHECK(names.asked() == 1);  // and it hangs still
+    names.release();
   }
 }
 
