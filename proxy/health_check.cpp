@@ -18,8 +18,8 @@ constexpr Milliseconds kLongestBeginning{1'000};
 }  // namespace
 
 struct HealthCheck::Shared {
-  Shared(Loop& main, HealthSettings from, Probe asks, std::uint32_t seed)
-      : loop(main), settings(std::move(from)), probe(std::move(asks)), random(seed) {}
+  Shared(Loop& main, HealthSettings from, Probe asks, std::uint32_t seed, std::function<void()> tells)
+      : loop(main), settings(std::move(from)), probe(std::move(asks)), came_back(std::move(tells)), random(seed) {}
 
   /// The first checks are spread, over a second at most.
   Milliseconds until_first() {
@@ -39,6 +39,7 @@ struct HealthCheck::Shared {
   Loop& loop;
   const HealthSettings settings;
   const Probe probe;
+  const std::function<void()> came_back;
   std::minstd_rand random;
 };
 
@@ -98,6 +99,7 @@ class HealthCheck::Checked final : public Deadline, public std::enable_shared_fr
       server_->let_up(shared_->loop.now());
       log::info("[{}] server {} is up again: {} health checks in a row were good", server_->upstream(), server_->name(),
                 shared_->settings.rise);
+      shared_->came_back();
     } else {
       server_->hold_down();
       log::warn("[{}] server {} is down: {} health checks in a row failed, at last: {}", server_->upstream(),
@@ -114,8 +116,9 @@ class HealthCheck::Checked final : public Deadline, public std::enable_shared_fr
   bool ended_ = false;
 };
 
-HealthCheck::HealthCheck(Loop& main, HealthSettings settings, Probe probe, std::uint32_t seed)
-    : shared_(std::make_shared<Shared>(main, std::move(settings), std::move(probe), seed)) {}
+HealthCheck::HealthCheck(Loop& main, HealthSettings settings, Probe probe, std::uint32_t seed,
+                         std::function<void()> came_back)
+    : shared_(std::make_shared<Shared>(main, std::move(settings), std::move(probe), seed, std::move(came_back))) {}
 
 HealthCheck::~HealthCheck() {
   for (const std::shared_ptr<Checked>& checked : checked_) checked->end();

@@ -12,8 +12,8 @@ void IdleConnections::put(ServerConnection::Pointer connection) {
   connections_.push_back(std::move(connection));
 }
 
-ServerConnection::Pointer IdleConnections::take() {
-  while (!connections_.empty()) {
+ServerConnection::Pointer IdleConnections::take(Milliseconds longest_rest) {
+  while (!connections_.empty() && connections_.back()->rested() <= longest_rest) {
     ServerConnection::Pointer connection = std::move(connections_.back());
     connections_.pop_back();
     if (!connection->is_quiet()) continue;

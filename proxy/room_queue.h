@@ -15,18 +15,18 @@ namespace edge {
 
 class RoomQueue;
 
-/// `const RoomWait::Outcome outcome = co_await RoomWait(…);`: until it is this request's turn.
+/// `const RoomWait::Outcome outcome = co_await wait;`: until it is this request's turn. It may be awaited again when
+/// there was no room after all, without losing its place; its time runs on from the first await.
 class RoomWait final : private Deadline, private Cancellation::Waiter {
  public:
   enum class Outcome : std::uint8_t { room, timed_out, cancelled };
 
-  /// `again`: it was this one's turn, and there was no room after all; it goes back to the front.
-  RoomWait(RoomQueue& queue, Milliseconds timeout, Cancellation& cancellation, bool again)
-      : queue_(queue), timeout_(timeout), cancellation_(cancellation), again_(again) {}
+  RoomWait(RoomQueue& queue, Milliseconds timeout, Cancellation& cancellation)
+      : queue_(queue), timeout_(timeout), cancellation_(cancellation) {}
 
-  bool await_ready() const { return false; }
-  bool await_suspend(std::coroutine_handle<> waiter);
-  Outcome await_resume() const { return outcome_; }
+  bool await_ready() const { return outcome_ == Outcome::timed_out || cancellation_.requested(); }
+  void await_suspend(std::coroutine_handle<> waiter);
+  Outcome await_resume() const { return cancellation_.requested() ? Outcome::cancelled : outcome_; }
 
  private:
   friend class RoomQueue;
@@ -35,12 +35,13 @@ class RoomWait final : private Deadline, private Cancellation::Waiter {
   void end(Outcome outcome);
 
   RoomQueue& queue_;
-  Milliseconds timeout_;
+  const Milliseconds timeout_;
   Cancellation& cancellation_;
   ListLink<RoomWait> link_;
+  IntrusiveList<RoomWait, &RoomWait::link_>* list_ = nullptr;  // in which it waits
   std::coroutine_handle<> waiter_;
   Outcome outcome_ = Outcome::room;
-  bool again_;
+  bool has_waited_ = false;
 };
 
 /// One a lane, on its loop's thread. First come, first served.
@@ -50,17 +51,19 @@ class RoomQueue final : private TurnEnd {
 
   std::size_t size() const { return size_; }
   /// At the end of the turn as many are woken as there were rooms made.
-  void room_was_made() {
-    ++rooms_;
-    loop_.at_turn_end(*this);
-  }
+  void room_was_made() { rooms_were_made(1); }
+  /// All are woken, as a server may have room for any number of them.
+  void server_came() { rooms_were_made(size_); }
 
  private:
   friend class RoomWait;
+  using List = IntrusiveList<RoomWait, &RoomWait::link_>;
+  void rooms_were_made(std::size_t count);
   void on_turn_end() override;
 
   Loop& loop_;
-  IntrusiveList<RoomWait, &RoomWait::link_> waiting_;
+  List waiting_;
+  RoomWait* first_behind_ = nullptr;  // those that wait again go before it; null: at the end
   std::size_t size_ = 0;
   std::size_t rooms_ = 0;
 };

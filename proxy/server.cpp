@@ -13,6 +13,7 @@ constexpr std::uint8_t kMostLevel = 3;            // 8 times the configured rest
 constexpr std::uint32_t kLeastShare = 20;         // thousandths
 constexpr std::uint64_t kLatencyHalves = 10'000;  // milliseconds without an answer
 constexpr std::uint64_t kLatencyWeight = 8;       // one answer is an eighth of the average
+constexpr std::size_t kMostFailureText = 500;
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
 std::uint64_t next_number() {
@@ -57,7 +58,7 @@ Standing Server::standing(std::uint64_t now) const {
 std::uint32_t Server::share(std::uint64_t now, Milliseconds slow_start) const {
   const Passive at = passive();
   const std::uint64_t whole = count_of(slow_start);
-  if (at.state != Passive::up || at.time == 0 || now >= at.time + whole) return 1'000;
+  if (whole == 0 || at.state != Passive::up || at.time == 0 || now >= at.time + whole) return 1'000;
   const std::uint64_t gone = now > at.time ? now - at.time : 0;
   return std::max(kLeastShare, static_cast<std::uint32_t>(1'000 * gone / whole));
 }
@@ -103,7 +104,7 @@ bool Server::change(Passive from, Passive to, std::uint64_t now) {
   return true;
 }
 
-void Server::note_success(std::uint64_t began, std::uint64_t now, Microseconds latency) {
+bool Server::note_success(std::uint64_t began, std::uint64_t now, Microseconds latency) {
   served_.fetch_add(1, kRelaxed);
   const auto sample = static_cast<std::uint64_t>(std::max<Microseconds::rep>(latency.count(), 1));
   const std::uint64_t average = latency_.load(kRelaxed);
@@ -112,9 +113,10 @@ void Server::note_success(std::uint64_t began, std::uint64_t now, Microseconds l
   latency_at_.store(now, kRelaxed);
   if (failures_in_a_row() != 0) failures_in_a_row_.store(0, kRelaxed);
   const Passive at = passive();
-  if (at.state == Passive::up || began < changed_at_.load(kRelaxed)) return;
-  if (change(at, {.state = Passive::up, .level = at.level, .time = now}, now))
-    log::info("[{}] server {} answers again", upstream_, name_);
+  if (at.state == Passive::up || began < changed_at_.load(kRelaxed)) return false;
+  if (!change(at, {.state = Passive::up, .level = at.level, .time = now}, now)) return false;
+  log::info("[{}] server {} answers again", upstream_, name_);
+  return true;
 }
 
 void Server::note_failure(std::uint64_t began, std::uint64_t now, const EjectSettings& settings, ErrorKind why) {
@@ -141,6 +143,17 @@ void Server::rest(Passive from, std::uint8_t level, std::uint64_t now, const Eje
     const std::string after = failures == 1 ? "1 failure" : fmt::format("{} failures in a row, at last", failures);
     log::warn("[{}] server {} is left alone for {} after {}: {}", upstream_, name_, how_long, after, failure_text(why));
   }
+}
+
+void Server::keep_failure(std::int64_t at, std::string_view text) {
+  const std::lock_guard lock(past_lock_);
+  past_failure_.at = at;
+  past_failure_.text.assign(text.substr(0, kMostFailureText));
+}
+
+Server::PastFailure Server::past_failure() const {
+  const std::lock_guard lock(past_lock_);
+  return past_failure_;
 }
 
 void Server::let_up(std::uint64_t now) {

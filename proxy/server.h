@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -43,9 +44,9 @@ enum class Entry : std::uint8_t {
   resting,  // another request was faster to try it
 };
 
-/// Shared by all loops, from any thread, without locks: each figure is right on its own, several together may be of
-/// different moments. Times are milliseconds of Loop::now(), the same clock on every loop. Requests come through a
-/// ServerUse (server_use.h), which calls what changes the counts.
+/// Shared by all loops, from any thread, without locks but for past failures: each figure is right on its own, several
+/// together may be of different moments. Times are milliseconds of Loop::now(), the same clock on every loop. Requests
+/// come through a ServerUse (server_use.h), which calls what changes the counts.
 class Server {
  public:
   /// `upstream`: the name of the upstream, for the log. `url`: as it is configured. `up_since`: now, for a server that
@@ -84,8 +85,17 @@ class Server {
   void leave() { in_flight_.fetch_sub(1, std::memory_order_relaxed); }
   /// An answer's head came, `latency` after the request was sent. `began`: when the place was taken; a request from
   /// before the last change of standing says nothing about the present.
-  void note_success(std::uint64_t began, std::uint64_t now, Microseconds latency);
+  /// True: with that its rest is over, and all may come again.
+  bool note_success(std::uint64_t began, std::uint64_t now, Microseconds latency);
   void note_failure(std::uint64_t began, std::uint64_t now, const EjectSettings& settings, ErrorKind why);
+
+  /// What went wrong at last, in words.
+  struct PastFailure {
+    std::int64_t at = 0;  // seconds since the epoch; 0: nothing has
+    std::string text{};
+  };
+  void keep_failure(std::int64_t at, std::string_view text);
+  PastFailure past_failure() const;
 
   /// By the active health check. What is let up starts slowly and is no longer ejected.
   void hold_down() { held_down_.store(true, std::memory_order_relaxed); }
@@ -124,6 +134,8 @@ class Server {
   std::atomic<std::uint64_t> latency_at_{0};  // of the last answer
   std::atomic<ErrorKind> last_failure_{ErrorKind::bad_gateway};
   std::atomic<bool> held_down_{false};
+  mutable std::mutex past_lock_;  // never held but to copy the next
+  PastFailure past_failure_;
 };
 
 /// "timed out", "refused, broke off or spoke nonsense": what a failure's kind means of a server.

@@ -317,7 +317,12 @@ bool ServerConnection::rest(Observer& observer, Milliseconds most) {
   observe(&observer);
   want_events(true, false);
   want_deadline(most);
+  rests_since_ = loop().now();
   return true;
+}
+
+Milliseconds ServerConnection::rested() const {
+  return Milliseconds(loop().now() - rests_since_);
 }
 
 void ServerConnection::rouse() {

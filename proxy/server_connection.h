@@ -121,6 +121,8 @@ class ServerConnection final : public Socket, private Deadline, private TurnEnd,
   bool rest(Observer& observer, Milliseconds most);
   /// Looks once more: whether nothing came meanwhile.
   bool is_quiet();
+  /// How long it has rested.
+  Milliseconds rested() const;
   /// A new exchange.
   void rouse();
 
@@ -176,6 +178,7 @@ class ServerConnection final : public Socket, private Deadline, private TurnEnd,
   Observer* observer_ = nullptr;
   Bytes bytes_;
   int error_ = 0;  // errno of what broke it
+  std::uint64_t rests_since_ = 0;
   Woken woken_ = Woken::readable;
   bool wants_room_ = false;     // whoever waits, or the observer
   bool readable_ = false;       // the kernel may have something

@@ -49,8 +49,6 @@ Task<Result<void>> ServerExchange::begin(const UpstreamRequest& asked, OutgoingC
     const Result<void> head = co_await read_head(false);
     if (!head) co_return head;
   }
-  const auto latency = std::chrono::duration_cast<Microseconds>(std::chrono::steady_clock::now() - sent_at_);
-  if (use_) use_.succeeded(lane_->loop().now(), latency);
   co_return {};
 }
 
@@ -244,11 +242,18 @@ void ServerExchange::take(std::size_t received) {
 void ServerExchange::on_head() {
   const UpstreamCodec::Head& head = codec_->response();
   has_head_ = head.status >= 200 || head.status == 101;
-  if (!has_head_ && head.status != 100 && client_->interim) client_->interim->send_interim(head.status, head.headers);
+  if (has_head_) return answers();
+  if (head.status != 100 && client_->interim) client_->interim->send_interim(head.status, head.headers);
 }
 
 std::string_view ServerExchange::received_early() const {
   return blocks_.empty() ? std::string_view() : std::string_view(blocks_.back().first(), blocks_.back().size());
+}
+
+/// Before the end of the answer, which may have come with its head.
+void ServerExchange::answers() {
+  const auto latency = std::chrono::duration_cast<Microseconds>(std::chrono::steady_clock::now() - sent_at_);
+  if (use_.succeeded(lane_->loop().now(), latency)) lane_->upstream().server_came_back();
 }
 
 void ServerExchange::ended() {
@@ -276,6 +281,7 @@ Error ServerExchange::failed_with(Error error) {
   error.retryable = !codec_->begun() && !streamed_ && (nothing_sent || is_idempotent(client_->method));
   if (error.kind != ErrorKind::closed && use_) {
     use_.failed(lane_->loop().now(), lane_->upstream().balance().eject, error.kind);
+    server_->keep_failure(lane_->loop().unix_seconds(), error.context);
   }
   return error;
 }

@@ -78,6 +78,7 @@ class ServerExchange final : private ServerConnection::Observer {
   Buffer& block_with_room();
   void forget_taken();
   void take(std::size_t received);
+  void answers();
   void ended();
   void on_head();
   void on_complete();

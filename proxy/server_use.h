@@ -29,8 +29,8 @@ class ServerUse {
   Server* operator->() const { return server_.get(); }
   const std::shared_ptr<Server>& server() const { return server_; }
 
-  /// The head of an answer came, whatever its status, `latency` after the request was sent.
-  void succeeded(std::uint64_t now, Microseconds latency) { server_->note_success(began_, now, latency); }
+  /// The head of an answer came, whatever its status, `latency` after the request was sent. True: its rest is over.
+  bool succeeded(std::uint64_t now, Microseconds latency) { return server_->note_success(began_, now, latency); }
   /// It could not be reached, was too slow, broke off or spoke nonsense.
   void failed(std::uint64_t now, const EjectSettings& settings, ErrorKind why) {
     server_->note_failure(began_, now, settings, why);

@@ -84,12 +84,28 @@ void Upstream::room_was_made(std::size_t from) {
   for (std::size_t i = 0; i < marks_.size(); ++i) {
     Mark& mark = *marks_[i];
     if (i == from || mark.waiting.load(std::memory_order_relaxed) == 0) continue;
-    const std::lock_guard lock(lock_);
-    mark.loop->post([lane = mark.lane] {
-      if (const std::shared_ptr<UpstreamLane> alive = lane.lock()) alive->place_was_left();
-    });
-    return;
+    return tell(mark, &UpstreamLane::place_was_left);
   }
+}
+
+void Upstream::server_came_back() {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  for (const std::unique_ptr<Mark>& mark : marks_) {
+    if (mark->waiting.load(std::memory_order_relaxed) > 0) tell(*mark, &UpstreamLane::server_came);
+  }
+}
+
+void Upstream::tell(Mark& mark, void (UpstreamLane::*what)()) {
+  const std::lock_guard lock(lock_);
+  mark.loop->post([lane = mark.lane, what] {
+    if (const std::shared_ptr<UpstreamLane> alive = lane.lock()) (*alive.*what)();
+  });
+}
+
+std::uint32_t Upstream::waiting() const {
+  std::uint32_t sum = 0;
+  for (const std::unique_ptr<Mark>& mark : marks_) sum += mark->waiting.load(std::memory_order_relaxed);
+  return sum;
 }
 
 }  // namespace edge

@@ -54,6 +54,10 @@ class Upstream {
   void set_waiting(std::size_t loop, std::uint32_t count);
   /// Of a lane in which nobody waits: a server has room. Another in which somebody does is told.
   void room_was_made(std::size_t from);
+  /// Any thread: one of the servers has come back. Every lane in which somebody waits is told.
+  void server_came_back();
+  /// Any thread: how many wait, in all lanes.
+  std::uint32_t waiting() const;
 
  private:
   struct Mark {
@@ -61,6 +65,8 @@ class Upstream {
     std::weak_ptr<UpstreamLane> lane;  // under lock_
     std::atomic<std::uint32_t> waiting{0};
   };
+  void tell(Mark& mark, void (UpstreamLane::*what)());
+
   const config::Upstream settings_;
   const std::shared_ptr<const TlsClientContext> tls_;
   const BalanceSettings balance_;

@@ -12,6 +12,16 @@ namespace {
 
 constexpr std::size_t kBuffer = 64 * 1024;
 constexpr std::size_t kKeptBuffers = 16;
+// Servers end idle connections without a word: gunicorn after two seconds, uvicorn, Node and Apache after five. What
+// was sent just then is lost, and a request that must not be sent twice with it.
+constexpr Milliseconds kStillFresh{1'000};
+constexpr Milliseconds kBetweenLooks{100};  // at servers that rest
+
+Error queue_is_full(const config::Upstream& settings) {
+  return {ErrorKind::unavailable, Side::upstream, false,
+          fmt::format("upstream {}: every server has its max_connections, and the queue of {} is full", settings.name,
+                      settings.queue)};
+}
 
 /// Whom a certificate has to name.
 std::string host_of(const config::Upstream& settings, const Server& server) {
@@ -45,51 +55,56 @@ void UpstreamLane::use(std::shared_ptr<const ServerGroup> group) {
       return member.server->number() == site.first;
     });
   });
-  place_was_left();
+  queue_.server_came();
 }
 
 Task<Result<ServerUse>> UpstreamLane::choose(Request& request, const Wish& wish) {
-  const std::uint64_t begun = loop_.now();
-  bool announced = false;  // that one more waits, so that whoever leaves a place on another loop says so
-  for (bool again = false;;) {
+  RoomWait wait(queue_, settings().queue_timeout, request.cancellation);
+  for (bool announced = false;;) {
     const std::uint64_t now = loop_.now();
     std::expected<ServerUse, NoServer> picked =
         balancer_.pick(*group_, {now, wish.tried, request.client(), wish.hash_key, wish.preferred});
-    if (picked || picked.error() != NoServer::all_full) announce_waiting(queue_.size());
+    if (announced && (picked || picked.error() != NoServer::all_full)) announce_waiting(queue_.size());
     if (picked) co_return std::move(*picked);
     if (picked.error() != NoServer::all_full) {
       co_return fail(ErrorKind::bad_gateway, Side::upstream,
                      fmt::format("upstream {}: {}", settings().name, text_of(picked.error())));
     }
-    if (!again && queue_.size() >= settings().queue) {
-      co_return fail(ErrorKind::unavailable, Side::upstream,
-                     fmt::format("upstream {}: every server has its max_connections, and the queue of {} is full",
-                                 settings().name, settings().queue));
-    }
-    if (!std::exchange(announced, true)) {  // a place may have been left meanwhile
+    if (!announced) {
+      if (queue_.size() >= settings().queue) co_return std::unexpected(queue_is_full(settings()));
+      announced = true;
       announce_waiting(queue_.size() + 1);
+      continue;  // a place may have been left meanwhile
+    }
+    if (!armed()) loop_.arm(*this, kBetweenLooks);
+    const RoomWait::Outcome outcome = co_await wait;
+    request.upstream.queue_time += loop_.now() - now;
+    if (outcome == RoomWait::Outcome::room) {
+      announce_waiting(queue_.size() + 1);  // it asks again
       continue;
     }
-    const Milliseconds left = settings().queue_timeout - Milliseconds(now - begun);
-    if (left.count() <= 0) {
-      announce_waiting(queue_.size());
-      co_return fail(ErrorKind::unavailable, Side::upstream,
-                     fmt::format("upstream {}: no server had room within {} ms", settings().name,
-                                 settings().queue_timeout.count()));
-    }
-    const RoomWait::Outcome outcome = co_await RoomWait(queue_, left, request.cancellation, again);
-    request.upstream.queue_time += loop_.now() - now;
-    announce_waiting(queue_.size() + 1);  // it asks again
-    again = true;
-    if (outcome != RoomWait::Outcome::cancelled) continue;
     announce_waiting(queue_.size());
-    co_return fail(ErrorKind::closed, Side::client);
+    if (outcome == RoomWait::Outcome::cancelled) co_return fail(ErrorKind::closed, Side::client);
+    co_return fail(
+        ErrorKind::unavailable, Side::upstream,
+        fmt::format("upstream {}: no server had room within {} ms", settings().name, settings().queue_timeout.count()));
   }
 }
 
 void UpstreamLane::place_was_left() {
   if (queue_.size() > 0) return queue_.room_was_made();
   upstream_->room_was_made(loop_number_);
+}
+
+/// While requests wait: the end of a rest is nobody's event.
+void UpstreamLane::on_deadline() {
+  if (queue_.size() == 0) return;
+  const std::uint64_t now = loop_.now();
+  const auto may_be_tried = [now](const ServerGroup::Member& member) {
+    return !member.down && member.server->standing(now) == Standing::trial_due;
+  };
+  if (std::ranges::any_of(group_->members(), may_be_tried)) queue_.server_came();
+  loop_.arm(*this, kBetweenLooks);
 }
 
 UpstreamLane::Site& UpstreamLane::site_of(const Server& server) {
@@ -100,12 +115,11 @@ UpstreamLane::Site& UpstreamLane::site_of(const Server& server) {
   return *site;
 }
 
-Task<Result<ServerConnection::Pointer>> UpstreamLane::connect(const Server& server, bool may_be_used,
+Task<Result<ServerConnection::Pointer>> UpstreamLane::connect(const Server& server, bool may_repeat,
                                                               Cancellation& cancellation) {
   Site& site = site_of(server);
-  if (may_be_used) {
-    if (ServerConnection::Pointer kept = site.idle.take()) co_return std::move(kept);
-  }
+  const Milliseconds longest_rest = may_repeat ? Milliseconds::max() : kStillFresh;
+  if (ServerConnection::Pointer kept = site.idle.take(longest_rest)) co_return std::move(kept);
   const ServerEndpoint endpoint = site.endpoint;  // the site may go meanwhile
   Result<ServerConnection::Pointer> connection =
       co_await ServerConnection::connect(loop_, endpoint, settings().connect_timeout, cancellation);

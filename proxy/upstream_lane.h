@@ -22,7 +22,7 @@ namespace edge {
 ServerEndpoint endpoint_of(const Upstream& upstream, const Server& server);
 
 /// Made on any thread, then used on its loop's only, where the last who holds it lets go of it.
-class UpstreamLane {
+class UpstreamLane final : private Deadline {
  public:
   UpstreamLane(Loop& loop, std::size_t loop_number, std::shared_ptr<Upstream> upstream,
                std::shared_ptr<const ServerGroup> group);
@@ -47,9 +47,12 @@ class UpstreamLane {
   Task<Result<ServerUse>> choose(Request& request, const Wish& wish);
   /// To be called when a ServerUse has ended: another request may have its place.
   void place_was_left();
+  /// A server has come, or come back: all who wait ask again.
+  void server_came() { queue_.server_came(); }
 
-  /// A connection of its own for an exchange: one that was kept where `may_be_used` allows it, else a new one.
-  Task<Result<ServerConnection::Pointer>> connect(const Server& server, bool may_be_used, Cancellation& cancellation);
+  /// A connection of its own for an exchange: one that was kept, for `may_repeat` any and else only one that its server
+  /// cannot have given up yet; or a new one.
+  Task<Result<ServerConnection::Pointer>> connect(const Server& server, bool may_repeat, Cancellation& cancellation);
   /// After an exchange that its codec calls reusable.
   void keep(const Server& server, ServerConnection::Pointer connection);
 
@@ -58,6 +61,7 @@ class UpstreamLane {
     ServerEndpoint endpoint;
     IdleConnections idle;
   };
+  void on_deadline() override;
   Site& site_of(const Server& server);
   void announce_waiting(std::size_t size) { upstream_->set_waiting(loop_number_, static_cast<std::uint32_t>(size)); }
 

@@ -143,6 +143,22 @@ TEST_CASE("idle connections: none stays longer than it may") {
   CHECK(served.first.far.ended());
 }
 
+TEST_CASE("idle connections: who must not repeat gets only one that is fresh, and others the rest") {
+  Served served;
+  IdleConnections idle(4, kLong);
+  auto second = served.one_more();
+  ServerConnection* const old = served.first.near.get();
+  ServerConnection* const fresh = second.near.get();
+  idle.put(std::move(served.first.near));
+  while (old->rested() < Milliseconds(30)) uv_run(served.loop.uv(), UV_RUN_ONCE);
+  CHECK(!idle.take(Milliseconds(20)));
+  idle.put(std::move(second.near));
+  CHECK(idle.take(Milliseconds(20)).get() == fresh);
+  CHECK(!idle.take(Milliseconds(20)));
+  CHECK(idle.size() == 1);
+  CHECK(idle.take().get() == old);
+}
+
 TEST_CASE("idle connections: clearing closes all") {
   Served served;
   {

@@ -111,6 +111,26 @@ TEST_SUITE("upstream server") {
     CHECK(server->standing(610) == Standing::up);
   }
 
+  TEST_CASE("the answer that ends its rest is told from others") {
+    const test::CapturedLog log;
+    const auto server = make_server(1);
+    CHECK_FALSE(server->note_success(0, 1, Microseconds(5)));
+    fail_times(*server, 3, 1'000);
+    begin_trial(*server);
+    const std::uint64_t now = server->ejected_until();
+    CHECK(server->note_success(now, now, Microseconds(5)));
+    CHECK_FALSE(server->note_success(now, now + 1, Microseconds(5)));
+  }
+
+  TEST_CASE("it keeps its last failure, cut to a bound") {
+    const auto server = make_server(1);
+    CHECK(server->past_failure().at == 0);
+    server->keep_failure(7, "connection refused");
+    server->keep_failure(9, std::string(10'000, 'x'));
+    CHECK(server->past_failure().at == 9);
+    CHECK(server->past_failure().text == std::string(500, 'x'));
+  }
+
   TEST_CASE("its places are bounded") {
     const auto server = make_server(1);
     CHECK(server->enter(1, 2, kTrial, false) == Entry::taken);
@@ -144,6 +164,8 @@ TEST_SUITE("upstream server") {
     CHECK(make_server(1)->share(5, kRamp) == 1'000);
     const auto joined = make_server(2, 1'000);
     CHECK(joined->share(1'000, Milliseconds(0)) == 1'000);
+    CHECK(joined->share(999, Milliseconds(0)) == 1'000);  // by a loop whose turn began before it came
+    CHECK(joined->share(999, kRamp) == 20);
     CHECK(joined->share(1'000, kRamp) == 20);
     CHECK(joined->share(3'500, kRamp) == 250);
     CHECK(joined->share(10'999, kRamp) == 999);
