@@ -89,6 +89,40 @@ void fields(Is<LimitStatus> auto& limit, auto at) {
   at("would_have_delayed", limit.would_have_delayed);
 }
 
+void fields(Is<ServerStatus> auto& server, auto at) {
+  at("name", server.name);
+  at("url", server.url);
+  at("state", server.state);
+  at("why", server.why);
+  at("backup", server.backup);
+  at("weight", server.weight);
+  at("max_connections", server.max_connections);
+  at("in_flight", server.in_flight);
+  at("served", server.served);
+  at("failed", server.failed);
+  at("latency_us", server.latency);
+  at("error", server.error);
+  at("error_at", server.error_at);
+}
+
+void fields(Is<UnresolvedName> auto& name, auto at) {
+  at("host", name.host);
+  at("why", name.why);
+}
+
+void fields(Is<UpstreamStatus> auto& upstream, auto at) {
+  at("name", upstream.name);
+  at("protocol", upstream.protocol);
+  at("balance", upstream.balance);
+  at("waiting", upstream.waiting);
+  at("queue", upstream.queue);
+  at("retries_left", upstream.retries_left);
+  at("retried", upstream.retried);
+  at("retries_refused", upstream.retries_refused);
+  at("servers", upstream.servers);
+  at("unresolved", upstream.unresolved);
+}
+
 void fields(Is<ServiceStatus> auto& status, auto at) {
   at("version", status.version);
   at("pid", status.pid);
@@ -105,6 +139,7 @@ void fields(Is<ServiceStatus> auto& status, auto at) {
   at("limits", status.limits);
   at("limit_keys_forgotten", status.limit_keys_forgotten);
   at("apps", status.apps);
+  at("upstreams", status.upstreams);
 }
 
 void fields(Is<AppReload> auto& app, auto at) {

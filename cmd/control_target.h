@@ -12,6 +12,7 @@
 #include "appserver/app_status.h"
 #include "core/address_set.h"
 #include "core/duration.h"
+#include "proxy/upstream_status.h"
 
 namespace edge {
 
@@ -41,6 +42,7 @@ struct ServiceStatus {
   std::vector<LimitStatus> limits{};
   std::uint64_t limit_keys_forgotten = 0;  // while they still counted: edge.limits_memory is small
   std::vector<AppStatus> apps{};
+  std::vector<UpstreamStatus> upstreams{};
 };
 
 /// What a reload did to one app.

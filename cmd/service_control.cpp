@@ -45,6 +45,7 @@ void Service::status(Answer<ServiceStatus> done) {
   status.refused_requests = running_.guard.refused;
   status.limits = running_.limits.status();
   status.limit_keys_forgotten = running_.limits.forgotten();
+  status.upstreams = running_.keepers.status();
   const std::vector<Apps::App>& apps = running_.apps.all();
   status.apps.resize(apps.size());
   gathering->done = std::move(done);

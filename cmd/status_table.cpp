@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "cmd/human_text.h"
-#include "core/escape.h"
+#include "cmd/table_text.h"
+#include "cmd/upstream_table.h"
 #include "core/time_text.h"
 
 namespace edge {
@@ -17,34 +18,13 @@ namespace {
 
 constexpr std::size_t kColumns = 8;
 using Row = std::array<std::string, kColumns>;
-constexpr std::string_view kGap = "  ";
 constexpr std::string_view kTraceback = "Traceback (most recent call last)";
-
-/// `text` on one line, harmless to a terminal, in at most `most` characters.
-std::string shown(std::string_view text, std::size_t most) {
-  std::string safe;
-  append_printable(text, safe);
-  std::ranges::replace(safe, '\t', ' ');
-  std::string_view rest = safe;
-  std::size_t characters = 0;
-  std::size_t cut = 0;
-  while (!rest.empty()) {
-    if (characters + 1 == most) cut = safe.size() - rest.size();
-    if (++characters > most) return safe.substr(0, cut) + "…";
-    rest.remove_prefix(std::max<std::size_t>(1, utf8_character(rest)));
-  }
-  return safe;
-}
 
 /// What says most in one line: the first, but of a traceback the last.
 std::string_view headline(std::string_view text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
   if (text.starts_with(kTraceback)) return text.substr(text.rfind('\n') + 1);
   return text.substr(0, text.find('\n'));
-}
-
-std::string plural(std::uint64_t count, std::string_view one) {
-  return fmt::format("{} {}{}", count, one, count == 1 ? "" : "s");
 }
 
 std::string process_line(const ServiceStatus& status) {
@@ -98,19 +78,6 @@ Row worker_row(const WorkerStatus& worker) {
           {}};
 }
 
-/// Numbers end where their column ends; words begin where it begins.
-constexpr std::array<bool, kColumns> kRight = {true, true, true, false, true, true, true, false};
-
-std::string aligned(const Row& row, const std::array<std::size_t, kColumns>& widths) {
-  std::string line;
-  for (std::size_t i = 0; i < kColumns; ++i) {
-    line += kGap;
-    line += kRight[i] ? fmt::format("{:>{}}", row[i], widths[i]) : fmt::format("{:<{}}", row[i], widths[i]);
-  }
-  line.erase(line.find_last_not_of(' ') + 1);
-  return line + "\n";
-}
-
 std::string worker_table(const AppStatus& app, std::size_t columns) {
   std::vector<std::pair<Row, const WorkerStatus*>> rows;
   for (const GenerationStatus& generation : app.generations) {
@@ -118,25 +85,26 @@ std::string worker_table(const AppStatus& app, std::size_t columns) {
   }
   if (rows.empty()) return {};
   const Row head = {"WORKER", "GEN", "PID", "STATE", "REQUESTS", "AGE", "MEMORY", "DOING"};
-  std::array<std::size_t, kColumns> widths{};
+  constexpr std::array<bool, kColumns> kNumbers = {true, true, true, false, true, true, true, false};
+  std::array<TableColumn, kColumns> table{};
+  std::size_t used = kTableGap.size() * kColumns;
   for (std::size_t i = 0; i + 1 < kColumns; ++i) {
-    widths[i] = head[i].size();
-    for (const auto& [row, worker] : rows) widths[i] = std::max(widths[i], row[i].size());
+    table[i] = {head[i].size(), kNumbers[i]};
+    for (const auto& [row, worker] : rows) table[i].width = std::max(table[i].width, row[i].size());
+    used += table[i].width;
   }
-  std::size_t used = kGap.size() * kColumns;
-  for (const std::size_t width : widths) used += width;
   const std::size_t room = columns > used + 20 ? columns - used : 20;
-  std::string text = aligned(head, widths);
+  std::string text = table_row(head, table);
   for (auto& [row, worker] : rows) {
     for (const RunningRequest& running : worker->running) {
       row.back() = doing(running, room);
-      text += aligned(row, widths);
+      text += table_row(row, table);
       row = Row{};
     }
-    if (worker->running.empty()) text += aligned(row, widths);
+    if (worker->running.empty()) text += table_row(row, table);
     if (!worker->running.empty() && worker->in_flight > worker->running.size()) {
       row.back() = fmt::format("and {} more", worker->in_flight - worker->running.size());
-      text += aligned(row, widths);
+      text += table_row(row, table);
     }
   }
   return text;
@@ -183,6 +151,7 @@ std::string app_text(const AppStatus& app, std::size_t columns) {
 std::string status_table(const ServiceStatus& status, std::size_t columns) {
   std::string text = process_line(status) + guard_line(status);
   for (const AppStatus& app : status.apps) text += app_text(app, columns);
+  for (const UpstreamStatus& upstream : status.upstreams) text += upstream_table(upstream, columns);
   return text;
 }
 

@@ -24,6 +24,11 @@ class RetryBudget {
   /// Whether a request may be sent once more; takes it out of the budget. `now`: milliseconds, Loop::now().
   bool try_retry(std::uint64_t now);
 
+  /// How many would be let through, but for what time adds.
+  std::uint64_t left() const {
+    const std::int64_t saved = saved_.load(std::memory_order_relaxed);
+    return saved > 0 ? static_cast<std::uint64_t>(saved) / 1'000 : 0;
+  }
   /// Retries that were let through and refused, since the start.
   std::uint64_t retried() const { return retried_.load(std::memory_order_relaxed); }
   std::uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }

@@ -23,6 +23,16 @@ UpstreamServers::Settings settings_of(const Upstream& upstream) {
   return to;
 }
 
+std::string_view text_of(config::UpstreamProtocol protocol) {
+  constexpr std::string_view kTexts[] = {"http", "https", "uwsgi", "fastcgi"};
+  return kTexts[static_cast<std::size_t>(protocol)];
+}
+
+std::string text_of(const config::Balance& balance) {
+  constexpr std::string_view kTexts[] = {"round_robin", "least_conn", "random", "ip_hash", "hash "};
+  return std::string(kTexts[static_cast<std::size_t>(balance.by)]) + std::string(balance.key.source());
+}
+
 }  // namespace
 
 UpstreamKeeper::UpstreamKeeper(Loop& main, Resolver& resolver, std::shared_ptr<Upstream> upstream,
@@ -35,7 +45,7 @@ UpstreamKeeper::UpstreamKeeper(Loop& main, Resolver& resolver, std::shared_ptr<U
     const auto seed = static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(this) >> 4);
     health_.emplace(main,
                     HealthSettings{health->interval, health->timeout, health->statuses, health->rise, health->fall},
-                    health_probe(main, upstream_), seed);
+                    health_probe(main, upstream_), seed, [upstream = upstream_] { upstream->server_came_back(); });
   }
   use(servers_.group());
 }
@@ -46,8 +56,14 @@ void UpstreamKeeper::use(const std::shared_ptr<const ServerGroup>& group) {
 }
 
 UpstreamStatus UpstreamKeeper::status() const {
-  return upstream_status(upstream_->settings().name, servers_, upstream_->retries, health_ ? &*health_ : nullptr,
-                         upstream_->settings().slow_start, main_.now());
+  const config::Upstream& settings = upstream_->settings();
+  UpstreamStatus status = upstream_status(settings.name, servers_, upstream_->retries, health_ ? &*health_ : nullptr,
+                                          settings.slow_start, main_.now());
+  status.protocol = text_of(settings.protocol);
+  status.balance = text_of(settings.balance);
+  status.waiting = upstream_->waiting();
+  status.queue = settings.queue;
+  return status;
 }
 
 }  // namespace edge

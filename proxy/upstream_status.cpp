@@ -40,6 +40,7 @@ ServerStatus status_of(const ServerGroup::Member& member, const HealthCheck* hea
                        std::uint64_t now) {
   const Server& server = *member.server;
   auto [state, why] = standing_of(member, health, slow_start, now);
+  Server::PastFailure past = server.past_failure();
   return {.name = server.name(),
           .url = server.url(),
           .state = std::move(state),
@@ -50,14 +51,19 @@ ServerStatus status_of(const ServerGroup::Member& member, const HealthCheck* hea
           .in_flight = server.in_flight(),
           .served = server.served(),
           .failed = server.failed(),
-          .latency = static_cast<std::uint64_t>(server.latency(now).count())};
+          .latency = static_cast<std::uint64_t>(server.latency(now).count()),
+          .error = std::move(past.text),
+          .error_at = past.at};
 }
 
 }  // namespace
 
 UpstreamStatus upstream_status(std::string_view name, const UpstreamServers& servers, const RetryBudget& budget,
                                const HealthCheck* health, Milliseconds slow_start, std::uint64_t now) {
-  UpstreamStatus status{.name = std::string(name), .retried = budget.retried(), .retries_refused = budget.refused()};
+  UpstreamStatus status{.name = std::string(name),
+                        .retries_left = budget.left(),
+                        .retried = budget.retried(),
+                        .retries_refused = budget.refused()};
   for (const ServerGroup::Member& member : servers.group()->members())
     status.servers.push_back(status_of(member, health, slow_start, now));
   for (const std::unique_ptr<ResolvedName>& resolved : servers.names()) {

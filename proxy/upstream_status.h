@@ -25,6 +25,8 @@ struct ServerStatus {
   std::uint64_t served = 0;
   std::uint64_t failed = 0;
   std::uint64_t latency = 0;  // microseconds; 0: not known
+  std::string error{};        // of the last request that failed; empty: none has
+  std::int64_t error_at = 0;  // seconds since the epoch
 };
 
 /// A host name that could not be looked up the last time.
@@ -35,8 +37,13 @@ struct UnresolvedName {
 
 struct UpstreamStatus {
   std::string name{};
+  std::string protocol{};     // "http", "https", "uwsgi", "fastcgi"
+  std::string balance{};      // as configured
+  std::uint64_t waiting = 0;  // requests, as every server is full
+  std::uint64_t queue = 0;    // how many may wait on each loop
   std::vector<ServerStatus> servers{};
   std::vector<UnresolvedName> unresolved{};
+  std::uint64_t retries_left = 0;     // that the budget would let through now
   std::uint64_t retried = 0;          // requests sent once more, since the start
   std::uint64_t retries_refused = 0;  // as the budget was spent
 };

@@ -21,6 +21,12 @@ TEST_CASE("control json: a status survives the way there and back") {
   app.generations.push_back({.number = 2, .kept_for = 8, .workers = {worker}});
   app.generations[0].folders.push_back({.url = "/static/", .directory = "/srv/static", .hashed_names = true});
   status.apps.push_back(app);
+  ServerStatus server{.name = "10.0.0.5:80", .state = "ejected", .why = "it was too slow", .max_connections = 7};
+  server.error = "two\nlines";
+  server.error_at = 1'800'000'000;
+  status.upstreams.push_back({.name = "api", .protocol = "http", .balance = "hash $request_uri", .waiting = 3});
+  status.upstreams[0].servers.push_back(server);
+  status.upstreams[0].unresolved.push_back({.host = "a.test", .why = "no such name"});
 
   const std::string text = json_text(status);
   const Result<ServiceStatus> back = parse_status(text);
@@ -34,6 +40,13 @@ TEST_CASE("control json: a status survives the way there and back") {
   CHECK(back->apps.at(0).generations.at(0).workers.at(0).running.at(0).target == "/\"x");
   CHECK(back->apps[0].generations[0].folders.at(0).hashed_names);
   CHECK(back->apps[0].errors.at(0).text == "two\nlines");
+  CHECK(back->upstreams.at(0).balance == "hash $request_uri");
+  CHECK(back->upstreams[0].waiting == 3);
+  CHECK(back->upstreams[0].servers.at(0).why == "it was too slow");
+  CHECK(back->upstreams[0].servers[0].max_connections == 7);
+  CHECK(back->upstreams[0].servers[0].error == "two\nlines");
+  CHECK(back->upstreams[0].servers[0].error_at == 1'800'000'000);
+  CHECK(back->upstreams[0].unresolved.at(0).why == "no such name");
 }
 
 TEST_CASE("control json: bytes that are no UTF-8 make no broken document") {

@@ -69,7 +69,7 @@ struct Checking : test::PolledLoop {
                                                        Cancellation& cancellation) {
       return ask(answers, on, server->name(), cancellation);
     };
-    check = std::make_unique<HealthCheck>(loop, settings, probe, 1U);
+    check = std::make_unique<HealthCheck>(loop, settings, probe, 1U, [this] { ++came_back; });
     check->watch(ServerGroup(members, false));
   }
   Server& server(std::size_t number) { return *members[number - 1].server; }
@@ -85,6 +85,7 @@ struct Checking : test::PolledLoop {
   std::shared_ptr<Answers> answers = std::make_shared<Answers>();
   std::vector<ServerGroup::Member> members = test::make_members({1, 1});
   std::unique_ptr<HealthCheck> check;
+  int came_back = 0;
 };
 
 }  // namespace
@@ -113,8 +114,10 @@ TEST_SUITE("health check") {
         log.contains("warn [api] server 10.0.0.1:80 is down: 3 health checks in a row failed, at last: it answered "
                      "with status 503"));
     CHECK_FALSE(server(2).is_held_down());
+    CHECK(came_back == 0);
     answer(1, 302);
     run_until([&] { return !server(1).is_held_down(); });
+    CHECK(came_back == 1);
     CHECK(check->reason(server(1)).empty());
     CHECK(log.contains("info [api] server 10.0.0.1:80 is up again: 2 health checks in a row were good"));
     CHECK(server(1).share(loop.now(), Milliseconds(60'000)) < 1'000);

@@ -74,6 +74,14 @@ TEST_SUITE("upstream status") {
     server(2).leave();
   }
 
+  TEST_CASE_FIXTURE(Shown, "the last failure is shown with its time") {
+    CHECK(status().servers[0].error.empty());
+    CHECK(status().retries_left == 1);
+    server(1).keep_failure(1'800'000'000, "10.0.0.1:80: connection refused");
+    CHECK(status().servers[0].error == "10.0.0.1:80: connection refused");
+    CHECK(status().servers[0].error_at == 1'800'000'000);
+  }
+
   TEST_CASE_FIXTURE(Shown, "an ejected server shows its way back") {
     server(1).note_failure(loop.now(), loop.now(), kEject, ErrorKind::timed_out);
     CHECK(status().servers[0].state == "ejected");
