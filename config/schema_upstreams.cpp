@@ -18,7 +18,11 @@ constexpr Key kUpstream[] = {
         "Host names are looked up again so often. When that fails, the last good addresses stay."}
         .between(1'000, kMostTime),
     Key{"keepalive", Type::number, "64",
-        "Idle connections kept for each server and loop; `0`: none. For uwsgi none can be kept."}
+        "Idle connections kept for each server and loop; `0`: none. For `uwsgi://` none can be kept. For `fastcgi://` "
+        "none are unless this is given, because each would keep one of PHP-FPM's children from serving anybody else: "
+        "`keepalive` times `edge.threads` must stay well below `pm.max_children`. A request that may not be repeated, "
+        "such as a POST, takes only a connection that was in use within the last second: servers end idle ones without "
+        "a word, gunicorn after two seconds."}
         .between(0, 10'000),
     Key{"keepalive_timeout", Type::duration, "60s", "An idle connection is closed after so long."}.between(1,
                                                                                                            kMostTime),
@@ -87,7 +91,11 @@ constexpr Key kUpstreamTls[] = {
 };
 
 constexpr Key kFastcgi[] = {
-    Key{"root", Type::path, "", "Folder of the scripts, as the server sees it."},
+    Key{"root", Type::path, "",
+        "Folder of the scripts, as the server sees it: `DOCUMENT_ROOT`, and what `SCRIPT_FILENAME` begins with. When "
+        "PHP "
+        "answers `File not found.` or `No input file specified.`, there is no such script below this folder, or PHP's "
+        "user may not read it; in another container the folder may have another path."},
     Key{"index", Type::text, "index.php", "For paths that end in a slash."},
 };
 

@@ -82,7 +82,7 @@ struct Upstream {
   std::vector<UpstreamServer> servers;
   Balance balance;
   Milliseconds resolve{30'000};
-  std::uint32_t keepalive = 64;  // idle connections of each server and loop
+  std::uint32_t keepalive = 64;  // idle connections of each server and loop; 0 by default for fastcgi
   Milliseconds keepalive_timeout{60'000};
   Milliseconds connect_timeout{5'000};
   Milliseconds read_timeout{60'000};

@@ -198,6 +198,7 @@ Upstream load_upstream(const Section& section, const std::string& name) {
   check_backups(section, upstream);
   read_balance(section, upstream);
   section.read("resolve", upstream.resolve);
+  if (upstream.protocol == UpstreamProtocol::fastcgi) upstream.keepalive = 0;
   section.read("keepalive", upstream.keepalive);
   section.read("keepalive_timeout", upstream.keepalive_timeout);
   section.read("connect_timeout", upstream.connect_timeout);

@@ -7,7 +7,15 @@
 namespace edge {
 namespace {
 
+/// By `try` or X-Accel-Redirect, to another path than the client has asked for.
+bool was_led_elsewhere(const Request& client) {
+  if (!client.target.starts_with('/')) return false;
+  const Result<Target> asked = parse_target(client.target, client.arena);
+  return asked && asked->path != client.path;
+}
+
 std::string_view request_uri(const UpstreamRequest& request) {
+  if (was_led_elsewhere(request.client)) return request.client.target;
   if (request.script_name.empty()) return request.target;
   std::string uri;
   append_url_path(request.script_name, uri);

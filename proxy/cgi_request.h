@@ -7,7 +7,8 @@
 namespace edge {
 
 /// PATH_INFO and QUERY_STRING are those of the target; REQUEST_URI is the script name, escaped, with the target behind
-/// it; HTTP_HOST and SERVER_NAME come from `host`. Nothing is taken from the path, the headers and the params of the
+/// it, but what the client asked for where `try` led the request elsewhere, because front controllers route by it.
+/// HTTP_HOST and SERVER_NAME come from `host`. Nothing is taken from the path, the headers and the params of the
 /// client's request. Errors: malformed, for a target that is no path; internal, for content of an unknown length.
 Result<uwsgi::ToldRequest> told_request(const UpstreamRequest& request);
 

@@ -104,6 +104,19 @@ TEST_CASE("php is told of the script, and of what goes out") {
                                                         {"HTTP_X_FORWARDED_FOR", "192.0.2.1"}});
 }
 
+TEST_CASE("a front controller is told what the client asked for, though `try` leads to its script") {
+  Sending sending("GET", "/index.php?from=try");
+  sending.fake.set_target("/2026/caf%C3%A9?page=2");
+  sending.fake.request.path = "/index.php";
+  auto variables = sending.variables();
+  CHECK(variables.at("REQUEST_URI") == "/2026/caf%C3%A9?page=2");
+  CHECK(variables.at("SCRIPT_NAME") == "/index.php");
+  CHECK(variables.at("QUERY_STRING") == "from=try");
+  sending.fake.set_target("http://shop.example/2026");
+  sending.fake.request.path = "/index.php";
+  CHECK(sending.variables().at("REQUEST_URI") == "/index.php?from=try");
+}
+
 TEST_CASE("nothing in a path leaves the root") {
   for (const std::string_view target :
        {"/a/../../x.php", "/%2e%2e/x.php", "/..%2fx.php", "/a%00.php", "*", "", "/a b"}) {
