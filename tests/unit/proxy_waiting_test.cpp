@@ -61,7 +61,9 @@ struct Waiting {
 /// A request that asks a lane for a place at once.
 struct Asking {
   Asking(Waiting& waiting, std::size_t lane)
-      : fake(waiting.loops[lane]), task(waiting.lanes[lane]->choose(fake.request, {.tried = waiting.tried})) {}
+      : fake(waiting.loops[lane]),
+        wish{.tried = waiting.tried},
+        task(waiting.lanes[lane]->choose(fake.request, wish)) {}
 
   bool done() const { return task.done(); }
   /// The server's name, and the place is kept; else the error.
@@ -74,6 +76,7 @@ struct Asking {
   }
 
   test::FakeRequest fake;
+  const UpstreamLane::Wish wish;
   Task<Result<ServerUse>> task;
   ServerUse use;
 };
