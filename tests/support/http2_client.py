@@ -11,7 +11,8 @@ DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDO
 END_STREAM = ACK = 1
 END_HEADERS = 4
 PROTOCOL_ERROR, CANCEL, ENHANCE_YOUR_CALM = 1, 8, 11
-INITIAL_WINDOW_SIZE = 4                                 # of SETTINGS
+HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE = 1, 4           # of SETTINGS
+SIZE_UPDATE = b"\x20"                                   # of HPACK's table, to nothing
 
 
 def frame(kind, flags=0, stream=0, payload=b""):
@@ -54,14 +55,16 @@ def setting(name, value):
     return struct.pack(">HI", name, value)
 
 
-def digits(text, huffman):
-    if not huffman:
-        return text.decode()
-    bits, found = "".join(f"{byte:08b}" for byte in text), ""
-    while len(found) < 3:                               # RFC 7541 B: the first three have five bits, the others six
+KEEPS_NOTHING = setting(HEADER_TABLE_SIZE, 0)           # settings of a client whose server may refer to nothing it said
+
+
+def digits(code):
+    """Of Huffman's code (RFC 7541 B)."""
+    bits, found = "".join(f"{byte:08b}" for byte in code), ""
+    while len(bits) >= 5 and not set(bits) == {"1"}:
         size = 5 if bits[:5] in ("00000", "00001", "00010") else 6
-        code = int(bits[:size], 2)
-        found, bits = found + str(code if size == 5 else code - 22), bits[size:]
+        found += str(int(bits[:5], 2) if size == 5 else int(bits[:6], 2) - 0b011001 + 3)
+        bits = bits[size:]
     return found
 
 
@@ -79,11 +82,12 @@ class Frame:
 
     @property
     def status(self):
-        """Of an answer's head. The usual ones stand in HPACK's table, the others are written."""
+        """Of an answer's head. The usual ones stand in HPACK's table, the others are written in digits, plain or in
+        Huffman's code; `KEEPS_NOTHING` for who asks for many of those."""
         table = {0x88: 200, 0x89: 204, 0x8a: 206, 0x8b: 304, 0x8c: 400, 0x8d: 404, 0x8e: 500}
-        if self.payload[0] in table:
-            return table[self.payload[0]]
-        return int(digits(self.payload[2:2 + (self.payload[1] & 0x7f)], huffman=self.payload[1] & 0x80))
+        block = self.payload.lstrip(SIZE_UPDATE)
+        size = block[1] & 127
+        return table.get(block[0]) or int(digits(block[2:2 + size]) if block[1] & 128 else block[2:2 + size])
 
 
 class Http2:
