@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 SLOW = re.compile(rb"/slow/(\d+)")                      # milliseconds until the answer
+DRIP = re.compile(rb"/drip/(\d+)")                      # pieces of an answer, one each 20 ms
 
 
 class Serving:
@@ -36,9 +37,19 @@ class Serving:
             return self.cut(writer)
         if slow := SLOW.search(target):
             await asyncio.sleep(int(slow[1]) / 1000)
+        if drip := DRIP.search(target):
+            await self.drip(writer, int(drip[1]))
+            return True
         content = target + b" %d" % len(body)
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content)
         return True
+
+    async def drip(self, writer, pieces):
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for number in range(pieces):
+            writer.write(b"4\r\n%4d\r\n" % number)
+            await asyncio.sleep(0.02)
+        writer.write(b"0\r\n\r\n")
 
     def cut(self, writer):
         """By a reset and by an orderly end in turn."""
