@@ -12,7 +12,7 @@ REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ((?:/|\*$)[\x21-\x7e]
 CHUNK_SIZE = re.compile(rb"[1-9a-fA-F][0-9a-fA-F]{0,15}|0")
 VARIABLE = re.compile(rb"[A-Z0-9_]+")
 DECODED = {b"PATH_INFO", b"PATH_TRANSLATED", b"SCRIPT_NAME", b"SCRIPT_FILENAME", b"DOCUMENT_URI"}   # CGI has it so
-BEGIN, END, PARAMS, STDIN, STDOUT = 1, 3, 4, 5, 6       # records of FastCGI
+BEGIN, END, PARAMS, STDIN, STDOUT, STDERR = 1, 3, 4, 5, 6, 7       # records of FastCGI
 
 
 class Malformed(Exception):
@@ -165,18 +165,24 @@ def http_answer(content):
     return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content
 
 
+def record(kind, content=b"", request=1, version=1, size=None, padding=b""):
+    size = len(content) if size is None else size
+    return struct.pack(">BBHHBx", version, kind, request, size, len(padding)) + content + padding
+
+
 def fastcgi_answer(content):
     said = b"Content-Type: text/plain\r\n\r\n" + content
-    return b"".join(struct.pack(">BBHHBx", 1, kind, 1, len(data), 0) + data
-                    for kind, data in [(STDOUT, said), (STDOUT, b""), (END, bytes(8))])
+    return record(STDOUT, said) + record(STDOUT) + record(END, bytes(8))
 
 
 READERS = {"http": read_http, "uwsgi": read_uwsgi, "fastcgi": read_fastcgi}
 
 
 class RecordingServer:
-    def __init__(self, protocol):
-        self.read, self.protocol = READERS[protocol], protocol
+    """`raw`: target -> the bytes that are sent instead of an answer; `ends`: the connection ends behind them."""
+
+    def __init__(self, protocol, raw=None, ends=True):
+        self.read, self.protocol, self.raw, self.ends = READERS[protocol], protocol, raw or {}, ends
         self.messages, self.malformed, self.cut_off, self.connections = [], [], [], 0
         self.lock = threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -227,6 +233,11 @@ class RecordingServer:
                 break
             with self.lock:
                 self.messages.append(message)
+            if message.target in self.raw:
+                client.sendall(self.raw[message.target])
+                if self.ends:
+                    client.shutdown(socket.SHUT_RDWR)
+                continue
             content = b"" if message.method == "HEAD" else message.target.encode()
             client.sendall(fastcgi_answer(content) if self.protocol == "fastcgi" else http_answer(content))
             if self.protocol == "uwsgi":
