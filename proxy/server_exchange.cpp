@@ -37,9 +37,19 @@ ServerExchange::~ServerExchange() {
 
 Task<Result<void>> ServerExchange::begin(const UpstreamRequest& asked, OutgoingContent content) {
   client_ = &asked.client;
+  const bool repeatable = is_idempotent(client_->method) && !content.stream;
+  Result<void> answered = co_await ask(asked, content, repeatable);
+  if (!answered && was_stale_) answered = co_await ask(asked, content, false);
+  co_return answered;
+}
+
+Task<Result<void>> ServerExchange::ask(const UpstreamRequest& asked, OutgoingContent content, bool on_a_kept_one) {
+  was_stale_ = false;
+  error_.reset();
+  out_.clear();
+  connection_.reset();
   if (Result<void> head = codec_->write_head(asked, out_); !head) co_return std::unexpected(head.error());
-  Result<ServerConnection::Pointer> connected =
-      co_await lane_->connect(*server_, is_idempotent(client_->method), client_->cancellation);
+  Result<ServerConnection::Pointer> connected = co_await lane_->connect(*server_, on_a_kept_one, client_->cancellation);
   if (!connected) co_return std::unexpected(failed_with(std::move(connected.error())));
   connection_ = std::move(*connected);
   sent_at_ = std::chrono::steady_clock::now();
@@ -279,7 +289,9 @@ void ServerExchange::on_complete() {
 Error ServerExchange::failed_with(Error error) {
   const bool nothing_sent = !connection_ || connection_->bytes().sent == 0;
   error.retryable = !codec_->begun() && !streamed_ && (nothing_sent || is_idempotent(client_->method));
-  if (error.kind != ErrorKind::closed && use_) {
+  was_stale_ = error.kind == ErrorKind::bad_gateway && connection_ && connection_->reused() &&
+               connection_->bytes().received == 0;
+  if (error.kind != ErrorKind::closed && use_ && !was_stale_) {
     use_.failed(lane_->loop().now(), lane_->upstream().balance().eject, error.kind);
     server_->keep_failure(lane_->loop().unix_seconds(), error.context);
   }

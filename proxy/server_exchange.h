@@ -34,9 +34,10 @@ class ServerExchange final : private ServerConnection::Observer {
   ServerExchange& operator=(const ServerExchange&) = delete;
   ~ServerExchange();
 
-  /// Once: sends the request and waits for the head of the answer. Errors as those of ServerConnection and of the
-  /// content; `retryable`: nothing of an answer came, and repeating is safe as far as the connection is concerned, or
-  /// for requests with an idempotent method. `asked` lives as long as the exchange.
+  /// Once: sends the request and waits for the head of the answer. A kept connection that the server had ended, or
+  /// ended without a word, says nothing of the server: the request is sent again on a new one. Errors as those of
+  /// ServerConnection and of the content; `retryable`: nothing of an answer came, and repeating is safe as far as the
+  /// connection is concerned, or for requests with an idempotent method. `asked` lives as long as the exchange.
   Task<Result<void>> begin(const UpstreamRequest& asked, OutgoingContent content);
   const UpstreamCodec::Head& head() const { return codec_->response(); }
   /// After the end: what followed the content, or null.
@@ -65,6 +66,7 @@ class ServerExchange final : private ServerConnection::Observer {
     std::string_view bytes;
   };
 
+  Task<Result<void>> ask(const UpstreamRequest& asked, OutgoingContent content, bool on_a_kept_one);
   Task<Result<void>> send_request(OutgoingContent content);
   Task<Result<void>> send_spooled(const RequestSpool& spool);
   Task<Result<void>> send_file(int file, std::uint64_t size);
@@ -104,7 +106,8 @@ class ServerExchange final : private ServerConnection::Observer {
   std::optional<Error> error_;
   std::chrono::steady_clock::time_point sent_at_;
   bool reads_ahead_ = false;
-  bool streamed_ = false;  // something of the client's body is gone
+  bool streamed_ = false;   // something of the client's body is gone
+  bool was_stale_ = false;  // the connection was a kept one, and nothing came of it
   bool has_head_ = false;
   bool sent_whole_ = false;
   bool complete_ = false;

@@ -1,5 +1,8 @@
 """Which answers and failures leave a server out, and what brings it back."""
 import itertools
+import socket
+import struct
+from collections import Counter
 
 import pytest
 
@@ -46,7 +49,7 @@ def alternating(*answers):
 def test_an_answer_ends_a_row_of_failures(serve, origins, good):
     """However short it is: it may come with its head, in one piece."""
     origin = origins(alternating(break_off, break_off, lambda seen, client: good))
-    edge = serve(SITE.format(servers=origin.url, more="eject: {failures: 3, for: 1h}"))
+    edge = serve(SITE.format(servers=origin.url, more="eject: {failures: 3, for: 1h}, keepalive: 0"))
     status = int(good.split()[1])
     assert [edge.get("/").status for _ in range(9)] == [502, 502, status] * 3
     assert "left alone" not in edge.log.text()
@@ -93,3 +96,46 @@ def test_who_answers_while_all_are_left_out_is_back_at_once(serve, origins):
     before = len(second.seen)
     assert [edge.get("/").status for _ in range(10)] == [200] * 10
     assert len(second.seen) == before
+
+
+def reset(seen, client):
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    raise Hangup
+
+
+@pytest.mark.parametrize("how", [break_off, reset], ids=["orderly", "by a reset"])
+@pytest.mark.parametrize("method, body", [("GET", None), ("HEAD", None), ("PUT", b"x" * 300_000), ("POST", b"x")],
+                         ids=["GET", "HEAD", "PUT", "POST"])
+def test_a_kept_connection_that_the_server_has_ended_fails_nothing(serve, origins, how, method, body):
+    """As servers do for idleness, at the very moment when the next request comes. It is no failure of the server's."""
+    asked = Counter()
+
+    def answer(seen, client):
+        asked[seen.connection] += 1
+        return OK if asked[seen.connection] == 1 else how(seen, client)
+    origin = origins(answer)
+    edge = serve(SITE.format(servers=origin.url, more="retries: 0, eject: {failures: 1, for: 1h}"))
+    assert [edge.get("/", method=method, body=body).status for _ in range(6)] == [200] * 6
+    assert origin.connections > 1 and "upstream api" not in edge.log.text() and "left alone" not in edge.log.text()
+
+
+def test_a_server_that_ends_every_connection_is_asked_once_more_and_no_oftener(serve, origins):
+    broken = []
+    origin = origins(lambda seen, client: break_off(seen, client) if broken else OK)
+    edge = serve(SITE.format(servers=origin.url, more="eject: {failures: 0}"))
+    assert edge.get("/first").status == 200
+    broken.append(True)
+    assert [edge.get("/second").status, edge.get("/third").status] == [502, 502]
+    assert [seen.target for seen in origin.seen] == ["/first", "/second", "/second", "/third"]
+
+
+def test_a_streamed_body_takes_no_kept_connection(serve, origins):
+    """It could not be sent again."""
+    asked = Counter()
+
+    def answer(seen, client):
+        asked[seen.connection] += 1
+        return OK if asked[seen.connection] == 1 else break_off(seen, client)
+    site = SITE.replace("proxy: api", "proxy: {{to: api, buffer_request: false}}")
+    edge = serve(site.format(servers=origins(answer).url, more="retries: 0"))
+    assert [edge.get("/", method="PUT", body=b"x" * 100_000).status for _ in range(4)] == [200] * 4
