@@ -95,7 +95,7 @@ def test_connect_timeout_holds_where_packets_are_lost(behind):
     far.host.pull()
     begun = time.monotonic()
     assert edge.get("/x").status == 504
-    assert 0.4 * SLOWNESS <= time.monotonic() - begun < 2.5 * SLOWNESS        # the kernel itself gives up after 3 s
+    assert 0.4 * SLOWNESS <= time.monotonic() - begun < PATIENCE
     edge.log.wait_for(rf"GET /x: upstream api, server {far.name}: .*no connection within connect_timeout")
 
 
@@ -151,8 +151,8 @@ def test_cables_pulled_under_load_fail_no_get(behind):
         for turn in range(6):
             host = hosts[turn % 3].host
             host.pull()
-            pause.wait(1.0)
+            pause.wait(1.0 * SLOWNESS)
             host.plug()
-            pause.wait(0.5)
+            pause.wait(0.5 * SLOWNESS)
     assert load.wrong == [], f"{len(load.wrong)} wrong of {load.gets.total()} GETs and {len(load.posts)} POSTs"
     check_posts(edge, [remote.server for remote in hosts], load.posts)

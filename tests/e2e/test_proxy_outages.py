@@ -151,8 +151,8 @@ def suffer(servers, reload):
         with outage(servers[number % 3]):
             if number % 3 == 2:
                 reload(number)
-            second.wait(0.8)
-        second.wait(0.2)
+            second.wait(0.8 * SLOWNESS)
+        second.wait(0.2 * SLOWNESS)
 
 
 @pytest.mark.parametrize("make_client, threads, reloads, eject", [
