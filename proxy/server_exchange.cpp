@@ -37,19 +37,20 @@ ServerExchange::~ServerExchange() {
 
 Task<Result<void>> ServerExchange::begin(const UpstreamRequest& asked, OutgoingContent content) {
   client_ = &asked.client;
-  const bool repeatable = is_idempotent(client_->method) && !content.stream;
-  Result<void> answered = co_await ask(asked, content, repeatable);
-  if (!answered && was_stale_) answered = co_await ask(asked, content, false);
+  using Kept = UpstreamLane::Kept;
+  const Kept kept = content.stream ? Kept::none : is_idempotent(client_->method) ? Kept::any : Kept::fresh;
+  Result<void> answered = co_await ask(asked, content, kept);
+  if (!answered && was_stale_ && answered.error().retryable) answered = co_await ask(asked, content, Kept::none);
   co_return answered;
 }
 
-Task<Result<void>> ServerExchange::ask(const UpstreamRequest& asked, OutgoingContent content, bool on_a_kept_one) {
+Task<Result<void>> ServerExchange::ask(const UpstreamRequest& asked, OutgoingContent content, UpstreamLane::Kept on) {
   was_stale_ = false;
   error_.reset();
   out_.clear();
   connection_.reset();
   if (Result<void> head = codec_->write_head(asked, out_); !head) co_return std::unexpected(head.error());
-  Result<ServerConnection::Pointer> connected = co_await lane_->connect(*server_, on_a_kept_one, client_->cancellation);
+  Result<ServerConnection::Pointer> connected = co_await lane_->connect(*server_, on, client_->cancellation);
   if (!connected) co_return std::unexpected(failed_with(std::move(connected.error())));
   connection_ = std::move(*connected);
   sent_at_ = std::chrono::steady_clock::now();

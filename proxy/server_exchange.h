@@ -66,7 +66,7 @@ class ServerExchange final : private ServerConnection::Observer {
     std::string_view bytes;
   };
 
-  Task<Result<void>> ask(const UpstreamRequest& asked, OutgoingContent content, bool on_a_kept_one);
+  Task<Result<void>> ask(const UpstreamRequest& asked, OutgoingContent content, UpstreamLane::Kept on);
   Task<Result<void>> send_request(OutgoingContent content);
   Task<Result<void>> send_spooled(const RequestSpool& spool);
   Task<Result<void>> send_file(int file, std::uint64_t size);

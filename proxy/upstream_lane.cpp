@@ -115,11 +115,13 @@ UpstreamLane::Site& UpstreamLane::site_of(const Server& server) {
   return *site;
 }
 
-Task<Result<ServerConnection::Pointer>> UpstreamLane::connect(const Server& server, bool may_repeat,
+Task<Result<ServerConnection::Pointer>> UpstreamLane::connect(const Server& server, Kept kept,
                                                               Cancellation& cancellation) {
   Site& site = site_of(server);
-  const Milliseconds longest_rest = may_repeat ? Milliseconds::max() : kStillFresh;
-  if (ServerConnection::Pointer kept = site.idle.take(longest_rest)) co_return std::move(kept);
+  if (kept != Kept::none) {
+    const Milliseconds longest_rest = kept == Kept::any ? Milliseconds::max() : kStillFresh;
+    if (ServerConnection::Pointer connection = site.idle.take(longest_rest)) co_return std::move(connection);
+  }
   const ServerEndpoint endpoint = site.endpoint;  // the site may go meanwhile
   Result<ServerConnection::Pointer> connection =
       co_await ServerConnection::connect(loop_, endpoint, settings().connect_timeout, cancellation);

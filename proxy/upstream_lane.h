@@ -50,9 +50,10 @@ class UpstreamLane final : private Deadline {
   /// A server has come, or come back: all who wait ask again.
   void server_came() { queue_.server_came(); }
 
-  /// A connection of its own for an exchange: one that was kept, for `may_repeat` any and else only one that its server
-  /// cannot have given up yet; or a new one.
-  Task<Result<ServerConnection::Pointer>> connect(const Server& server, bool may_repeat, Cancellation& cancellation);
+  /// Which of the kept connections an exchange may have: those that its server cannot have given up yet are fresh.
+  enum class Kept : std::uint8_t { any, fresh, none };
+  /// A connection of its own for an exchange: one of those, or a new one.
+  Task<Result<ServerConnection::Pointer>> connect(const Server& server, Kept kept, Cancellation& cancellation);
   /// After an exchange that its codec calls reusable.
   void keep(const Server& server, ServerConnection::Pointer connection);
 
