@@ -17,9 +17,6 @@ namespace edge {
 namespace {
 constexpr std::size_t kMostPerTurn = 256 * 1024;  // bytes out; then other connections have theirs
 constexpr std::size_t kWholeFrame = h2_session::kFrameHead + h2_session::kMostInFrame;
-constexpr std::uint32_t kMostContinuations = 7;  // a head of 128 KiB; nghttp2 would break off without a word at 9
-constexpr std::size_t kHopelessFactor = 4;       // a head of so many times max_header_size is an attack
-constexpr std::size_t kFieldOverhead = 32;       // bytes, as RFC 9113 6.5.2 counts them
 }  // namespace
 
 H2Connection::H2Connection(Door& door, Entrance& entrance, const ConnectionInfo& info)
@@ -70,83 +67,6 @@ void H2Connection::take_in() {
   if (fed == NGHTTP2_ERR_FLOODED) flood_ = "SETTINGS or PING";
   if (flood_) return end_with(NGHTTP2_ENHANCE_YOUR_CALM, flood_);
   end_with(NGHTTP2_PROTOCOL_ERROR, nghttp2_strerror(static_cast<int>(fed)));
-}
-
-bool H2Connection::flood(const char* what) {
-  flood_ = what;
-  return false;
-}
-
-bool H2Connection::is_of_ended_stream(std::int32_t id) const {
-  return id <= nghttp2_session_get_last_proc_stream_id(session_) && !nghttp2_session_find_stream(session_, id);
-}
-
-bool H2Connection::frame_begins(std::uint8_t type, std::uint8_t flags, std::int32_t stream, std::size_t length) {
-  using Kind = H2Guard::Kind;
-  if (type != NGHTTP2_HEADERS || !is_of_ended_stream(stream)) ++noticed_;
-  if (type != NGHTTP2_CONTINUATION) in_head_ = false;  // one that was refused ends without a word
-  const bool ends_stream = (flags & NGHTTP2_FLAG_END_STREAM) != 0;
-  Kind kind = Kind::other;
-  switch (type) {
-    case NGHTTP2_HEADERS:
-      continuations_ = 0;
-      head_left_ = kHopelessFactor * (settings().max_header_size + std::size_t{1024});
-      return true;
-    case NGHTTP2_CONTINUATION:
-      return ++continuations_ <= kMostContinuations || flood("CONTINUATION");
-    case NGHTTP2_DATA:
-      if (length > 0 || ends_stream) return true;
-      kind = Kind::empty_data;
-      break;
-    case NGHTTP2_SETTINGS:
-      kind = Kind::settings;
-      break;
-    case NGHTTP2_PING:
-      kind = Kind::ping;
-      break;
-    case NGHTTP2_RST_STREAM:
-      kind = Kind::reset;
-      break;
-    case NGHTTP2_WINDOW_UPDATE:
-      kind = Kind::window_update;
-      break;
-    case NGHTTP2_PRIORITY:
-    case NGHTTP2_PRIORITY_UPDATE:
-      kind = Kind::priority;
-      break;
-    default:
-      break;
-  }
-  return guard_.lets_pass(kind, loop().now()) || flood(name_of(kind));
-}
-
-bool H2Connection::only_padding_arrives() {
-  return guard_.lets_pass(H2Guard::Kind::empty_data, loop().now()) || flood(name_of(H2Guard::Kind::empty_data));
-}
-
-/// What nghttp2 has dropped of so many frames. False: the client goes too far.
-bool H2Connection::overlooks(std::size_t frames) {
-  if (nghttp2_session_want_read(session_) == 0) return true;  // it ends, and looks at nothing more
-  for (; frames > noticed_; --frames) {
-    if (!guard_.lets_pass(H2Guard::Kind::ignored, loop().now())) return flood(name_of(H2Guard::Kind::ignored));
-  }
-  return true;
-}
-
-bool H2Connection::field_arrives(std::size_t bytes) {
-  const std::size_t size = bytes + kFieldOverhead;
-  if (size > head_left_) return flood("bytes in a head");
-  head_left_ -= size;
-  return true;
-}
-
-/// A client can have its requests reset by breaking the rules as well as by asking for it.
-void H2Connection::reset_sent(std::uint32_t code) {
-  const bool clients_fault = code == NGHTTP2_PROTOCOL_ERROR || code == NGHTTP2_FLOW_CONTROL_ERROR ||
-                             code == NGHTTP2_STREAM_CLOSED || code == NGHTTP2_FRAME_SIZE_ERROR;
-  if (clients_fault && !guard_.lets_pass(H2Guard::Kind::breach, loop().now())) {
-    flood(name_of(H2Guard::Kind::breach));
-  }
 }
 
 bool H2Connection::stream_begins(std::int32_t id) {

@@ -64,7 +64,7 @@ REFUSED = {
     "a head without end": b"HTTP/1.1 200 OK\r\nX: " + b"a" * (1 << 20),
     "fields without end": b"HTTP/1.1 200 OK\r\n" + b"X: a\r\n" * 200_000,
     "interim answers without end": b"HTTP/1.1 100 Continue\r\n\r\n" * 100_000,
-    "interim answers and nothing else": b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 3,
+    "interim answers and nothing else": b"HTTP/1.1 100 Continue\r\nLink: </a>\r\n\r\n" * 3,
 }
 BROKEN = {                                              # whose head is good
     "a chunk size that is no number": chunked(b"2\r\nok\r\nzz\r\n"),
@@ -87,7 +87,7 @@ TRIMMED = {                                             # name -> (method, answe
     "chunks to HEAD": ("HEAD", chunked(b"4\r\nevil\r\n0\r\n\r\n"), b""),
     "a body of 204": ("GET", answer(b"Content-Length: 4", line=b"HTTP/1.1 204 No Content", body=b"evil"), b""),
     "a body of 304": ("GET", answer(b"Content-Length: 4", line=b"HTTP/1.1 304 Not Modified", body=b"evil"), b""),
-    "an answer behind an interim one": ("GET", b"HTTP/1.1 103 Early Hints\r\nX: evil\r\n\r\n" + OK + SPLIT, b"ok"),
+    "an answer behind an interim one": ("GET", b"HTTP/1.1 100 Continue\r\nX: evil\r\n\r\n" + OK + SPLIT, b"ok"),
     "fields in the trailers": ("GET", chunked(b"2\r\nok\r\n0\r\nSet-Cookie: evil=1\r\n\r\n") + SPLIT, b"ok"),
 }
 

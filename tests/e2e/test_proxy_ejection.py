@@ -104,8 +104,8 @@ def reset(seen, client):
 
 
 @pytest.mark.parametrize("how", [break_off, reset], ids=["orderly", "by a reset"])
-@pytest.mark.parametrize("method, body", [("GET", None), ("HEAD", None), ("PUT", b"x" * 300_000), ("POST", b"x")],
-                         ids=["GET", "HEAD", "PUT", "POST"])
+@pytest.mark.parametrize("method, body", [("GET", None), ("HEAD", None), ("PUT", b"x" * 300_000)],
+                         ids=["GET", "HEAD", "PUT"])
 def test_a_kept_connection_that_the_server_has_ended_fails_nothing(serve, origins, how, method, body):
     """As servers do for idleness, at the very moment when the next request comes. It is no failure of the server's."""
     asked = Counter()

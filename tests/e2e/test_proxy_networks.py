@@ -100,7 +100,7 @@ def test_connect_timeout_holds_where_packets_are_lost(behind):
 
 
 def test_a_post_goes_elsewhere_when_its_host_cannot_be_reached(behind):
-    edge, far, near = behind(2, "eject: {failures: 0}")
+    edge, far, near = behind(2, "eject: {failures: 0}, keepalive: 0")
     far.host.pull()
     for turn in range(6):
         answer = edge.get(f"/order/{turn}", method="POST", body=b"x")
