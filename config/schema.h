@@ -32,6 +32,7 @@ enum class Type : std::uint8_t {
 };
 
 inline constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
+inline constexpr std::uint64_t kMostTime = 365ULL * 24 * 60 * 60 * 1000;  // a year in milliseconds
 
 /// One key. `preset` is its value when it is left out, as it would be written: "~" for none, empty when it must be
 /// given. A key that is not built may be given with that value, since this asks for nothing.

@@ -4,8 +4,6 @@
 namespace edge::config {
 namespace {
 
-constexpr std::uint64_t kMostTime = 365ULL * 24 * 60 * 60 * 1000;  // a year in milliseconds
-
 constexpr Key kAccess[] = {
     Key{"deny", Type::texts, "[]",
         "Clients that are not served: addresses, networks (`10.0.0.0/8`), `all`, and `@NAME` for a list. Where several "

@@ -4,8 +4,6 @@
 namespace edge::config {
 namespace {
 
-constexpr std::uint64_t kMostTime = 365ULL * 24 * 60 * 60 * 1000;  // a year in milliseconds
-
 constexpr Key kApp[] = {
     Key{"interface", Type::choice, "auto",
         "What the app speaks. `auto`: an asynchronous callable, or one of exactly three arguments, is ASGI."}

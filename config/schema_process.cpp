@@ -4,8 +4,6 @@
 namespace edge::config {
 namespace {
 
-constexpr std::uint64_t kMostTime = 365ULL * 24 * 60 * 60 * 1000;  // a year in milliseconds
-
 constexpr Key kTop[] = {
     Key{"include", Type::texts, "[]",
         "Further files: one pattern (`sites/*.yaml`) or a list, merged in the order of their names. A pattern may "

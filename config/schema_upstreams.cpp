@@ -4,8 +4,6 @@
 namespace edge::config {
 namespace {
 
-constexpr std::uint64_t kMostTime = 365ULL * 24 * 60 * 60 * 1000;  // a year in milliseconds
-
 constexpr Key kUpstream[] = {
     Key{"servers", Type::texts, "",
         "URLs, or maps as below, all of one scheme: `http://10.0.0.5:8000`, `https://api.example.com`, "

@@ -20,6 +20,9 @@
 
 namespace edge::test {
 
+inline constexpr Milliseconds kSoon{40};     // what is to run out
+inline constexpr Milliseconds kLong{5'000};  // what is not
+
 /// Turns the loop until `task` has ended; between the turns `meanwhile` plays the server. At most some five seconds.
 template <class T>
 T finish(Loop& loop, Task<T> task, const std::function<void()>& meanwhile = [] {}) {

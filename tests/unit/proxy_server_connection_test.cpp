@@ -16,9 +16,6 @@ using namespace edge::test;
 
 namespace {
 
-constexpr Milliseconds kSoon{40};
-constexpr Milliseconds kLong{5'000};
-
 using Sent = ServerConnection::Sent;
 
 /// Why no connection comes about.

@@ -17,9 +17,6 @@ using namespace edge::test;
 
 namespace {
 
-constexpr Milliseconds kSoon{40};
-constexpr Milliseconds kLong{5'000};
-
 using Sent = ServerConnection::Sent;
 
 struct Authorities {
