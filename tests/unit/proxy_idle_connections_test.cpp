@@ -12,7 +12,7 @@ using namespace edge::test;
 
 namespace {
 
-constexpr Milliseconds kLong{60'000};
+constexpr Milliseconds kMinute{60'000};
 
 /// A server, and connections to it that have served a request.
 struct Served {
@@ -26,7 +26,7 @@ struct Served {
   };
   Ends one_more() {
     Cancellation cancellation;
-    auto made = finish(loop, ServerConnection::connect(loop, server.endpoint, kLong, cancellation));
+    auto made = finish(loop, ServerConnection::connect(loop, server.endpoint, kMinute, cancellation));
     REQUIRE(made);
     return {std::move(*made), server.accept()};
   }
@@ -39,7 +39,7 @@ struct Served {
 
 TEST_CASE("idle connections: the last one in is the first one out, with a new exchange") {
   Served served;
-  IdleConnections idle(4, kLong);
+  IdleConnections idle(4, kMinute);
   CHECK(!idle.take());
   auto second = served.one_more();
   ServerConnection* const first = served.first.near.get();
@@ -72,7 +72,7 @@ TEST_CASE("idle connections: the last one in is the first one out, with a new ex
 TEST_CASE("idle connections: no more than are wanted, the oldest goes") {
   Served served;
   auto second = served.one_more();
-  IdleConnections one(1, kLong);
+  IdleConnections one(1, kMinute);
   one.put(std::move(served.first.near));
   one.put(std::move(second.near));
   CHECK(one.size() == 1);
@@ -81,7 +81,7 @@ TEST_CASE("idle connections: no more than are wanted, the oldest goes") {
   second.far.hear();
   CHECK(served.first.far.ended());
   CHECK(!second.far.ended());
-  IdleConnections none(0, kLong);
+  IdleConnections none(0, kMinute);
   none.put(one.take());
   CHECK(none.size() == 0);
   served.turns();
@@ -92,7 +92,7 @@ TEST_CASE("idle connections: no more than are wanted, the oldest goes") {
 TEST_CASE("idle connections: one that the server ends, resets or speaks on is closed at once") {
   const auto kept_after = [](void (*what)(FarEnd& far)) {
     Served served;
-    IdleConnections idle(4, kLong);
+    IdleConnections idle(4, kMinute);
     idle.put(std::move(served.first.near));
     served.turns();
     CHECK(idle.size() == 1);
@@ -110,7 +110,7 @@ TEST_CASE("idle connections: the end that comes right before it is taken is seen
   for (const bool with_bytes : {false, true}) {
     Served served;
     auto second = served.one_more();
-    IdleConnections idle(4, kLong);
+    IdleConnections idle(4, kMinute);
     ServerConnection* const first = served.first.near.get();
     idle.put(std::move(served.first.near));
     idle.put(std::move(second.near));
@@ -125,9 +125,9 @@ TEST_CASE("idle connections: the end that comes right before it is taken is seen
 
 TEST_CASE("idle connections: one with bytes that nobody asked for is not kept") {
   Served served;
-  IdleConnections idle(4, kLong);
+  IdleConnections idle(4, kMinute);
   served.first.far.say("answer and more");
-  CHECK(served.first.receive(kLong, 6) == "answer");
+  CHECK(served.first.receive(kMinute, 6) == "answer");
   idle.put(std::move(served.first.near));
   CHECK(idle.size() == 0);
 }
@@ -145,7 +145,7 @@ TEST_CASE("idle connections: none stays longer than it may") {
 
 TEST_CASE("idle connections: who must not repeat gets only one that is fresh, and others the rest") {
   Served served;
-  IdleConnections idle(4, kLong);
+  IdleConnections idle(4, kMinute);
   auto second = served.one_more();
   ServerConnection* const old = served.first.near.get();
   ServerConnection* const fresh = second.near.get();
@@ -162,7 +162,7 @@ TEST_CASE("idle connections: who must not repeat gets only one that is fresh, an
 TEST_CASE("idle connections: clearing closes all") {
   Served served;
   {
-    IdleConnections idle(4, kLong);
+    IdleConnections idle(4, kMinute);
     idle.put(std::move(served.first.near));
     idle.clear();
     CHECK(idle.size() == 0);
