@@ -9,6 +9,11 @@
 #include "core/http/date.h"
 
 namespace edge {
+namespace {
+
+constexpr std::uint64_t kFired = 1;  // in place of a time that is to come
+
+}  // namespace
 
 struct Loop::PostedQueue {
   std::mutex mutex;
@@ -35,7 +40,13 @@ Loop::Loop(int index) : posted_(std::make_unique<PostedQueue>()), index_(index) 
   uv_prepare_start(&before_waiting_, [](uv_prepare_t* h) { static_cast<Loop*>(h->loop->data)->run_turn_ends(); });
   uv_unref(reinterpret_cast<uv_handle_t*>(&before_waiting_));
   uv_check_init(&uv_, &after_events_);
-  uv_check_start(&after_events_, [](uv_check_t* h) { static_cast<Loop*>(h->loop->data)->run_turn_ends(); });
+  uv_check_start(&after_events_, [](uv_check_t* handle) {
+    Loop& loop = *static_cast<Loop*>(handle->loop->data);
+    loop.run_turn_ends();
+    if (loop.timer_due_ != kFired) return;
+    loop.run_deadlines();
+    loop.run_turn_ends();
+  });
   uv_unref(reinterpret_cast<uv_handle_t*>(&after_events_));
 }
 
@@ -120,12 +131,17 @@ void Loop::arm(Deadline& deadline, Milliseconds after) {
 
 void Loop::arm_timer(std::uint64_t due) {
   timer_due_ = due;
-  const auto fire = [](uv_timer_t* handle) { static_cast<Loop*>(handle->loop->data)->run_deadlines(); };
+  // libuv runs timers before it looks for events. When the loop comes late, what a deadline waits for may be there.
+  const auto fire = [](uv_timer_t* handle) {
+    Loop& loop = *static_cast<Loop*>(handle->loop->data);
+    loop.timer_due_ = kFired;
+    uv_async_send(&loop.wake_);  // so that it looks without waiting
+  };
   uv_timer_start(&timer_, fire, due > now() ? due - now() : 0, 0);
 }
 
 void Loop::run_deadlines() {
-  timer_due_ = ~std::uint64_t{0};  // what is armed meanwhile need not start the timer: it is started below
+  // While timer_due_ is kFired, what is armed need not start the timer: it is started below.
   for (std::size_t i = 0; i < deadlines_.size(); ++i) deadlines_[i]->run_due(now());  // may append
   timer_due_ = 0;
   std::uint64_t next = ~std::uint64_t{0};

@@ -52,7 +52,7 @@ class Loop {
   /// Runs `work` at the end of the present turn; nothing new if it is listed already.
   void at_turn_end(TurnEnd& work);
 
-  /// Arms `deadline` to fall due after `after`, replacing what it was armed for. 0 or less disarms it.
+  /// Arms `deadline` for `after` from now, not from before (0: disarms it). Events that are there by then go first.
   void arm(Deadline& deadline, Milliseconds after);
 
   /// `auto value = co_await loop.offload([...] { ... });` runs the function on the thread pool, for whatever can
@@ -70,15 +70,15 @@ class Loop {
   uv_loop_t uv_{};
   uv_async_t wake_{};
   uv_timer_t timer_{};
-  uv_prepare_t before_waiting_{};  // ends the turn of timers
-  uv_check_t after_events_{};      // ends the turn of descriptors
+  uv_prepare_t before_waiting_{};  // ends the turn of what was closed
+  uv_check_t after_events_{};      // ends the turn of descriptors, then runs due deadlines
   struct TurnEnds : TurnEnd {
     void on_turn_end() override {}
   };
   TurnEnds turn_ends_;  // the head of a ring
   std::unique_ptr<PostedQueue> posted_;
   std::vector<std::unique_ptr<DeadlineList>> deadlines_;  // one for each distinct duration; a handful
-  std::uint64_t timer_due_ = 0;                           // 0: not armed
+  std::uint64_t timer_due_ = 0;                           // 0: not armed; kFired: deadlines are due
   std::uint64_t turn_ = 1;
   std::uint64_t clock_read_at_ = ~std::uint64_t{0};
   std::int64_t unix_seconds_ = 0;

@@ -1,9 +1,11 @@
 """Clients that are slow, stop, or vanish: cut at the timeout, and nothing of them stays."""
+import signal
 import time
+from pathlib import Path
 
 import pytest
 
-from edge import wait_until
+from edge import PATIENCE, wait_until
 
 SITE = """\
     edge: {hot_files: 0}                                # no file stays open
@@ -49,12 +51,36 @@ PARTS = {
 }
 
 
+def state(edge):
+    """As the kernel calls it: "T" is stopped."""
+    return Path(f"/proc/{edge.pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
 @pytest.fixture(scope="module")
 def edge(serve_module):
     started = serve_module(SITE, {"app.py": APP, "files/.keep": ""})
     with open(started.folder / "files" / "large.bin", "wb") as file:
         file.truncate(LARGE)
     return started
+
+
+def test_a_request_that_came_while_edge_was_held_up_is_in_time(edge):
+    """The one who waits was edge: its timeouts are over when it goes on, and the request is there."""
+    with edge.connect() as connection, edge.connect() as begins:
+        assert connection.request("GET", "/").status == 200
+        edge.signal(signal.SIGSTOP)
+        try:
+            wait_until(lambda: state(edge) == "T", "edge stands still")
+            for each in (connection, begins):
+                each.ask("GET", "/")
+            connection.socket.settimeout(1)             # longer than keepalive_timeout
+            with pytest.raises(TimeoutError):
+                connection.socket.recv(1)
+            connection.socket.settimeout(PATIENCE)
+        finally:
+            edge.signal(signal.SIGCONT)
+        for each in (connection, begins):
+            assert each.answer("GET").status == 200
 
 
 @pytest.mark.parametrize("part", PARTS)
