@@ -201,7 +201,7 @@ bool AppQueue::takes_more(const Slot& slot) const {
   if (!slot.open_ || slot.away_) return false;
   if (slot.worker.is_asgi()) return slot.load_ < slot.worker.places() && !slot.slow_ && !slot.stuffed_;
   if (slot.load_ == 0) return true;
-  const bool is_short = slot.average_ >= 0 && slot.average_ < kShortService.count();
+  const bool is_short = slot.average_ >= 0 && slot.average_ < limits_.short_service.count();
   return slot.load_ < limits_.depth && is_short && !slot.slow_ && !slot.stuffed_;
 }
 

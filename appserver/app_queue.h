@@ -21,16 +21,17 @@ namespace edge {
 
 class AppQueue {
  public:
+  /// A slot takes requests ahead while its average service time is below this …
+  static constexpr std::chrono::microseconds kShortService{5'000};
+  /// … and they are taken back when the request before them runs longer than this, and than 8 times the average.
+  static constexpr std::chrono::microseconds kLongService{20'000};
   struct Limits {
     std::uint32_t waiting = 1000;  // requests that may wait; those that were taken back from a worker come on top
     std::uint32_t depth = 4;       // requests on one slot of a WSGI app, the one that is being answered included
     bool grows = false;            // the hook `pressure` is wanted
     Milliseconds blocked{60'000};  // an ASGI app's event loop that reads nothing for so long is stuck
+    std::chrono::microseconds short_service = kShortService;
   };
-  /// A slot takes requests ahead while its average service time is below this …
-  static constexpr std::chrono::microseconds kShortService{5'000};
-  /// … and they are taken back when the request before them runs longer than this, and than 8 times the average.
-  static constexpr std::chrono::microseconds kLongService{20'000};
   /// A mailbox holds few messages (net.unix.max_dgram_qlen), and an event loop that is at work empties it at once: so
   /// soon a slot of an ASGI app is looked at again that was full, or had left requests unread for kLongService.
   static constexpr Milliseconds kSoon{1};

@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -158,6 +160,12 @@ struct FakeThread {
     std::memcpy(CMSG_DATA(rights), descriptors.data(), descriptors.size() * sizeof(int));
     REQUIRE(sendmsg(answers.get(), &message, MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size()));
   }
+  /// The edge has read all that was sent.
+  bool was_heard() const {
+    int unread = 0;
+    REQUIRE(ioctl(answers.get(), SIOCOUTQ, &unread) == 0);
+    return unread == 0;
+  }
   /// As much as there is room for.
   std::size_t send_some(std::string_view bytes) const {
     const ssize_t sent = ::send(answers.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -225,7 +233,7 @@ class FakeApp {
   }
   explicit FakeApp(config::App with = settings())
       : app(std::move(with)),
-        queue({&loop}, {.waiting = app.queue, .depth = app.depth}),
+        queue({&loop}, {.waiting = app.queue, .depth = app.depth, .short_service = std::chrono::hours(1)}),
         lane(loop, queue, std::make_shared<const config::App>(app), spool.path().string()),
         handler(lane, "") {}
   ~FakeApp() {
@@ -272,7 +280,12 @@ class FakeApp {
     run_until([&] { return (message = thread.read()).has_value(); });
     return *message;
   }
-  /// Makes the service time of a thread known, and short.
+  /// From now on; what runs already keeps its limit until the next piece of its answer.
+  void limit_requests(Milliseconds request_timeout) {
+    app.request_timeout = request_timeout;
+    lane.use(std::make_shared<const config::App>(app));
+  }
+  /// Makes the service time of a thread known, so that it takes requests ahead.
   void warm(const FakeThread& thread);
 
   TemporaryDirectory spool;
@@ -353,12 +366,10 @@ class FakeExchange {
 };
 
 inline void FakeApp::warm(const FakeThread& thread) {
-  for (int round = 0; round < 20; ++round) {  // so that one interruption does not count
-    FakeExchange exchange(*this, "GET", "/warm");
-    exchange.begin();
-    thread.answer(next_request(thread).header.sequence, 200, {}, "");
-    REQUIRE(exchange.status() == 200);
-  }
+  FakeExchange exchange(*this, "GET", "/warm");
+  exchange.begin();
+  thread.answer(next_request(thread).header.sequence, 200, {}, "");
+  REQUIRE(exchange.status() == 200);
 }
 
 }  // namespace edge::test

@@ -225,24 +225,29 @@ TEST_CASE("a worker that breaks the protocol is killed, and what it held fails")
 }
 
 TEST_CASE("request_timeout: 504, and the worker is killed") {
-  config::App settings = FakeApp::settings();
-  settings.request_timeout = Milliseconds(20);
-  FakeApp app(settings);
+  FakeApp app;
   CapturedLog log;
   IdleChild child;
   FakeThread& thread = app.add_worker(1, child.pid()).threads[0];
   FakeExchange exchange(app, "GET", "/slow");
-  exchange.begin();
-  const std::uint64_t sequence = app.next_request(thread).header.sequence;
   SUBCASE("before the head") {
+    app.limit_requests(Milliseconds(20));
+    exchange.begin();
+    app.next_request(thread);
     CHECK(exchange.status() == 504);
   }
   SUBCASE("between two pieces") {
+    exchange.begin();
+    const std::uint64_t sequence = app.next_request(thread).header.sequence;
+    app.limit_requests(Milliseconds(20));
     thread.answer(sequence, 200, {}, "some", 0);
     CHECK_FALSE(exchange.body());
     CHECK(exchange.error->kind == ErrorKind::timed_out);
   }
   SUBCASE("for a client that has gone") {
+    exchange.begin();
+    app.next_request(thread);
+    app.limit_requests(Milliseconds(20));
     exchange.leave();
   }
   app.run_until([&child] { return child.ended_by() == SIGKILL; });
@@ -250,9 +255,7 @@ TEST_CASE("request_timeout: 504, and the worker is killed") {
 }
 
 TEST_CASE("a client that does not read is no reason to kill the worker") {
-  config::App settings = FakeApp::settings();
-  settings.request_timeout = Milliseconds(500);  // filling the buffers under a sanitizer takes some
-  FakeApp app(settings);
+  FakeApp app;
   IdleChild child;
   FakeThread& thread = app.add_worker(1, child.pid()).threads[0];
   FakeExchange exchange(app, "GET", "/");
@@ -260,18 +263,19 @@ TEST_CASE("a client that does not read is no reason to kill the worker") {
   const std::uint64_t sequence = app.next_request(thread).header.sequence;
   thread.answer(sequence, 200, {}, "", 0);
   CHECK(exchange.status() == 200);
-  const std::string bytes = frame_bytes({.sequence = sequence}, std::string(wire::kMaxFrame, 'x'));
-  std::size_t sent = 0;
-  std::size_t idle_turns = 0;
-  while (idle_turns < 5) {
-    const std::size_t now = thread.send_some(std::string_view(bytes + bytes).substr(sent));
-    sent += now;
-    idle_turns = now == 0 ? idle_turns + 1 : 0;
-    app.turn();
+  const std::string fills = frame_bytes({.sequence = sequence}, std::string(kAnswerBuffer, 'x'));
+  for (std::size_t sent = 0; sent < fills.size(); app.turn()) {
+    sent += thread.send_some(std::string_view(fills).substr(sent));
   }
-  const std::uint64_t until = app.loop.now() + 800;
-  app.run_until([&] { return app.loop.now() > until; });
+  app.run_until([&thread] { return thread.was_heard(); });
+  app.limit_requests(Milliseconds(20));
+  thread.frame(sequence, "one byte too many, at least");
+  app.run_until([&thread] { return thread.was_heard(); });
+  thread.frame(sequence, "not read any more");
+  const std::uint64_t until = app.loop.now() + 100;
+  app.run_until([&app, until] { return app.loop.now() > until; });
   CHECK(child.ended_by() == 0);
+  CHECK_FALSE(thread.was_heard());
   exchange.response().body = std::monostate();  // now it is discarded, and the worker's time runs again
   app.run_until([&child] { return child.ended_by() == SIGKILL; });
 }

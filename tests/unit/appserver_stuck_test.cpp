@@ -283,9 +283,8 @@ TEST_CASE("request_timeout with somebody who deals with it: 504 first, the worke
   SUBCASE("a client that leaves, a request that ends") {
     leaves = ends = true;
   }
-  config::App settings = FakeApp::settings();
-  settings.request_timeout = Milliseconds(ends ? 300 : 30);
-  FakeApp app(settings);
+  FakeApp app;
+  app.limit_requests(Milliseconds(30));
   CapturedLog log;
   IdleChild child;
   FakeThread& thread = app.add_worker(2, child.pid()).threads[1];
@@ -297,6 +296,7 @@ TEST_CASE("request_timeout with somebody who deals with it: 504 first, the worke
   exchange.begin();
   const std::uint64_t sequence = app.next_request(thread).header.sequence;
   if (leaves) exchange.leave();
+  app.limit_requests(Milliseconds(ends ? 60'000 : 1'000));  // the time that it has from then on
   app.run_until([&expired] { return !expired.empty(); });
   CHECK(exchange.status() == (leaves ? 499 : 504));
   CHECK(expired[0].worker.get() == &slot.worker);
@@ -304,7 +304,7 @@ TEST_CASE("request_timeout with somebody who deals with it: 504 first, the worke
   CHECK(expired[0].sequence == sequence);
   CHECK(expired[0].id == exchange.fake.request.id());
   CHECK(child.ended_by() == 0);
-  CHECK(log.contains(fmt::format("ran longer than request_timeout ({} ms)\n", settings.request_timeout.count())));
+  CHECK(log.contains(fmt::format("ran longer than request_timeout ({} ms)\n", app.app.request_timeout.count())));
   if (ends) {
     thread.frame(sequence, "", wire::kLast | wire::kFailed);
     FakeExchange next(app, "GET", "/next");
