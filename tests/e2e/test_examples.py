@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edge import SYSTEM_PYTHON, environment_of
+from edge import PATIENCE, SYSTEM_PYTHON, environment_of
 from source_tree import ROOT
 
 LISTEN = {"LISTEN": "127.0.0.1:0"}
@@ -26,7 +26,7 @@ def copied(name, to):
 
 def python(folder, *arguments, interpreter=SYSTEM_PYTHON, environment=None):
     done = subprocess.run([str(interpreter), *arguments], cwd=folder, env=environment_of(environment),
-                          capture_output=True, text=True, timeout=120)
+                          capture_output=True, text=True, timeout=4 * PATIENCE)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

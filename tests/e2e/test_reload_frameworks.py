@@ -1,5 +1,6 @@
 """What people change in Django and Flask projects, and that a reload shows it."""
 import re
+import shutil
 import signal
 
 import pytest
@@ -20,13 +21,18 @@ def replace(path, old, new):
     path.write_text(text.replace(old, new))
 
 
-@pytest.fixture
-def guestbook(serve, tmp_path):
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory):
     pytest.importorskip("django")
-    folder = copied("django", tmp_path)
+    folder = copied("django", tmp_path_factory.mktemp("migrated"))
     python(folder, "manage.py", "migrate")
     python(folder, "manage.py", "collectstatic", "--noinput")
-    return serve(None, folder=folder, environment=LISTEN)
+    return folder
+
+
+@pytest.fixture
+def guestbook(serve, tmp_path, migrated):
+    return serve(None, folder=shutil.copytree(migrated, tmp_path / "django"), environment=LISTEN)
 
 
 def test_django_template_settings_and_urls(guestbook):

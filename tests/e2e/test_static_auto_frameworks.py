@@ -40,6 +40,7 @@ STARLETTE = """\
 
 
 def guestbook(serve, tmp_path, settings="", routes="- {path: /, app: guestbook, static: auto}", collect=True):
+    """Django without tables: nobody asks for a page that needs one."""
     pytest.importorskip("django")
     folder = copied("django", tmp_path)
     with open(folder / "guestbook" / "settings.py", "a") as file:
@@ -49,7 +50,6 @@ def guestbook(serve, tmp_path, settings="", routes="- {path: /, app: guestbook, 
     site.write_text(f"edge: {{threads: 2, control: control.socket}}\n{begin}    routes:\n      {routes}\n")
     (folder / "uploads").mkdir()
     (folder / "uploads" / "cat.0123456789ab.jpg").write_bytes(b"a cat")
-    python(folder, "manage.py", "migrate")
     if collect:
         python(folder, "manage.py", "collectstatic", "--noinput")
     return serve(None, folder=folder, environment=LISTEN)

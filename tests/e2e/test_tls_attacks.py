@@ -34,8 +34,8 @@ OF_HANDSHAKE = 48 * 1024                                # bytes that each may co
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
-def start(serve, patience="1s"):
-    started = serve(SITE.format(patience=patience), {"files/.keep": ""})
+def start(serve, patience="60s", folder=None):
+    started = serve(SITE.format(patience=patience), {"files/.keep": ""}, folder=folder)
     (started.folder / "files" / "large.bin").write_bytes(bytes(LARGE))
     return started
 
@@ -45,10 +45,20 @@ def edge(serve_module):
     return start(serve_module)
 
 
-@pytest.fixture
-def others(edge):
+@pytest.fixture(scope="module")
+def hasty(serve_module, tmp_path_factory):
+    """One that waits a second for a handshake."""
+    return start(serve_module, patience="1s", folder=tmp_path_factory.mktemp("hasty"))
+
+
+def bystander(edge):
     """Another client, which asks without TLS on the same loop."""
     return Bystander(edge, port=edge.ports[1], host="127.0.0.2")
+
+
+@pytest.fixture
+def others(edge):
+    return bystander(edge)
 
 
 def context(highest=ssl.TLSVersion.TLSv1_3, protocols=("http/1.1",)):
@@ -125,7 +135,7 @@ class ByHand:
 
 def test_half_open_handshakes(serve):
     """Each has said hello and been answered, and goes no further."""
-    edge = start(serve, patience="60s")
+    edge = start(serve)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     count = min(HALF_OPEN, hard - 500, edge.most_descriptors() - 500)
     first = hello()
@@ -133,7 +143,7 @@ def test_half_open_handshakes(serve):
     half = []
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     try:
-        with Bystander(edge, port=edge.ports[1], host="127.0.0.2"):
+        with bystander(edge):
             for _ in range(count):
                 half.append(plain(edge))
                 half[-1].send(first)
@@ -154,17 +164,17 @@ def test_half_open_handshakes(serve):
 
 
 @pytest.mark.parametrize("size", [0, 1, 5, 100], ids=["nothing", "a byte", "a record's head", "a part"])
-def test_a_handshake_that_is_not_gone_on_with_is_cut(edge, others, size):
+def test_a_handshake_that_is_not_gone_on_with_is_cut(hasty, size):
     began = time.monotonic()
-    with others, plain(edge) as connection:
+    with bystander(hasty), plain(hasty) as connection:
         connection.send(hello()[:size])
         assert is_closed(connection)
     assert time.monotonic() - began < SOON
 
 
-def test_a_handshake_that_drips_is_cut_from_its_first_byte(edge):
+def test_a_handshake_that_drips_is_cut_from_its_first_byte(hasty):
     began = time.monotonic()
-    with plain(edge) as connection:
+    with plain(hasty) as connection:
         connection.settimeout(0.2)
         for byte in hello():
             try:
@@ -219,17 +229,13 @@ def test_a_record(edge, others, record, when):
 def test_readers_that_stall(edge, others):
     """Each asks for 20 times 1 MiB, and takes none."""
     memory = Memory(edge)
-    before = edge.descriptors()
-    stalled = [connect(edge, receive_buffer=4096) for _ in range(50)]
-    try:
-        with others:
-            for connection in stalled:
-                connection.send(b"GET /files/large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
-            wait_until(lambda: edge.descriptors() > before, "they are there")
-            wait_until(lambda: edge.descriptors() <= before + 1, "edge has cut them", within=SOON)
-    finally:
+    with others, contextlib.ExitStack() as stack:
+        before = edge.descriptors()
+        stalled = [stack.enter_context(connect(edge, receive_buffer=4096)) for _ in range(50)]
+        wait_until(lambda: edge.descriptors() >= before + len(stalled), "they are there")
         for connection in stalled:
-            connection.close()
+            connection.send(b"GET /files/large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
+        wait_until(lambda: edge.descriptors() <= before, "edge has cut them", within=SOON)
     memory.check(FEW)
 
 

@@ -13,12 +13,11 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from http_client import Connection
+from http_client import PATIENCE, Connection
 from source_tree import ROOT
 
 BINARY = Path(os.environ.get("EDGE_BIN", ROOT / "build" / "release" / "edge"))
 SYSTEM_PYTHON = "/usr/bin/python3"
-PATIENCE = float(os.environ.get("EDGE_TEST_PATIENCE", "30"))    # seconds until a wait has failed; sanitizers are slow
 
 LISTENING = re.compile(r"listening on (https?)://(\S+?):(\d+)")
 READY = re.compile(r"^\S+ info ready$")
