@@ -94,13 +94,12 @@ TEST_CASE("a part of a head behind a slow answer has header_timeout") {
   http.header_timeout = Milliseconds(20);
   Wire wire(http, std::make_unique<LargeHandler>());
   wire.send(kGet + "GET / HTTP/1.1\r\nHos");
-  CHECK(wire.what_comes().ends_with('x'));
   for (int i = 0; i < 5000 && wire.received().find("HTTP/1.1 408") == std::string::npos; ++i) {
     wire.turn();
     wire.take();
     ::poll(nullptr, 0, 1);
   }
-  CHECK(wire.received().find("HTTP/1.1 408") != std::string::npos);
+  CHECK(wire.received().find("xHTTP/1.1 408") != std::string::npos);
 }
 
 TEST_CASE("an answer without content has send_timeout too") {
