@@ -3,8 +3,11 @@
 
 #include <llhttp.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
+
+#include "core/http/field_syntax.h"
 
 namespace edge {
 
@@ -47,12 +50,13 @@ Method method_of(unsigned code) {
   }
 }
 
-bool is_upper_token(std::string_view text) {
-  if (text.empty()) return false;
-  for (const char c : text) {
-    if (!((c >= 'A' && c <= 'Z') || c == '-' || c == '_')) return false;
-  }
-  return true;
+/// Whether a request begins there, and not another protocol. Before the space that ends it, a method is one in
+/// capitals.
+bool begins_with_method(std::string_view text) {
+  const auto may_be_in_method = [](char c) { return (c >= 'A' && c <= 'Z') || c == '-' || c == '_'; };
+  const std::size_t end = text.find(' ');
+  if (end != text.npos) return is_token(text.substr(0, end));
+  return !text.empty() && std::ranges::all_of(text, may_be_in_method);
 }
 
 }  // namespace
@@ -194,7 +198,7 @@ H1Parser::Step H1Parser::parse_head(const char* from, std::size_t size, std::siz
   const int code = llhttp_execute(&state, from, size);
   consumed = code == HPE_OK ? size : static_cast<std::size_t>(llhttp_get_error_pos(&state) - from);
   const auto taken = static_cast<std::size_t>(from + consumed - head_);
-  if (code != HPE_OK && code != HPE_PAUSED) return stop(code, head_, taken);
+  if (code != HPE_OK && code != HPE_PAUSED) return stop(code, {head_, from + size});
   if (code == HPE_PAUSED && !check_head(head_, taken)) return Step::failed;
   if (taken > limits_->max_header_size) {
     return fail_with(ErrorKind::headers_too_large, "the request head is larger than max_header_size");
@@ -215,7 +219,7 @@ H1Parser::Step H1Parser::parse_body(const char* from, std::size_t size, std::siz
     fed_ = {from, size};
     const int code = llhttp_execute(&state, from, size);
     consumed = code == HPE_OK ? size : static_cast<std::size_t>(llhttp_get_error_pos(&state) - from);
-    if (code != HPE_OK && code != HPE_PAUSED) return stop(code, from, consumed);
+    if (code != HPE_OK && code != HPE_PAUSED) return stop(code, {from, size});
     if (!content_.empty() && !framing_.chunked && !complete_) {  // its end takes no byte: see whether this was it
       llhttp_resume(&state);
       llhttp_execute(&state, from + consumed, 0);
@@ -235,14 +239,12 @@ H1Parser::Step H1Parser::fail_with(ErrorKind kind, const char* why) {
   return Step::failed;
 }
 
-H1Parser::Step H1Parser::stop(int code, const char* from, std::size_t consumed) {
+H1Parser::Step H1Parser::stop(int code, std::string_view text) {
   if (failed_) return Step::failed;  // a callback has said why
   const char* reason = llhttp_get_error_reason(&machine_->state);
   if (!reason || !*reason) reason = llhttp_errno_name(static_cast<llhttp_errno>(code));
   if (code == HPE_INVALID_METHOD) {
-    const std::string_view line(from, consumed);
-    const std::string_view word = line.substr(0, line.find(' '));
-    if (is_upper_token(word)) return fail_with(ErrorKind::not_implemented, "unknown method");
+    if (begins_with_method(text)) return fail_with(ErrorKind::not_implemented, "unknown method");
   }
   if (code == HPE_PAUSED_H2_UPGRADE) {
     return fail_with(ErrorKind::version_not_supported, "HTTP/2 with prior knowledge is not spoken on this port");

@@ -53,7 +53,8 @@ class H1Parser {
   struct Callbacks;
   struct Machine;  // llhttp's state
 
-  Step stop(int code, const char* from, std::size_t consumed);
+  /// `text`: what there is of the head, or of the content.
+  Step stop(int code, std::string_view text);
   Step fail_with(ErrorKind kind, const char* why);
   bool check_head(const char* from, std::size_t size);
   bool check_fields();

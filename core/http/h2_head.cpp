@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/http/accept_target.h"
+#include "core/http/h1_methods.h"
 
 namespace edge {
 
@@ -83,6 +84,9 @@ void H2Head::join_cookies() {
 Result<void> H2Head::complete() {
   request_->head_size = static_cast<std::uint32_t>(size_);
   if (refused_) return std::unexpected(error_);
+  if (!is_known_method(request_->method_name)) {
+    return fail(ErrorKind::not_implemented, Side::client, "unknown method");
+  }
   if (request_->method == Method::connect && protocol_.empty()) {
     return fail(ErrorKind::not_implemented, Side::client, "CONNECT is not implemented");
   }

@@ -116,6 +116,8 @@ TEST_CASE("what breaks the protocol is refused, and the connection closes") {
       {"GET  / HTTP/1.1\r\nHost: x\r\n\r\n", 400},
       {"GET x HTTP/1.1\r\nHost: x\r\n\r\n", 400},
       {"BREW / HTTP/1.1\r\nHost: x\r\n\r\n", 501},
+      {"get / HTTP/1.1\r\nHost: x\r\n\r\n", 501},
+      {"G@T / HTTP/1.1\r\nHost: x\r\n\r\n", 400},
       {"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n", 501},
       {"GET / HTTP/2.0\r\nHost: x\r\n\r\n", 505},
       {"GET / HTTP/1.2\r\nHost: x\r\n\r\n", 505},
