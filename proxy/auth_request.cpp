@@ -76,6 +76,12 @@ Response passed_on(Request& request, const UpstreamCodec::Head& told) {
   return response;
 }
 
+void add_of_name(const HeaderList& from, std::string_view name, HeaderList& to) {
+  for (const HeaderField& field : from) {
+    if (same_name(field.name, name)) to.add(field);
+  }
+}
+
 Error client_gone() {
   return {ErrorKind::closed, Side::client, false, {}};
 }
@@ -136,14 +142,18 @@ Task<Result<UpstreamCodec::Head>> AuthRequest::ask(Request& request) {
 }
 
 /// All that a client claims goes first, so that a field which the answer lacks is one that the request lacks.
-void AuthRequest::grant(Request& request, const HeaderList& told) const {
+void AuthRequest::take_off_claims(Request& request) const {
   if (!settings_.user.empty()) forget_claims(request.headers, settings_.user);
   for (const std::string& name : settings_.headers) forget_claims(request.headers, name);
+  for (const std::string& name : settings_.headers) add_of_name(request.vouched, name, request.headers);
+}
+
+void AuthRequest::grant(Request& request, const HeaderList& told) const {
   for (const std::string& name : settings_.headers) {
-    for (const HeaderField& field : told) {
-      if (same_name(field.name, name)) request.headers.add(field);
-    }
+    request.vouched.remove(name);
+    add_of_name(told, name, request.vouched);
   }
+  take_off_claims(request);
   if (settings_.user.empty()) return;
   const HeaderField* const user = told.find(settings_.user);
   if (!user || user->value.empty()) return;

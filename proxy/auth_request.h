@@ -18,6 +18,7 @@ class AuthRequest final : public Authorizer {
   /// After an answer of 2xx the request has the named fields of it, and of nobody else. 401, 403 and redirects answer
   /// in the request's place; 500 whatever else comes of it, with a line in the log.
   Task<std::optional<Response>> authorize(Request& request) override;
+  void take_off_claims(Request& request) const override;
 
  private:
   Task<Result<UpstreamCodec::Head>> ask(Request& request);

@@ -16,6 +16,9 @@ class Authorizer {
   /// Nothing: the request may pass. Whoever has found out who the client is says so in request.user and auth_type.
   /// `request` outlives the task. Must end soon after request.cancellation is requested.
   virtual Task<std::optional<Response>> authorize(Request& request) = 0;
+  /// For who asks nobody, such as an error page: takes off what the client claims in the place of fields that this
+  /// would vouch for, but for those that were vouched for.
+  virtual void take_off_claims(Request&) const {}
 };
 
 }  // namespace edge

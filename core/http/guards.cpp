@@ -23,4 +23,10 @@ Task<std::optional<Response>> pass(const Guards& guards, Request& request, bool 
   co_return refusal;
 }
 
+void take_off_claims(const Guards& guards, Request& request) {
+  if (guards.tags) forget_claims(request.headers, kRuleHeader);
+  if (guards.tags && !request.rule_tag.empty()) request.headers.add(kRuleHeader, request.rule_tag);
+  for (const auto& authorizer : guards.authorizers) authorizer->take_off_claims(request);
+}
+
 }  // namespace edge

@@ -27,4 +27,8 @@ struct Guards {
 /// Everything outlives the task.
 Task<std::optional<Response>> pass(const Guards& guards, Request& request, bool with_rules);
 
+/// For a request that need not pass: what its client says in the name of edge or of an authorizer is not believed
+/// either.
+void take_off_claims(const Guards& guards, Request& request);
+
 }  // namespace edge

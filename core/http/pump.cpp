@@ -105,8 +105,9 @@ Task<Response> answer(Request& request, bool by_error_page) {
     if (!by_error_page && request.route && is_too_large(request)) {
       co_return Response::of_error(request.arena, {ErrorKind::too_large, Side::client, false, {}});
     }
-    const Guards* const guards = by_error_page ? nullptr : guards_of(request);
-    if (guards && guards->any()) {
+    const Guards* const guards = guards_of(request);
+    if (guards && by_error_page) take_off_claims(*guards, request);
+    if (guards && guards->any() && !by_error_page) {
       std::optional<Response> refusal = co_await pass(*guards, request, fallbacks == 0);
       if (refusal) co_return std::move(*refusal);
     }

@@ -66,7 +66,7 @@ struct Sent {
 
 struct Request {
   Request(Loop& on, Arena& from, RequestBody& payload)
-      : loop(on), arena(from), body(payload), headers(from), params(from) {}
+      : loop(on), arena(from), body(payload), headers(from), vouched(from), params(from) {}
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
 
@@ -86,6 +86,7 @@ struct Request {
   std::string_view upgrade;  // the protocol that the client would go over to (RFC 9110 7.8); empty: none. With the
                              // method CONNECT (RFC 8441) nothing else will do
   HeaderList headers;
+  HeaderList vouched;           // those of them that an Authorizer has put there, and no client
   HeaderList params;            // CGI variables that a server in front has told besides: they win over edge's own
   std::uint32_t head_size = 0;  // bytes of the head as received
 

@@ -20,8 +20,9 @@ SITE = """\
     sites:
       - listen: [{{address: "127.0.0.1:0", http2: true}}]
         auth_request: {{to: auth, uri: "{uri}", headers: [X-User, X-Groups], user: X-User, timeout: {timeout}}}
-        error_pages: {{403: /errors/403.html}}
-        rules: [{{match: {{path: /denied}}, action: deny, status: 418}}]
+        error_pages: {{403: /errors/403.html, 404: /back/page, 429: /back/page}}
+        rules: [{{match: {{path: /denied}}, action: deny, status: 418}},
+                {{match: {{path: /forged}}, action: deny, status: 429}}]
         routes:
           - {{path: /, app: wsgi}}
           - {{path: /asgi, app: asgi}}
@@ -29,6 +30,7 @@ SITE = """\
           - {{path: /errors/, return: {{body: "not for you"}}}}
           - {{path: /open/, app: wsgi, auth_request: off}}
           - {{path: /gone/, app: wsgi, auth_request: gone}}
+          - {{path: /missing/, return: {{status: 404}}}}
           - {{path: /tried/, static: {{directory: ., try: [$uri, /there]}}, auth_request: off}}
           - {{path: /password/, app: wsgi, basic_auth: {{realm: staff, users_file: users}}}}
           - {{path: /bearer/, app: wsgi, auth_request: {{to: auth, headers: Authorization}}}}
@@ -244,6 +246,17 @@ def test_rules_and_passwords_come_first(guarded):
     assert edge.get("/denied").status == 418
     assert edge.get("/password/").status == 401
     assert not auth.seen
+
+
+def test_an_error_page_believes_no_client_either(guarded):
+    """It is made for who was refused, and asks nobody."""
+    edge, auth, back = guarded()
+    assert edge.get("/forged", headers=FORGED).status == 429
+    [seen] = back.seen
+    assert seen.target == "/back/page" and not auth.seen
+    assert [value for name in ("X-User", "X_User", "X-Groups") for value in seen.all(name)] == []
+    assert edge.get("/missing/", headers=FORGED).status == 404
+    assert (back.seen[1].all("X-User"), back.seen[1].all("X-Groups")) == (["ada"], [])
 
 
 def test_where_try_leads_to_is_guarded(guarded):
