@@ -3,7 +3,7 @@
 
 namespace edge {
 
-Question::Question(Request& of, Milliseconds timeout) : client_(of.cancellation), request_(of.loop, of.arena, *this) {
+Question::Question(Request& of, Milliseconds timeout) : client_(of.cancellation), request_(of.loop, of.arena, none_) {
   request_.method_name = "GET";
   request_.host = of.host;
   request_.version = of.version;

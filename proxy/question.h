@@ -3,6 +3,7 @@
 
 #include "core/cancellation.h"
 #include "core/duration.h"
+#include "core/http/no_body.h"
 #include "core/http/request.h"
 #include "core/net/deadline.h"
 
@@ -10,7 +11,7 @@ namespace edge {
 
 /// Of a coroutine on the request's loop. While it is there, the request is cancelled when its client has gone or the
 /// time is over. Nobody else may wait on the client's cancellation meanwhile.
-class Question final : private RequestBody, private Deadline, private Cancellation::Waiter {
+class Question final : private Deadline, private Cancellation::Waiter {
  public:
   /// `of` outlives it, and its client has not gone.
   Question(Request& of, Milliseconds timeout);
@@ -21,13 +22,11 @@ class Question final : private RequestBody, private Deadline, private Cancellati
   bool timed_out() const { return timed_out_; }
 
  private:
-  bool empty() const override { return true; }
-  std::optional<std::uint64_t> length() const override { return 0; }
-  Task<Result<std::string_view>> read() override { co_return std::string_view(); }
   void on_deadline() override;
   void cancel() override { request_.cancellation.request(); }
 
   Cancellation& client_;
+  NoBody none_;
   Request request_;
   bool timed_out_ = false;
 };

@@ -8,10 +8,10 @@
 #include "core/filters/expires.h"
 #include "core/filters/header_rules.h"
 #include "core/http/access_check.h"
-#include "core/http/conditions.h"
 #include "core/http/forwarded.h"
 #include "core/http/https_rules.h"
 #include "core/http/internal_redirect.h"
+#include "core/http/page_request.h"
 #include "core/limits/admission.h"
 #include "core/limits/paced_writer.h"
 #include "core/log.h"
@@ -147,31 +147,21 @@ Response without_source(Arena& arena, Response failed) {
   return plain;
 }
 
+Task<Response> make_page(Request& request, std::string_view path) {
+  const PageRequest for_page(request, path);
+  Response response = co_await answer(request, true);
+  co_return response;
+}
+
 /// The page that configuration names for the answer's status, made by the route that serves its path; the answer
 /// itself where there is none; where it cannot be had, the answer again, or a plain one in the place of one that was
 /// still under way. An error page has no error page: there is no loop.
 Task<Response> with_error_page(Request& request, const Router& router, Response failed) {
   const ErrorPage* page = error_page_for(*rules_for(request, router).error_pages, failed.status);
   if (!page || !request.site) co_return failed;
-  const Route* const route = request.route;
-  const std::string_view path = request.path;
-  const std::string_view query = request.query;
-  const bool has_query = request.has_query;
-  const Method method = request.method;
-  const HeaderList headers = request.headers;
   failed = without_source(request.arena, std::move(failed));
-  request.path = page->path;
-  request.headers = without_conditions(headers);
-  if (method != Method::head) request.method = Method::get;
-  Response response = co_await answer(request, true);
-  const bool made = response.status == 200;
-  request.path = path;
-  request.query = query;
-  request.has_query = has_query;
-  request.headers = headers;
-  request.method = method;
-  request.route = route;
-  if (!made) co_return failed;
+  Response response = co_await make_page(request, page->path);
+  if (response.status != 200) co_return failed;
   response.status = failed.status;
   response.close = failed.close;
   for (const HeaderName name : {HeaderName::etag, HeaderName::last_modified, HeaderName::accept_ranges}) {

@@ -31,6 +31,9 @@ SITE = """\
           - path: /lost/
             static: {directory: ./files}
             error_pages: {404: /lost/too}
+          - path: = /nothing_by_app
+            return: {status: 404}
+            error_pages: {404: /app/200}
           - path: = /bad
             return: {status: 503}
 """
@@ -47,6 +50,9 @@ APP = '''\
         start_response(status + " Own", fields if status != "200" else fields[:1])
         if environ["PATH_INFO"].startswith("/streamed/"):
             return (b"x" * 100_000 for _ in range(1000))
+        if environ.get("HTTP_X_ASK") == "content":
+            body = environ["wsgi.input"].read()
+            return [f"{environ['REQUEST_METHOD']} {environ.get('CONTENT_LENGTH')} {body}".encode()]
         return [f"{environ['PATH_INFO']} {environ.get('HTTP_IF_NONE_MATCH')} {environ.get('HTTP_RANGE')}".encode()]
 '''
 PAGES = {name: f"<title>page {name} with some length</title>\n" for name in ("401", "404", "500", "own")}
@@ -71,6 +77,11 @@ def test_every_handler_s_statuses_have_their_page(edge, path, status, page):
 def test_a_route_may_have_none_or_one_of_an_app(edge):
     assert "page" not in edge.get("/none/no").text
     assert edge.get("/by_app/no", headers=['If-None-Match: "x"']).text == "/app/200 None None"
+
+
+def test_who_makes_a_page_is_asked_for_it_alone(edge):
+    refused = edge.get("/nothing_by_app", method="POST", headers=["X-Ask: content"], body=b"x" * 100_000)
+    assert (refused.status, refused.text) == (404, "GET None b''")
 
 
 @pytest.mark.parametrize("header", [
