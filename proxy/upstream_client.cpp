@@ -53,6 +53,7 @@ Task<Result<std::unique_ptr<ServerExchange>>> UpstreamClient::ask(const Upstream
 
 bool UpstreamClient::may_repeat(const Request& request, const Error& error, const TriedServers& tried,
                                 const std::string& server) const {
+  if (error.kind == ErrorKind::closed) return false;  // nobody waits for the answer
   if (!error.retryable || tried.full() || tried.count() > lane_->settings().retries) return false;
   const bool others = std::ranges::any_of(lane_->group().members(), [&tried](const ServerGroup::Member& member) {
     return !member.down && !member.server->is_held_down() && !tried.has(*member.server);
