@@ -72,6 +72,10 @@ class Places {
   const UpstreamRequest& asked_;
 };
 
+bool is_order(HeaderName id) {
+  return id == HeaderName::x_accel_redirect || id == HeaderName::x_sendfile || id == HeaderName::x_accel_buffering;
+}
+
 std::string_view mapped(const Places& places, const HeaderField& field) {
   if (field.id == HeaderName::location) return places.back(field.value).value_or(field.value);
   if (field.id == HeaderName::set_cookie) return places.cookie_back(field.value).value_or(field.value);
@@ -104,6 +108,14 @@ AnswerOrders map_answer(const Request& request, const ForwardRules& rules, const
     }
   }
   return orders;
+}
+
+HeaderList without_orders(const HeaderList& headers) {
+  HeaderList rest(headers.arena());
+  for (const HeaderField& field : headers) {
+    if (!is_order(field.id)) rest.add(field);
+  }
+  return rest;
 }
 
 }  // namespace edge

@@ -21,4 +21,8 @@ struct AnswerOrders {
 AnswerOrders map_answer(const Request& request, const ForwardRules& rules, const UpstreamRequest& asked, bool rewrite,
                         const UpstreamCodec::Head& head, Response& to);
 
+/// The fields of an interim answer that are the client's: what would be an order in the final one is no order, and
+/// tells nobody of paths of the machine.
+HeaderList without_orders(const HeaderList& headers);
+
 }  // namespace edge

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/http/interim_responses.h"
+#include "proxy/answer_mapping.h"
 
 namespace edge {
 
@@ -254,7 +255,8 @@ void ServerExchange::on_head() {
   const UpstreamCodec::Head& head = codec_->response();
   has_head_ = head.status >= 200 || head.status == 101;
   if (has_head_) return answers();
-  if (head.status != 100 && client_->interim) client_->interim->send_interim(head.status, head.headers);
+  if (head.status == 100 || !client_->interim) return;
+  client_->interim->send_interim(head.status, without_orders(head.headers));
 }
 
 std::string_view ServerExchange::received_early() const {

@@ -82,7 +82,9 @@ void H1Exchange::finish(const HeaderList* trailers) {
   if (!chunked_) return;
   connection_->queue("0\r\n");
   if (trailers && takes_trailers(request->headers)) {
-    for (const HeaderField& field : *trailers) write_field(field.name, field.value);
+    for (const HeaderField& field : *trailers) {
+      if (!is_the_doors_own(field.id)) write_field(field.name, field.value);
+    }
   }
   connection_->queue("\r\n");
   bytes_written_ += 5;

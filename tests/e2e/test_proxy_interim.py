@@ -16,11 +16,12 @@ SITE = """\
         routes: [{{path: /, proxy: api}}]
 """
 HINTS = (b"HTTP/1.1 100 Continue\r\n\r\n"
-         b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nConnection: X-Drop\r\nX-Drop: 1\r\n\r\n"
+         b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nConnection: X-Drop\r\nX-Drop: 1\r\n"
+         b"X-Accel-Redirect: /inner\r\nX-Sendfile: /srv/inner\r\nX-Accel-Buffering: no\r\n\r\n"
          b"HTTP/1.1 103 Early Hints\r\nLink: </b.js>; rel=preload\r\n\r\n")
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\nContent-Type: %b\r\n\r\n"
-TRAILERS = b"5\r\nhello\r\n0\r\nX-Sum: 42\r\nContent-Length: 7\r\n\r\n"
+TRAILERS = b"5\r\nhello\r\n0\r\nX-Sum: 42\r\nContent-Length: 7\r\nDate: then\r\nServer: inner\r\n\r\n"
 ONLY_TRAILERS = b"0\r\nX-Sum: 42\r\n\r\n"
 
 
@@ -45,6 +46,7 @@ def test_early_hints(site):
             first, second = client.head(), client.head()
             assert (first.status, first.all("Link")) == (103, ["</a.css>; rel=preload"])
             assert first.get("X-Drop") is None and first.get("Content-Length") is None
+            assert [name for name in ("X-Accel-Redirect", "X-Sendfile", "X-Accel-Buffering") if first.get(name)] == []
             assert (second.status, second.all("Link")) == (103, ["</b.js>; rel=preload"])
             answer = client.answer()
             assert (answer.status, answer.body, answer.all("Link")) == (200, b"hello", [])
