@@ -28,6 +28,11 @@ const HttpSettings& Exchange::settings() const {
   return request->site ? request->site->http : router_->first().http;
 }
 
+void Exchange::note_tunnel(const Response& response) {
+  tunnelled_ = std::holds_alternative<std::unique_ptr<Tunnel>>(response.body);
+  if (tunnelled_ && connection_->entrance().closing()) request->cancellation.request();
+}
+
 void Exchange::resume(For what, Result<void> with) {
   Wait* const wait = std::exchange(wait_for(what), nullptr);
   wait->result_ = std::move(with);

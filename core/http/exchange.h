@@ -65,6 +65,8 @@ class Exchange : public RequestBody, public ResponseWriter, public InterimRespon
   void renew_request();
   /// No request is under way: a router that is not the connection's any more need not live on.
   void rest_router();
+  /// Before the head of that answer. A tunnel that would begin while the door is closing ends at once.
+  void note_tunnel(const Response& response);
   /// Those of the route, of the site, or of the listener, whichever is known.
   const HttpSettings& settings() const;
 

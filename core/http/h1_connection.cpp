@@ -207,7 +207,8 @@ void H1Connection::after_answer() {
     state_ = State::idle;
     return;
   }
-  unread_input_ = unread_input_ || !exchange.body_complete() || exchange.input.size() > 0;
+  const bool may_talk_on = exchange.tunnelled() && !input_ended_ && !entrance_.closing();
+  unread_input_ = unread_input_ || may_talk_on || !exchange.body_complete() || exchange.input.size() > 0;
   state_ = State::closing;
 }
 

@@ -6,7 +6,6 @@
 #include "core/http/door.h"
 #include "core/http/h1_exchange.h"
 #include "core/http/own_fields.h"
-#include "core/http/tunnel.h"
 
 namespace edge {
 
@@ -27,7 +26,8 @@ void H1Exchange::write_framing(std::optional<std::uint64_t> length, bool has_con
 void H1Exchange::write_head(const Response& response, std::optional<std::uint64_t> length, bool has_content) {
   discard_buffered_body();
   const HttpSettings& http = settings();
-  tunnelled_ = std::holds_alternative<std::unique_ptr<Tunnel>>(response.body);
+  note_tunnel(response);
+  continue_sent_ = true;  // too late now
   if (tunnelled_ || response.close || !body_complete_ || connection_->entrance().closing() ||
       connection_->info().requests >= http.keepalive_requests) {
     keep_alive_ = false;

@@ -13,7 +13,6 @@
 #include "core/http/h2_session.h"
 #include "core/http/h2_stream.h"
 #include "core/http/own_fields.h"
-#include "core/http/tunnel.h"
 #include "core/page_cache.h"
 
 namespace edge {
@@ -69,7 +68,8 @@ void H2Stream::write_head(const Response& response, std::optional<std::uint64_t>
   Fields fields(arena_, response.headers.size() + kOwnFields);
   char status[24];
   char digits[24];
-  tunnelled_ = std::holds_alternative<std::unique_ptr<Tunnel>>(response.body);
+  note_tunnel(response);
+  continue_sent_ = true;  // too late now
   fields.add_status(tunnelled_ ? "200" : decimal(static_cast<std::uint64_t>(response.status), status));
   const HttpSettings& http = settings();
   if (!http.server_header.empty()) fields.add(HeaderName::server, http.server_header);
