@@ -1,5 +1,4 @@
-"""Tunnels at the wrong moment, and with what does not belong into them."""
-import struct
+"""Tunnels at the wrong moment, and with what does not belong into them; and clients that leave."""
 import threading
 
 import pytest
@@ -8,7 +7,6 @@ from chat_server import SWITCH, ChatSites, Ends, accept_of, echo
 from edge import PATIENCE, run, wait_until
 from http2_client import (DATA, END_HEADERS, END_STREAM, HEADERS, INITIAL_WINDOW_SIZE, PROTOCOL_ERROR, RST_STREAM, Http2, field,
                           frame, head, number, request, setting)
-from http_client import Connection
 from origin import OK, Hangup, Origin
 
 ASK = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
@@ -232,8 +230,15 @@ def test_last_words_reach_a_client_that_still_talks(chat, tmp_path):
 # ---- a client that leaves ----------------------------------------------------------------------------------------
 
 def test_nobody_else_is_asked_for_a_client_that_has_gone(serve):
-    silent = [Slow(), Slow()]
-    servers = [Origin(each) for each in silent]
+    asked, left = threading.Event(), threading.Event()
+
+    def hold(seen, client):
+        asked.set()
+        assert client.recv(1) == b""                        # until edge has ended it
+        left.set()
+        raise Hangup
+
+    servers = [Origin(hold), Origin(hold)]
     edge = serve(f"""\
         edge: {{threads: 1}}
         upstreams: {{api: {{servers: ["{servers[0].url}", "{servers[1].url}"]}}}}
@@ -241,9 +246,9 @@ def test_nobody_else_is_asked_for_a_client_that_has_gone(serve):
     """)
     with edge.connect() as client:
         client.ask("GET", "/")
-        wait_until(lambda: any(each.asked.is_set() for each in silent), "a server that is asked")
-    for each in silent:
-        each.agrees.set()
-    wait_until(lambda: any(each.ended.is_set() for each in silent), "the end of the request")
+        assert asked.wait(PATIENCE)
+    assert left.wait(PATIENCE)
     edge.stop()
-    assert "another server is asked" not in edge.log.text
+    assert "another server is asked" not in edge.log.text()
+    for server in servers:
+        server.close()
