@@ -1,7 +1,7 @@
 // The rules of an answer in HTTP/1 that llhttp leaves to its user, and how its content is framed.
-#include <algorithm>
 #include <charconv>
 #include <cstddef>
+#include <cstdint>
 
 #include "core/http/field_syntax.h"
 #include "core/http/h1_response_parser.h"
@@ -48,17 +48,18 @@ bool H1ResponseParser::check_status_line(std::string_view text) {
   return fail_with("a status line that is none"), false;
 }
 
-/// Two parsers on the way must never see two answers: every line ends in CR LF, and none goes on in the next.
+/// Two parsers on the way must never see two answers: every line ends in CR LF, and none goes on in the next. The head
+/// ends in LF, and each LF is known to follow a CR.
 bool H1ResponseParser::check_lines(std::string_view text) {
-  const auto returns = std::ranges::count(text, '\r');
-  std::ptrdiff_t lines = 0;
-  for (std::size_t at = text.find('\n'); at != text.npos; at = text.find('\n', at + 1)) {
-    ++lines;
-    if (at + 1 < text.size() && (text[at + 1] == ' ' || text[at + 1] == '\t')) {
-      return fail_with("a header field that is folded over lines"), false;
-    }
+  std::uint8_t folded = 0;
+  std::uint8_t bare = 0;
+  for (std::size_t at = 0; at + 1 < text.size(); ++at) {  // without a branch, so that the compiler takes many at once
+    const char next = text[at + 1];
+    folded |= static_cast<std::uint8_t>((text[at] == '\n') & ((next == ' ') | (next == '\t')));
+    bare |= static_cast<std::uint8_t>((text[at] == '\r') & (next != '\n'));
   }
-  if (lines != returns) return fail_with("a bare CR"), false;
+  if (folded) return fail_with("a header field that is folded over lines"), false;
+  if (bare) return fail_with("a bare CR"), false;
   return true;
 }
 
