@@ -5,12 +5,13 @@
 #include <memory>
 #include <optional>
 
+#include "core/from_free_lists.h"
 #include "core/http/response.h"
 #include "proxy/server_exchange.h"
 
 namespace edge {
 
-class ProxyBody final : public BodySource {
+class ProxyBody final : public BodySource, public FromFreeLists {
  public:
   /// So many bytes may be taken from the server before the client has them.
   ProxyBody(std::unique_ptr<ServerExchange> exchange, std::size_t ahead)

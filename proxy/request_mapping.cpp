@@ -105,8 +105,10 @@ void add_chain(Request& request, std::string_view host, HeaderList& to) {
   const bool usual = has_usual(request.headers);
   char text[kAddressText];
   const Address& peer = request.connection->remote;
-  std::string list;
-  std::string elements;
+  thread_local std::string list;
+  thread_local std::string elements;
+  list.clear();
+  elements.clear();
   if (told && usual) append_list(request.headers, HeaderName::x_forwarded_for, list);
   if (told && !usual) append_list(request.headers, HeaderName::forwarded, elements);
   if (told && request.forwarded.client.family != Address::Family::none) {
@@ -138,7 +140,8 @@ void add_forwarded(Request& request, HeaderList& to) {
     append_number(port, number);
     to.add(kForwardedPort, to.arena().copy(number));
   }
-  std::string via;
+  thread_local std::string via;
+  via.clear();
   append_list(request.headers, HeaderName::via, via);
   append_separator(via);
   via += request.version == HttpVersion::http2    ? "2.0 edge"

@@ -25,8 +25,15 @@ bool is_idempotent(Method method) {
 
 }  // namespace
 
-ServerExchange::ServerExchange(std::shared_ptr<UpstreamLane> lane, ServerUse use, std::unique_ptr<UpstreamCodec> codec)
-    : lane_(std::move(lane)), use_(std::move(use)), server_(use_.server()), codec_(std::move(codec)) {}
+ServerExchange::ServerExchange(std::shared_ptr<UpstreamLane> lane, ServerUse use)
+    : lane_(std::move(lane)),
+      use_(std::move(use)),
+      server_(use_.server()),
+      memory_(lane_->memories().acquire()),
+      codec_(*memory_->codec),
+      out_(memory_->out),
+      blocks_(memory_->blocks),
+      pieces_(memory_->pieces) {}
 
 ServerExchange::~ServerExchange() {
   if (connection_) connection_->observe(nullptr);
@@ -50,7 +57,7 @@ Task<Result<void>> ServerExchange::ask(const UpstreamRequest& asked, OutgoingCon
   error_.reset();
   out_.clear();
   connection_.reset();
-  if (Result<void> head = codec_->write_head(asked, out_); !head) co_return std::unexpected(head.error());
+  if (Result<void> head = codec_.write_head(asked, out_); !head) co_return std::unexpected(head.error());
   Result<ServerConnection::Pointer> connected = co_await lane_->connect(*server_, on, client_->cancellation);
   if (!connected) co_return std::unexpected(failed_with(std::move(connected.error())));
   connection_ = std::move(*connected);
@@ -75,7 +82,7 @@ Task<Result<void>> ServerExchange::send_request(OutgoingContent content) {
     const Result<void> sent = co_await send_spooled(*content.spool);
     co_return sent;
   }
-  codec_->finish_content(out_);
+  codec_.finish_content(out_);
   const Result<void> sent = co_await send(out_, kNothing, kNothing);
   sent_whole_ = sent.has_value() && !has_head_;
   co_return sent;
@@ -88,14 +95,14 @@ Task<Result<void>> ServerExchange::send_spooled(const RequestSpool& spool) {
   } else {
     std::string_view left = spool.bytes();
     while (!left.empty() && !has_head_) {
-      const std::string_view piece = left.substr(0, codec_->most_content());
+      const std::string_view piece = left.substr(0, codec_.most_content());
       const Result<void> sent = co_await send_piece(piece);
       if (!sent) co_return sent;
       left.remove_prefix(piece.size());
     }
     if (has_head_) co_return {};
   }
-  codec_->finish_content(out_);
+  codec_.finish_content(out_);
   const Result<void> sent = co_await send(out_, kNothing, kNothing);
   sent_whole_ = sent.has_value() && !has_head_;
   co_return sent;
@@ -104,12 +111,12 @@ Task<Result<void>> ServerExchange::send_spooled(const RequestSpool& spool) {
 Task<Result<void>> ServerExchange::send_file(int file, std::uint64_t size) {
   std::uint64_t offset = 0;
   while (offset < size && !has_head_) {
-    const std::uint64_t part = std::min({size - offset, kFilePart, std::uint64_t{codec_->most_content()}});
+    const std::uint64_t part = std::min({size - offset, kFilePart, std::uint64_t{codec_.most_content()}});
     // What was written a while ago may be on the disk alone.
     const bool in_memory =
         co_await lane_->loop().offload([=] { return readahead(file, static_cast<off64_t>(offset), part) == 0; });
     if (!in_memory) co_return fail(ErrorKind::internal, Side::ours, "the spooled request body cannot be read");
-    codec_->begin_content(part, out_);
+    codec_.begin_content(part, out_);
     const Result<void> begun = co_await send(out_, kNothing, kNothing);
     if (!begun || has_head_) co_return begun;
     out_.clear();
@@ -122,7 +129,7 @@ Task<Result<void>> ServerExchange::send_file(int file, std::uint64_t size) {
       const Result<void> heard = co_await read_head(true);
       if (!heard) co_return heard;
     }
-    codec_->end_content(part, out_);
+    codec_.end_content(part, out_);
     offset += part;
   }
   co_return {};
@@ -140,14 +147,14 @@ Task<Result<void>> ServerExchange::send_streamed(RequestBodyRef& body) {
     if (piece->empty()) break;
     streamed_ = true;
     for (std::string_view left = *piece; !left.empty() && !has_head_;) {
-      const std::string_view part = left.substr(0, codec_->most_content());
+      const std::string_view part = left.substr(0, codec_.most_content());
       const Result<void> sent = co_await send_piece(part);
       if (!sent) co_return sent;
       left.remove_prefix(part.size());
     }
   }
   if (has_head_) co_return {};
-  codec_->finish_content(out_);
+  codec_.finish_content(out_);
   const Result<void> sent = co_await send(out_, kNothing, kNothing);
   sent_whole_ = sent.has_value() && !has_head_;
   co_return sent;
@@ -155,9 +162,9 @@ Task<Result<void>> ServerExchange::send_streamed(RequestBodyRef& body) {
 
 /// What is in out_ goes before it.
 Task<Result<void>> ServerExchange::send_piece(std::string_view content) {
-  codec_->begin_content(content.size(), out_);
+  codec_.begin_content(content.size(), out_);
   const std::size_t before = out_.size();
-  codec_->end_content(content.size(), out_);
+  codec_.end_content(content.size(), out_);
   const std::string_view framing = out_;
   const Result<void> sent = co_await send(framing.substr(0, before), content, framing.substr(before));
   out_.clear();
@@ -229,13 +236,13 @@ void ServerExchange::take(std::size_t received) {
   while (!complete_ && !error_) {
     std::size_t consumed = 0;
     std::string_view content;
-    const UpstreamCodec::Step step = codec_->read(block.first(), block.size(), consumed, content);
+    const UpstreamCodec::Step step = codec_.read(block.first(), block.size(), consumed, content);
     block.begin += consumed;
     if (step == UpstreamCodec::Step::need_more) break;
     switch (step) {
       case UpstreamCodec::Step::head:
         on_head();
-        if (codec_->response().status == 101) return;
+        if (codec_.response().status == 101) return;
         break;
       case UpstreamCodec::Step::content:
         pieces_.push_back({blocks_gone_ + blocks_.size() - 1, content});
@@ -245,14 +252,14 @@ void ServerExchange::take(std::size_t received) {
         on_complete();
         break;
       default:
-        error_ = codec_->error();
+        error_ = codec_.error();
     }
   }
 }
 
 /// edge has said 100 itself (RFC 9110 15.2).
 void ServerExchange::on_head() {
-  const UpstreamCodec::Head& head = codec_->response();
+  const UpstreamCodec::Head& head = codec_.response();
   has_head_ = head.status >= 200 || head.status == 101;
   if (has_head_) return answers();
   if (head.status == 100 || !client_->interim) return;
@@ -270,8 +277,8 @@ void ServerExchange::answers() {
 }
 
 void ServerExchange::ended() {
-  if (codec_->ended() != UpstreamCodec::Step::complete) {
-    error_ = codec_->error();
+  if (codec_.ended() != UpstreamCodec::Step::complete) {
+    error_ = codec_.error();
   } else if (connection_->truncated()) {
     error_ = {ErrorKind::bad_gateway, Side::upstream, false, "the server cut the TLS connection off in its answer"};
   } else {
@@ -283,7 +290,7 @@ void ServerExchange::ended() {
 void ServerExchange::on_complete() {
   complete_ = true;
   if (reads_ahead_) connection_->observe(nullptr);
-  if (codec_->reusable() && sent_whole_) lane_->keep(*server_, std::move(connection_));
+  if (codec_.reusable() && sent_whole_) lane_->keep(*server_, std::move(connection_));
   connection_.reset();
   use_.end();
   lane_->place_was_left();
@@ -291,7 +298,7 @@ void ServerExchange::on_complete() {
 
 Error ServerExchange::failed_with(Error error) {
   const bool nothing_sent = !connection_ || connection_->bytes().sent == 0;
-  error.retryable = !codec_->begun() && !streamed_ && (nothing_sent || is_idempotent(client_->method));
+  error.retryable = !codec_.begun() && !streamed_ && (nothing_sent || is_idempotent(client_->method));
   was_stale_ = error.kind == ErrorKind::bad_gateway && connection_ && connection_->reused() &&
                connection_->bytes().received == 0;
   if (error.kind != ErrorKind::closed && use_ && !was_stale_) {

@@ -10,11 +10,11 @@
 #include <string_view>
 #include <vector>
 
+#include "core/from_free_lists.h"
 #include "core/http/request_spool.h"
-#include "core/net/buffer_pool.h"
+#include "proxy/exchange_memory.h"
 #include "proxy/server_connection.h"
 #include "proxy/server_use.h"
-#include "proxy/upstream_codec.h"
 #include "proxy/upstream_lane.h"
 
 namespace edge {
@@ -26,10 +26,10 @@ struct OutgoingContent {
 };
 
 /// Of one loop. When it is destroyed before the answer's end, the connection is closed.
-class ServerExchange final : private ServerConnection::Observer {
+class ServerExchange final : private ServerConnection::Observer, public FromFreeLists {
  public:
   /// The lane outlives it, as the loop's edition does.
-  ServerExchange(std::shared_ptr<UpstreamLane> lane, ServerUse use, std::unique_ptr<UpstreamCodec> codec);
+  ServerExchange(std::shared_ptr<UpstreamLane> lane, ServerUse use);
   ServerExchange(const ServerExchange&) = delete;
   ServerExchange& operator=(const ServerExchange&) = delete;
   ~ServerExchange();
@@ -39,9 +39,9 @@ class ServerExchange final : private ServerConnection::Observer {
   /// ServerConnection and of the content; `retryable`: nothing of an answer came, and repeating is safe as far as the
   /// connection is concerned, or for requests with an idempotent method. `asked` lives as long as the exchange.
   Task<Result<void>> begin(const UpstreamRequest& asked, OutgoingContent content);
-  const UpstreamCodec::Head& head() const { return codec_->response(); }
+  const UpstreamCodec::Head& head() const { return codec_.response(); }
   /// After the end: what followed the content, or null.
-  const HeaderList* trailers() const { return codec_->trailers(); }
+  const HeaderList* trailers() const { return codec_.trailers(); }
   const std::shared_ptr<Server>& server() const { return server_; }
 
   /// The next bytes of the content, valid until the next call; empty at the end.
@@ -61,11 +61,6 @@ class ServerExchange final : private ServerConnection::Observer {
   void forget_received() { blocks_.clear(); }
 
  private:
-  struct Piece {
-    std::size_t block;  // that it lies in, counted from the first of the answer
-    std::string_view bytes;
-  };
-
   Task<Result<void>> ask(const UpstreamRequest& asked, OutgoingContent content, UpstreamLane::Kept on);
   Task<Result<void>> send_request(OutgoingContent content);
   Task<Result<void>> send_spooled(const RequestSpool& spool);
@@ -93,13 +88,14 @@ class ServerExchange final : private ServerConnection::Observer {
   const std::shared_ptr<UpstreamLane> lane_;
   ServerUse use_;
   const std::shared_ptr<Server> server_;
-  const std::unique_ptr<UpstreamCodec> codec_;
+  const ExchangeMemoryPool::Pointer memory_;
+  UpstreamCodec& codec_;  // this and the three below are memory_'s
+  std::string& out_;
+  std::vector<Buffer>& blocks_;
+  std::vector<ExchangeMemory::Piece>& pieces_;
   ServerConnection::Pointer connection_;
   Request* client_ = nullptr;
-  std::string out_;              // what frames the content, on its way
-  std::vector<Buffer> blocks_;   // received; the last is being filled
-  std::size_t blocks_gone_ = 0;  // that were before the first of them
-  std::vector<Piece> pieces_;    // content in them
+  std::size_t blocks_gone_ = 0;  // that were before the first of blocks_
   std::size_t next_ = 0;         // of pieces_
   std::size_t ahead_ = 0;        // bytes of pieces that were not taken
   std::size_t most_ahead_ = 0;

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "core/log.h"
-#include "proxy/codec_of.h"
 
 namespace edge {
 
@@ -38,7 +37,7 @@ Task<Result<std::unique_ptr<ServerExchange>>> UpstreamClient::ask(const Upstream
     if (!use) co_return std::unexpected(std::move(use.error()));
     tried.add(**use);
     note_server(request, **use);
-    auto exchange = std::make_unique<ServerExchange>(lane_, std::move(*use), codec_of(lane_->upstream()));
+    auto exchange = std::make_unique<ServerExchange>(lane_, std::move(*use));
     const Result<void> answered = co_await exchange->begin(asked, content);
     request.upstream.response_time = lane_->loop().now() - begun;
     if (answered) {

@@ -43,7 +43,8 @@ inline bool is_the_codecs_own(HeaderName id) {
          id == HeaderName::connection || id == HeaderName::upgrade;
 }
 
-/// Of one connection and one loop; used again for each of its exchanges. What a server answers is not believed:
+/// Of one exchange at a time and one loop; used again for others, on any connection. write_head() begins each anew,
+/// whatever became of the one before. What a server answers is not believed:
 /// whatever breaks the protocol is `failed`.
 class UpstreamCodec {
  public:

@@ -44,7 +44,8 @@ UpstreamLane::UpstreamLane(Loop& loop, std::size_t loop_number, std::shared_ptr<
       group_(std::move(group)),
       balancer_(upstream_->balance(), static_cast<std::uint32_t>(loop_number)),
       queue_(loop),
-      buffers_(kBuffer, kKeptBuffers) {}
+      buffers_(kBuffer, kKeptBuffers),
+      memories_(*upstream_) {}
 
 UpstreamLane::~UpstreamLane() = default;
 

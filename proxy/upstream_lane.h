@@ -11,6 +11,7 @@
 #include "core/net/buffer_pool.h"
 #include "core/net/loop.h"
 #include "proxy/balancer.h"
+#include "proxy/exchange_memory.h"
 #include "proxy/idle_connections.h"
 #include "proxy/room_queue.h"
 #include "proxy/server_connection.h"
@@ -32,6 +33,7 @@ class UpstreamLane final : private Deadline {
   Upstream& upstream() { return *upstream_; }
   const config::Upstream& settings() const { return upstream_->settings(); }
   BufferPool& buffers() { return buffers_; }
+  ExchangeMemoryPool& memories() { return memories_; }
 
   /// Other servers from now on, or the same ones at other addresses; what is under way goes on.
   void use(std::shared_ptr<const ServerGroup> group);
@@ -73,6 +75,7 @@ class UpstreamLane final : private Deadline {
   Balancer balancer_;
   RoomQueue queue_;
   BufferPool buffers_;
+  ExchangeMemoryPool memories_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Site>> sites_;  // by the server's number
 };
 
