@@ -2,6 +2,7 @@
 #include "proxy/hop_by_hop.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -12,6 +13,11 @@ constexpr HeaderName kHopByHop[] = {
     HeaderName::connection, HeaderName::keep_alive,        HeaderName::proxy_connection, HeaderName::te,
     HeaderName::trailer,    HeaderName::transfer_encoding, HeaderName::upgrade,
 };
+
+/// In a set of names; there are fewer than 64.
+constexpr std::uint64_t bit_of(HeaderName name) {
+  return std::uint64_t{1} << static_cast<unsigned>(name);
+}
 
 /// Calls `with` for each member of a comma-separated list that is not empty.
 template <class With>
@@ -40,9 +46,11 @@ std::string named_fields(const HeaderList& headers) {
 }  // namespace
 
 void remove_hop_by_hop(HeaderList& headers) {
-  const std::string named = named_fields(headers);
+  std::uint64_t present = 0;
+  for (const HeaderField& field : headers) present |= bit_of(field.id);
+  const std::string named = (present & bit_of(HeaderName::connection)) != 0 ? named_fields(headers) : std::string();
   for (const HeaderName name : kHopByHop) {
-    if (headers.find(name)) headers.remove(name);
+    if ((present & bit_of(name)) != 0) headers.remove(name);
   }
   for_each_member(named, [&headers](std::string_view name) { headers.remove(name); });
 }

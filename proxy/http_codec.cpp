@@ -28,7 +28,7 @@ bool is_target(std::string_view target, std::string_view method) {
 std::size_t count_breaks(std::string_view text) {
   std::size_t count = 0;
   while (!text.empty()) {
-    const std::string_view part = text.substr(0, 240);
+    const std::string_view part = text.substr(0, 224);
     std::uint8_t here = 0;  // as narrow as what is counted, so that the compiler counts many at once
     for (const char c : part) here += static_cast<std::uint8_t>((c == '\n') | (c == '\r') | (c == '\0'));
     count += here;
