@@ -46,7 +46,7 @@ ServerExchange::~ServerExchange() {
 Task<Result<void>> ServerExchange::begin(const UpstreamRequest& asked, OutgoingContent content) {
   client_ = &asked.client;
   using Kept = UpstreamLane::Kept;
-  const Kept kept = is_idempotent(client_->method) && !content.stream ? Kept::any : Kept::fresh;
+  const Kept kept = content.stream ? Kept::none : is_idempotent(client_->method) ? Kept::any : Kept::fresh;
   Result<void> answered = co_await ask(asked, content, kept);
   if (!answered && was_stale_ && answered.error().retryable) answered = co_await ask(asked, content, Kept::none);
   co_return answered;

@@ -127,3 +127,15 @@ def test_a_server_that_ends_every_connection_is_asked_once_more_and_no_oftener(s
     broken.append(True)
     assert [edge.get("/second").status, edge.get("/third").status] == [502, 502]
     assert [seen.target for seen in origin.seen] == ["/first", "/second", "/second", "/third"]
+
+
+def test_a_streamed_body_takes_no_kept_connection(serve, origins):
+    """It could not be sent again."""
+    asked = Counter()
+
+    def answer(seen, client):
+        asked[seen.connection] += 1
+        return OK if asked[seen.connection] == 1 else break_off(seen, client)
+    site = SITE.replace("proxy: api", "proxy: {{to: api, buffer_request: false}}")
+    edge = serve(site.format(servers=origins(answer).url, more="retries: 0"))
+    assert [edge.get("/", method="PUT", body=b"x" * 100_000).status for _ in range(4)] == [200] * 4
