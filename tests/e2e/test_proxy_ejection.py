@@ -10,6 +10,7 @@ from edge import wait_until
 from origin import OK, Hangup, Origin
 
 SITE = """\
+    edge: {{threads: 1}}
     log: {{access: off}}
     upstreams:
       api: {{servers: [{servers}], {more}}}
