@@ -62,7 +62,10 @@ def test_uwsgi(serve, peer, scheme, option):
     path = peer(needs("uwsgi"), "--plugin", "python3", option, "{socket}", "--wsgi-file", "{app}", "--die-on-term")
     more = "fastcgi: {root: /srv}" if scheme == "fastcgi" else ""
     edge = serve(SITE.format(url=f"{scheme}://unix:{path}", more=more))
-    asked(edge, "/app.php" if scheme == "fastcgi" else "")      # there the path begins with a script
+    if scheme == "fastcgi":                             # there the path begins with a script. After a large body uWSGI
+        asked(edge, "/app.php", body=b"order")          # forgets FCGI_END_REQUEST at times; PHP-FPM is asked with one
+    else:
+        asked(edge)
 
 
 def test_gunicorn(serve, peer):
@@ -70,12 +73,12 @@ def test_gunicorn(serve, peer):
     asked(serve(SITE.format(url=f"http://unix:{path}", more="")))
 
 
-def asked(edge, script=""):
+def asked(edge, script="", body=LARGE):
     for _ in range(3):
         answer = edge.get(script + "/a%20b?x=1")
         assert (answer.status, answer.body, answer.get("X-Told")) == (200, b"nothing", "GET /a b x=1 127.0.0.1")
-    answer = edge.get("/up", method="POST", body=LARGE)
-    assert answer.status == 200 and answer.body == LARGE
+    answer = edge.get("/up", method="POST", body=body)
+    assert answer.status == 200 and answer.body == body
 
 
 def test_nginx(serve, tmp_path):
