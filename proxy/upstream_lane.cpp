@@ -110,9 +110,7 @@ void UpstreamLane::on_deadline() {
 
 UpstreamLane::Site& UpstreamLane::site_of(const Server& server) {
   std::unique_ptr<Site>& site = sites_[server.number()];
-  if (!site) {
-    site.reset(new Site{endpoint_of(*upstream_, server), {settings().keepalive, settings().keepalive_timeout}});
-  }
+  if (!site) site = std::make_unique<Site>(endpoint_of(*upstream_, server), settings());
   return *site;
 }
 

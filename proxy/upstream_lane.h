@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "core/http/request.h"
 #include "core/net/buffer_pool.h"
@@ -61,6 +62,8 @@ class UpstreamLane final : private Deadline {
 
  private:
   struct Site {
+    Site(ServerEndpoint to, const config::Upstream& settings)
+        : endpoint(std::move(to)), idle(settings.keepalive, settings.keepalive_timeout) {}
     ServerEndpoint endpoint;
     IdleConnections idle;
   };
