@@ -62,6 +62,9 @@ class Echo:
 
         self.loop.run_until_complete(listen())
         self.loop.run_forever()
+        self.server.close()
+        self.loop.run_until_complete(self.server.wait_closed())
+        self.loop.close()
 
     def __exit__(self, *_):
         self.loop.call_soon_threadsafe(self.loop.stop)
