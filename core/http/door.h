@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/http/answer_beginning.h"
 #include "core/http/client_connection.h"
 #include "core/http/entrance.h"
 #include "core/http/h1_exchange.h"
@@ -102,6 +103,11 @@ class Door final : private Deadline {
 
   // For its connections ------------------------------------------------------------------------------------------
   Output& output() { return output_; }
+  /// What answers of HTTP/1 begin with at this moment.
+  const AnswerBeginning& beginning(std::string_view server) {
+    beginning_.renew(server, loop_);
+    return beginning_;
+  }
   TlsOutput& tls_output();
   BufferPool& heads() { return heads_; }
   BufferPool& bodies() { return bodies_; }
@@ -135,6 +141,7 @@ class Door final : private Deadline {
   BufferPool heads_;
   BufferPool bodies_;
   Output output_;
+  AnswerBeginning beginning_;
   std::unique_ptr<TlsOutput> tls_output_;  // once there is TLS
   std::vector<ClientConnection*> reads_;   // read_again(); null: closed meanwhile
   Http http_;

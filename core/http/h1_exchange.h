@@ -51,6 +51,7 @@ class H1Exchange final : public StreamExchange {
   bool ends_with_connection() const { return ends_with_connection_; }
 
  private:
+  void write_beginning(const Response& response, std::string_view server);
   void write_framing(std::optional<std::uint64_t> length, bool has_content, int status);
   void queue_chunk_size(std::size_t size);
   Task<Result<std::string_view>> read_tunnel();

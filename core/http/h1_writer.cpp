@@ -32,11 +32,10 @@ void H1Exchange::write_head(const Response& response, std::optional<std::uint64_
       connection_->info().requests >= http.keepalive_requests) {
     keep_alive_ = false;
   }
-  write_status_line(response);
-  if (!http.server_header.empty()) write_field("Server", http.server_header);
-  write_field("Date", loop_.http_date());
-  for (const HeaderField& field : response.headers) {
-    if (!is_the_doors_own(field.id)) write_field(field.name, field.value);
+  write_beginning(response, http.server_header);
+  if (response.headers.behind_ready() != response.headers.begin()) write_lines(response.headers.ready_lines());
+  for (const HeaderField* field = response.headers.behind_ready(); field != response.headers.end(); ++field) {
+    if (!is_the_doors_own(field->id)) write_field(field->name, field->value);
   }
   if (!tunnelled_) write_framing(length, has_content, response.status);
   if (tunnelled_) {
@@ -46,8 +45,15 @@ void H1Exchange::write_head(const Response& response, std::optional<std::uint64_
   } else if (request->version == HttpVersion::http10) {
     write_field("Connection", "keep-alive");
   }
-  connection_->queue("\r\n");
-  bytes_written_ += 2;
+  write_lines("\r\n");
+}
+
+/// The status line, Server and Date.
+void H1Exchange::write_beginning(const Response& response, std::string_view server) {
+  const AnswerBeginning& beginning = connection_->door().beginning(server);
+  if (response.status == 200 && response.reason.empty()) return write_lines(beginning.of_200());
+  write_status_line(response);
+  write_lines(beginning.fields());
 }
 
 void H1Exchange::queue_chunk_size(std::size_t size) {

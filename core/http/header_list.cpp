@@ -157,6 +157,7 @@ std::string_view trimmed(std::string_view text) {
 const HeaderField* HeaderList::find(std::string_view name) const {
   const HeaderName id = header_name(name);
   if (id != HeaderName::other) return find(id);
+  if (!may_have(HeaderName::other)) return nullptr;
   for (const HeaderField& field : *this) {
     if (field.id == HeaderName::other && same_name(field.name, name)) return &field;
   }
@@ -164,16 +165,21 @@ const HeaderField* HeaderList::find(std::string_view name) const {
 }
 
 void HeaderList::remove(HeaderName id) {
+  if (!may_have(id)) return;
+  own();
   std::uint32_t kept = 0;
   for (std::uint32_t i = 0; i < size_; ++i) {
     if (fields_[i].id != id) fields_[kept++] = fields_[i];
   }
   size_ = kept;
+  names_.remove(id);
 }
 
 void HeaderList::remove(std::string_view name) {
   const HeaderName id = header_name(name);
   if (id != HeaderName::other) return remove(id);
+  if (!find(name)) return;
+  own();
   std::uint32_t kept = 0;
   for (std::uint32_t i = 0; i < size_; ++i) {
     if (fields_[i].id != id || !same_name(fields_[i].name, name)) fields_[kept++] = fields_[i];

@@ -59,6 +59,7 @@ using Body =
 
 struct Response {
   explicit Response(Arena& arena, int with_status = 200) : status(with_status), headers(arena) {}
+  Response(Arena& arena, int with_status, const LentFields& fields) : status(with_status), headers(arena, fields) {}
 
   int status;
   HeaderList headers;  // without Date, Server, Connection and Transfer-Encoding: those are the door's

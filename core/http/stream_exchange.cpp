@@ -58,9 +58,12 @@ void StreamExchange::expect_room() {
 
 void StreamExchange::write_status_line(const Response& response) {
   char scratch[128];
-  const std::string_view line = status_line(response, scratch);
-  connection_->queue(line);
-  bytes_written_ += line.size();
+  write_lines(status_line(response, scratch));
+}
+
+void StreamExchange::write_lines(std::string_view lines) {
+  connection_->queue(lines);
+  bytes_written_ += lines.size();
 }
 
 void StreamExchange::write_field(std::string_view name, std::string_view value) {

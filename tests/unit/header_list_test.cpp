@@ -111,3 +111,20 @@ TEST_CASE("trimmed: blanks around a value, and none within") {
   CHECK(edge::trimmed(" \t") == "");
   CHECK(edge::trimmed("\n a ") == "\n a");
 }
+
+TEST_CASE("a list knows at once which names it does not have") {
+  Arena arena;
+  HeaderList list(arena);
+  CHECK_FALSE(list.may_have({HeaderName::other, HeaderName::etag, HeaderName::x_sendfile}));
+  list.add("X-One", "1");
+  list.add(HeaderName::x_sendfile, "/a");
+  CHECK(list.may_have(HeaderName::other));
+  CHECK(list.may_have({HeaderName::etag, HeaderName::x_sendfile}));
+  CHECK_FALSE(list.may_have(HeaderName::etag));
+  list.replace(0, {"ETag", "\"e\"", HeaderName::etag});
+  CHECK(list.get(HeaderName::etag) == "\"e\"");
+  list.remove(HeaderName::x_sendfile);
+  CHECK_FALSE(list.may_have(HeaderName::x_sendfile));
+  list.clear();
+  CHECK_FALSE(list.may_have(HeaderName::etag));
+}
