@@ -25,8 +25,7 @@ constexpr std::array kUsualOrder = {Coding::br, Coding::zstd, Coding::gzip};
 /// Null: nothing is compressed. A file that lies compressed beside another is no transformation of edge's.
 const CompressSettings* settings_of(const Request& request) {
   const Route* const route = request.route;
-  const bool compress = route && route->http.compress && !forbid_transforming(route->headers, request);
-  return compress ? &*route->http.compress : nullptr;
+  return route && route->http.compress ? &*route->http.compress : nullptr;
 }
 
 std::string_view suffix_of(Coding coding) {
@@ -85,9 +84,14 @@ struct Compress {
 }  // namespace
 
 bool Encodings::compresses(const Request& request, const FileVersion& version) {
+  return version.manner().compressible && !forbid_transforming(request.route->headers, request);
+}
+
+FileVersion::Manner Encodings::manner(const Request& request, std::string_view type, std::uint64_t size) const {
   const CompressSettings* const settings = settings_of(request);
-  return settings && version.plain().size >= settings->min_size && version.plain().size <= kMostCompressed &&
-         is_type_among(version.type(), settings->types);
+  const bool compressible =
+      settings && size >= settings->min_size && size <= kMostCompressed && is_type_among(type, settings->types);
+  return {type, compressible, precompressed_ || compressible};
 }
 
 bool Encodings::vary(const Request& request, const FileVersion& version) const {

@@ -29,6 +29,8 @@ class Encodings {
   Encodings(bool precompressed, Links links, OpenSupport support)
       : precompressed_(precompressed), links_(links), support_(support) {}
 
+  /// How the request's route sends such a file.
+  FileVersion::Manner manner(const Request& request, std::string_view type, std::uint64_t size) const;
   /// Whether the answer depends on Accept-Encoding, so that Vary must say so.
   bool vary(const Request& request, const FileVersion& version) const;
   /// The coding that the client likes best of those that the version has or may have yet. Identity for a request with
@@ -44,6 +46,7 @@ class Encodings {
   Task<void> prepare(const Request& request, Place place, std::shared_ptr<FileVersion> version, Coding coding) const;
 
  private:
+  /// A rule for Cache-Control may forbid it for this request.
   static bool compresses(const Request& request, const FileVersion& version);
   Task<bool> find_neighbour(Loop& loop, const Place& place, FileVersion& version, Coding coding) const;
 

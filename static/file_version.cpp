@@ -22,10 +22,12 @@ bool read_now(const Resolved& file, std::string& to) {
   return whole && is_untouched(fd, file.facts);
 }
 
-/// "\"1-2\"" becomes "\"1-2-br\"".
-std::string tag_of(const std::string& plain, Coding coding) {
-  std::string tag = plain.substr(0, plain.size() - 1);
-  tag += '-';
+/// "\"1-2\"", or "\"1-2-br\"".
+std::string tag_of(const FileFacts& facts, Coding coding) {
+  char plain[kMaxEntityTag];
+  std::string tag(format_entity_tag(facts, plain));
+  if (coding == Coding::identity) return tag;
+  tag.back() = '-';
   tag += coding_name(coding);
   tag += '"';
   return tag;
@@ -33,26 +35,30 @@ std::string tag_of(const std::string& plain, Coding coding) {
 
 }  // namespace
 
-std::shared_ptr<FileVersion> FileVersion::of(Resolved resolved, std::string_view type, std::int64_t now) {
+std::shared_ptr<FileVersion> FileVersion::of(Resolved resolved, const Manner& manner, std::int64_t now) {
   auto version = std::make_shared<FileVersion>();
   version->facts_ = resolved.facts;
   // A time of change in the future would outlast the change after it (RFC 9110 8.8.2.1).
   version->modified_ = std::min(resolved.facts.modified, now);
-  version->type_ = type;
-  version->last_modified_.resize(kHttpDateSize);
-  format_http_date(version->modified_, version->last_modified_.data());
-  char tag[kMaxEntityTag];
-  auto plain = std::make_shared<FileForm>();
-  plain->entity_tag = format_entity_tag(resolved.facts, tag);
-  plain->size = resolved.facts.size;
+  version->manner_ = manner;
+  const std::uint64_t size = resolved.facts.size;
   std::string bytes;
   if (read_now(resolved, bytes)) {
-    plain->content = std::move(bytes);
+    version->plain_ = version->form_of(std::move(bytes), size, Coding::identity);
   } else {
-    plain->content = SharedFd(std::move(resolved.fd));
+    version->plain_ = version->form_of(SharedFd(std::move(resolved.fd)), size, Coding::identity);
   }
-  version->plain_ = std::move(plain);
   return version;
+}
+
+std::shared_ptr<const FileForm> FileVersion::form_of(std::variant<std::string, SharedFd> content, std::uint64_t size,
+                                                     Coding coding) const {
+  char date[kHttpDateSize];
+  format_http_date(modified_, date);
+  const std::string tag = tag_of(facts_, coding);
+  const std::string_view encoding = coding == Coding::identity ? std::string_view() : coding_name(coding);
+  const RepresentationFields::Facts facts{tag, {date, kHttpDateSize}, encoding, manner_.type, manner_.varies};
+  return std::make_shared<const FileForm>(std::move(content), size, RepresentationFields(facts));
 }
 
 void FileVersion::add_neighbour(Coding coding, Resolved resolved) {
@@ -69,8 +75,7 @@ void FileVersion::add_neighbour(Coding coding, Resolved resolved) {
 void FileVersion::add(Coding coding, std::variant<std::string, SharedFd> content, std::uint64_t size) {
   CodedForm& coded = forms_[index(coding)];
   coded.state = Coded::here;
-  coded.form = std::make_shared<const FileForm>(
-      FileForm{.content = std::move(content), .size = size, .entity_tag = tag_of(plain_->entity_tag, coding)});
+  coded.form = form_of(std::move(content), size, coding);
 }
 
 bool FileVersion::has_neighbours() const {
@@ -86,8 +91,8 @@ std::shared_ptr<FileVersion> FileVersion::without_neighbours() const {
 }
 
 std::uint64_t FileVersion::memory() const {
-  std::uint64_t bytes = sizeof *this + last_modified_.capacity() + plain_->memory();
-  for (const CodedForm& coded : forms_) bytes += coded.form ? coded.form->memory() : 0;
+  std::uint64_t bytes = sizeof *this + sizeof *plain_ + plain_->memory();
+  for (const CodedForm& coded : forms_) bytes += coded.form ? sizeof *coded.form + coded.form->memory() : 0;
   return bytes;
 }
 
@@ -107,10 +112,7 @@ Representation FileVersion::representation(Coding coding) const {
   }
   selected.size = chosen.size;
   selected.modified = modified_;
-  selected.last_modified = last_modified_;
-  selected.type = type_;
-  if (coding != Coding::identity) selected.encoding = coding_name(coding);
-  selected.entity_tag = chosen.entity_tag;
+  selected.fields = &chosen.fields;
   return selected;
 }
 

@@ -10,7 +10,6 @@
 #include <variant>
 
 #include "core/http/accept_encoding.h"
-#include "core/http/request.h"
 #include "core/shared_fd.h"
 #include "static/representation.h"
 #include "static/resolve.h"
@@ -21,12 +20,12 @@ namespace edge {
 struct FileForm {
   std::variant<std::string, SharedFd> content;
   std::uint64_t size = 0;  // bytes
-  std::string entity_tag;
+  RepresentationFields fields;
 
-  /// Bytes of memory that the content takes.
+  /// Bytes of memory that it takes beside itself.
   std::uint64_t memory() const {
     const auto* const bytes = std::get_if<std::string>(&content);
-    return bytes ? bytes->capacity() : 0;
+    return fields.memory() + (bytes ? bytes->capacity() : 0);
   }
   bool is_open_file() const { return std::holds_alternative<SharedFd>(content); }
 };
@@ -36,14 +35,19 @@ class FileVersion {
   /// Files up to this size are read into memory, larger ones are kept open.
   static constexpr std::uint64_t kMostInMemory = 64 * 1024;  // bytes
 
-  /// Takes what was resolved, with its content if that is small and in the page cache; never blocks. `type` outlives
-  /// the version. `now` is in seconds since the epoch.
-  static std::shared_ptr<FileVersion> of(Resolved resolved, std::string_view type, std::int64_t now);
+  /// How its route sends such a file.
+  struct Manner {
+    std::string_view type;      // Content-Type; outlives the version
+    bool compressible = false;  // its type and size are among those of `compress`
+    bool varies = false;        // by Accept-Encoding, which Vary says
+  };
+  /// Takes what was resolved, with its content if that is small and in the page cache; never blocks. `now` is in
+  /// seconds since the epoch.
+  static std::shared_ptr<FileVersion> of(Resolved resolved, const Manner& manner, std::int64_t now);
 
   const FileFacts& facts() const { return facts_; }
-  std::string_view type() const { return type_; }
+  const Manner& manner() const { return manner_; }
   const FileForm& plain() const { return *plain_; }
-  std::string_view last_modified() const { return last_modified_; }
 
   /// What is known of an encoding.
   enum class Coded : std::uint8_t {
@@ -83,12 +87,13 @@ class FileVersion {
     bool neighbour = false;  // a file beside this one, or the lack of it
   };
   void add(Coding coding, std::variant<std::string, SharedFd> content, std::uint64_t size);
+  std::shared_ptr<const FileForm> form_of(std::variant<std::string, SharedFd> content, std::uint64_t size,
+                                          Coding coding) const;
   static std::size_t index(Coding coding) { return static_cast<std::size_t>(coding); }
 
   FileFacts facts_;
   std::int64_t modified_ = 0;  // seconds since the epoch, not in the future
-  std::string_view type_;
-  std::string last_modified_;
+  Manner manner_;
   std::shared_ptr<const FileForm> plain_;
   std::array<CodedForm, kCodings> forms_;
 };

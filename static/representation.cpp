@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "static/byte_ranges.h"
 #include "static/conditional.h"
@@ -14,6 +15,10 @@
 namespace edge {
 
 namespace {
+
+constexpr std::string_view kVary = "Accept-Encoding";
+constexpr HeaderNames kConditions = {HeaderName::if_match, HeaderName::if_none_match, HeaderName::if_modified_since,
+                                     HeaderName::if_unmodified_since, HeaderName::range};
 
 /// Range is defined for GET alone. One that comes twice is not heeded.
 ByteRanges ranges_of(const Request& request, const Validators& validators, std::uint64_t size) {
@@ -28,9 +33,15 @@ ByteRanges ranges_of(const Request& request, const Validators& validators, std::
   return ByteRanges::select(range->value, size);
 }
 
-Response unsatisfiable(Request& request, std::uint64_t size) {
-  Response response = Response::of_status(request.arena, 416);
-  response.headers.add(HeaderName::content_range, request.arena.copy(fmt::format("bytes */{}", size)));
+Response refusal(Request& request, int status, const RepresentationFields& fields) {
+  Response response = Response::of_status(request.arena, status);
+  if (fields.varies()) response.headers.add(HeaderName::vary, kVary);
+  return response;
+}
+
+Response unsatisfiable(Request& request, const Representation& from) {
+  Response response = refusal(request, 416, *from.fields);
+  response.headers.add(HeaderName::content_range, request.arena.copy(fmt::format("bytes */{}", from.size)));
   response.headers.add(HeaderName::accept_ranges, "bytes");
   return response;
 }
@@ -42,43 +53,63 @@ Body body_of(Representation& from, const ByteRange& range) {
   return FileRange{std::move(std::get<SharedFd>(from.content)), range.first, range.length};
 }
 
-void fill_content(Request& request, Representation& from, const ByteRanges& ranges, Response& response) {
-  const std::span<const ByteRange> asked = ranges.ranges();
-  if (asked.size() > 1) {
-    auto parts = std::make_unique<MultipartRanges>(request.loop, std::move(from.content), from.size, from.type, asked);
-    response.headers.add(HeaderName::content_type, request.arena.copy(parts->content_type()));
-    response.body = std::move(parts);
-    return;
+Response whole(Request& request, Representation& from) {
+  Response response(request.arena, 200, from.fields->of_200());
+  response.body = body_of(from, {0, from.size});
+  return response;
+}
+
+Response partial(Request& request, Representation& from, std::span<const ByteRange> ranges) {
+  if (ranges.size() == 1) {
+    Response response(request.arena, 206, from.fields->of_200());
+    response.headers.add(HeaderName::content_range, request.arena.copy(content_range(ranges[0], from.size)));
+    response.body = body_of(from, ranges[0]);
+    return response;
   }
-  response.headers.add(HeaderName::content_type, from.type);
-  if (!asked.empty()) {
-    response.headers.add(HeaderName::content_range, request.arena.copy(content_range(asked[0], from.size)));
-  }
-  response.body = body_of(from, asked.empty() ? ByteRange{0, from.size} : asked[0]);
+  Response response(request.arena, 206, from.fields->without_type());
+  auto parts =
+      std::make_unique<MultipartRanges>(request.loop, std::move(from.content), from.size, from.fields->type(), ranges);
+  response.headers.add(HeaderName::content_type, request.arena.copy(parts->content_type()));
+  response.body = std::move(parts);
+  return response;
+}
+
+std::vector<HeaderField> fields_of(const RepresentationFields::Facts& facts) {
+  std::vector<HeaderField> fields;
+  const auto add = [&fields](HeaderName id, std::string_view value) {
+    fields.push_back({header_spelling(id), value, id});
+  };
+  add(HeaderName::etag, facts.entity_tag);
+  add(HeaderName::last_modified, facts.last_modified);
+  if (facts.varies) add(HeaderName::vary, kVary);
+  add(HeaderName::accept_ranges, "bytes");
+  if (!facts.encoding.empty()) add(HeaderName::content_encoding, facts.encoding);
+  add(HeaderName::content_type, facts.type);
+  return fields;
 }
 
 }  // namespace
 
+RepresentationFields::RepresentationFields(const Facts& facts)
+    : fields_(fields_of(facts)), size_of_304_(facts.varies ? 3 : 2), varies_(facts.varies) {}
+
 Response answer_with(Request& request, Representation representation) {
-  Validators validators;
-  validators.entity_tag = representation.entity_tag;
-  validators.last_modified = representation.modified;
+  if (!request.headers.may_have(kConditions)) return whole(request, representation);
+  const RepresentationFields& fields = *representation.fields;
+  const Validators validators{fields.entity_tag(), representation.modified};
   const Precondition precondition = check_preconditions(request.headers, validators);
-  if (precondition == Precondition::failed) return Response::of_status(request.arena, 412);
-
-  ByteRanges ranges;
-  if (precondition == Precondition::holds) ranges = ranges_of(request, validators, representation.size);
-  if (ranges.outcome() == ByteRanges::Outcome::unsatisfiable) return unsatisfiable(request, representation.size);
-
-  const bool some = ranges.outcome() == ByteRanges::Outcome::some;
-  Response response(request.arena, precondition == Precondition::not_modified ? 304 : some ? 206 : 200);
-  response.headers.add(HeaderName::etag, validators.entity_tag);
-  response.headers.add(HeaderName::last_modified, representation.last_modified);
-  if (precondition == Precondition::not_modified) return response;
-  response.headers.add(HeaderName::accept_ranges, "bytes");
-  if (!representation.encoding.empty()) response.headers.add(HeaderName::content_encoding, representation.encoding);
-  fill_content(request, representation, ranges, response);
-  return response;
+  if (precondition == Precondition::failed) return refusal(request, 412, fields);
+  if (precondition == Precondition::not_modified) return {request.arena, 304, fields.of_304()};
+  const ByteRanges ranges = ranges_of(request, validators, representation.size);
+  switch (ranges.outcome()) {
+    case ByteRanges::Outcome::unsatisfiable:
+      return unsatisfiable(request, representation);
+    case ByteRanges::Outcome::some:
+      return partial(request, representation, ranges.ranges());
+    case ByteRanges::Outcome::whole:
+      break;
+  }
+  return whole(request, representation);
 }
 
 }  // namespace edge

@@ -158,8 +158,8 @@ Task<Response> StaticHandler::handle(Request& request) {
 
   const bool folder = request.path.ends_with('/');
   if (std::shared_ptr<FileVersion> hot = find_hot(request, *path, folder)) {
-    if (std::optional<Response> ready = answer_at_once(request, hot)) co_return std::move(*ready);
-    Response response = co_await answer_file(request, *path, std::move(hot));
+    Response response(request.arena);
+    if (!answer_at_once(request, hot, response)) response = co_await answer_file(request, *path, std::move(hot));
     co_return response;
   }
   Resolved resolved = co_await resolve_anyhow(request, wanted(*path, folder));
@@ -279,8 +279,8 @@ Task<Response> StaticHandler::answer(Request& request, std::string_view path, Re
       const bool is_index = resolved.name.data() != path.data();
       const bool may_be_kept = !is_index || resolved.name.data() == index_.front().data();
       const std::string_view file = is_index ? index_path(request.arena, path, resolved.name) : path;
-      const std::string_view type = types_.type_of(file);
-      std::shared_ptr<FileVersion> version = FileVersion::of(std::move(resolved), type, request.loop.unix_seconds());
+      const FileVersion::Manner manner = encodings_.manner(request, types_.type_of(file), resolved.facts.size);
+      std::shared_ptr<FileVersion> version = FileVersion::of(std::move(resolved), manner, request.loop.unix_seconds());
       if (may_be_kept) hot_.keep(hot_place(file), version, request.loop.now(), request.loop.unix_seconds());
       Response response = co_await answer_file(request, file, std::move(version));
       co_return response;
@@ -299,13 +299,14 @@ Task<Response> StaticHandler::answer(Request& request, std::string_view path, Re
   co_return answer_failure(request, resolved.error);
 }
 
-/// Nothing: the encoding that is wanted is not known yet.
-std::optional<Response> StaticHandler::answer_at_once(Request& request,
-                                                      const std::shared_ptr<FileVersion>& version) const {
-  if (!encodings_.vary(request, *version)) return answer_version(request, version, Coding::identity);
-  const Coding coding = encodings_.choose(request, *version);
-  if (coding != Coding::identity && version->coded(coding) != FileVersion::Coded::here) return std::nullopt;
-  return answer_version(request, version, coding);
+/// False: the encoding that is wanted is not known yet.
+bool StaticHandler::answer_at_once(Request& request, const std::shared_ptr<FileVersion>& version,
+                                   Response& response) const {
+  Coding coding = Coding::identity;
+  if (encodings_.vary(request, *version)) coding = encodings_.choose(request, *version);
+  if (coding != Coding::identity && version->coded(coding) != FileVersion::Coded::here) return false;
+  response = answer_version(request, version, coding);
+  return true;
 }
 
 /// `path` is the file's own, below the directory.
@@ -313,7 +314,8 @@ Task<Response> StaticHandler::answer_file(Request& request, std::string_view pat
                                           std::shared_ptr<FileVersion> version) {
   const std::uint32_t owner = owner_;
   while (true) {
-    if (std::optional<Response> ready = answer_at_once(request, version)) co_return std::move(*ready);
+    Response response(request.arena);
+    if (answer_at_once(request, version, response)) co_return response;
     const Coding coding = encodings_.choose(request, *version);
     Encodings::Place place{root_.share(), path};
     co_await encodings_.prepare(request, std::move(place), version, coding);
@@ -324,7 +326,7 @@ Task<Response> StaticHandler::answer_file(Request& request, std::string_view pat
 Response StaticHandler::answer_version(Request& request, const std::shared_ptr<FileVersion>& version,
                                        Coding coding) const {
   Response response = answer_with(request, version->representation(coding));
-  if (encodings_.vary(request, *version)) vary_by_encoding(response.headers);
+  if (version->manner().varies && !encodings_.vary(request, *version)) response.headers.remove(HeaderName::vary);
   response.keep = version;
   return response;
 }

@@ -72,7 +72,7 @@ class StaticHandler final : public Handler {
   Task<Response> list(Request& request, std::string_view path);
   Task<Response> answer(Request& request, std::string_view path, Resolved resolved);
   Task<Response> answer_file(Request& request, std::string_view path, std::shared_ptr<FileVersion> version);
-  std::optional<Response> answer_at_once(Request& request, const std::shared_ptr<FileVersion>& version) const;
+  bool answer_at_once(Request& request, const std::shared_ptr<FileVersion>& version, Response& response) const;
   Response answer_version(Request& request, const std::shared_ptr<FileVersion>& version, Coding coding) const;
   Response answer_failure(Request& request, int error);
 

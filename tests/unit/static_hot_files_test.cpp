@@ -27,7 +27,7 @@ struct Place {
   std::shared_ptr<FileVersion> version(const std::string& path) const {
     Resolved resolved = resolve(directory.get(), {path, false, {}, Links::inside}, OpenStep::by_segment);
     REQUIRE(resolved.outcome == Resolved::Outcome::file);
-    return FileVersion::of(std::move(resolved), "text/plain", kLater);
+    return FileVersion::of(std::move(resolved), {"text/plain"}, kLater);
   }
   void keep(const std::string& path, std::uint64_t now = 0) {
     hot.keep({owner, directory.get(), path}, version(path), now, kLater);
@@ -193,7 +193,7 @@ TEST_CASE("hot files: other forms of a file count, and those found beside it are
   version->has_no(Coding::br, true);
   place.hot.recount({place.owner, -1, "a"});
   CHECK(place.hot.memory() >= plain + 4900);
-  CHECK(version->form(Coding::gzip).entity_tag != version->plain().entity_tag);
+  CHECK(version->form(Coding::gzip).fields.entity_tag() != version->plain().fields.entity_tag());
   const std::shared_ptr<FileVersion> later = place.find("a", 1'000);
   CHECK(later->coded(Coding::br) == FileVersion::Coded::unknown);
   CHECK(later->coded(Coding::gzip) == FileVersion::Coded::here);
