@@ -89,41 +89,56 @@ const Guards* guards_of(const Request& request) {
   return request.site ? &request.site->guards : nullptr;
 }
 
-/// The answer of the route for request.path, or of those that it falls back to. `by_error_page`: the request's own body
-/// is of no concern to that route.
-Task<Response> answer(Request& request, bool by_error_page) {
+/// Fills in the answer of the route for request.path, or of those that it falls back to: in place, as an answer is much
+/// to move from frame to frame. `by_error_page`: the request's own body is of no concern to that route.
+Task<void> answer(Request& request, bool by_error_page, Response& response) {
   for (int fallbacks = 0;; ++fallbacks) {
     request.route = request.site ? request.site->route_for(request.path) : nullptr;
     if (request.route && request.route->internal && !by_error_page && fallbacks == 0) request.route = nullptr;
     if (const Limits* const limits = by_error_page ? nullptr : limits_to_ask(request)) {
       std::optional<Response> refused = co_await hold_to_limits(request, *limits);
-      if (refused) co_return std::move(*refused);
+      if (refused) {
+        response = std::move(*refused);
+        co_return;
+      }
     }
     if (fallbacks > 0 && !by_error_page && request.route && request.route->access.denies(request.client())) {
-      co_return Response::of_status(request.arena, 403);
+      response = Response::of_status(request.arena, 403);
+      co_return;
     }
     if (!by_error_page && request.route && is_too_large(request)) {
-      co_return Response::of_error(request.arena, {ErrorKind::too_large, Side::client, false, {}});
+      response = Response::of_error(request.arena, {ErrorKind::too_large, Side::client, false, {}});
+      co_return;
     }
     const Guards* const guards = guards_of(request);
     if (guards && by_error_page) take_off_claims(*guards, request);
     if (guards && guards->any() && !by_error_page) {
       std::optional<Response> refusal = co_await pass(*guards, request, fallbacks == 0);
-      if (refusal) co_return std::move(*refusal);
+      if (refusal) {
+        response = std::move(*refusal);
+        co_return;
+      }
     }
-    if (!request.route) co_return Response::of_status(request.arena, 404);
+    if (!request.route) {
+      response = Response::of_status(request.arena, 404);
+      co_return;
+    }
     if (request.method == Method::connect && !request.route->handler->opens_tunnels()) {
-      co_return Response::of_status(request.arena, 501);
+      response = Response::of_status(request.arena, 501);
+      co_return;
     }
-    Response response = co_await request.route->handler->handle(request);
+    response = co_await request.route->handler->handle(request);
     response.coding_settled = request.route->handler->serves_files();
-    if (!response.redirect || request.site->passes_redirects) co_return response;
+    if (!response.redirect || request.site->passes_redirects) co_return;
     if (response.redirect->to != InternalRedirect::To::route) {
-      Response redirected = co_await follow_redirect(request, std::move(response));
-      redirected.coding_settled = true;  // a file as well
-      co_return redirected;
+      response = co_await follow_redirect(request, std::move(response));
+      response.coding_settled = true;  // a file as well
+      co_return;
     }
-    if (!fall_back(request, *response.redirect, fallbacks)) co_return Response::of_status(request.arena, 500);
+    if (!fall_back(request, *response.redirect, fallbacks)) {
+      response = Response::of_status(request.arena, 500);
+      co_return;
+    }
   }
 }
 
@@ -149,7 +164,8 @@ Response without_source(Arena& arena, Response failed) {
 
 Task<Response> make_page(Request& request, std::string_view path) {
   const PageRequest for_page(request, path);
-  Response response = co_await answer(request, true);
+  Response response(request.arena);
+  co_await answer(request, true, response);
   co_return response;
 }
 
@@ -209,47 +225,65 @@ const HeaderList* trailers_of(const Response& response) {
   return source ? (*source)->trailers() : nullptr;
 }
 
-/// Sends head and content. `head_sent` tells whether an error came too late for another answer.
-Task<Result<void>> send(Request& request, Response& response, ResponseWriter& writer, bool& head_sent) {
-  if (std::holds_alternative<std::unique_ptr<Tunnel>>(response.body)) {
-    Result<void> ended = co_await send_tunnel(request, response, writer, head_sent);
-    co_return ended;
-  }
-  Result<void> done;
-  std::uint64_t& sent = request.sent.body_bytes;
-  if (request.method == Method::head || !status_has_content(response.status)) {
-    std::optional<std::uint64_t> length = declared_length(response.headers);
-    if (const auto* bytes = std::get_if<std::string_view>(&response.body)) length = bytes->size();
-    if (const auto* file = std::get_if<FileRange>(&response.body)) length = file->length;
-    writer.write_head(response, length, false);
-  } else if (const auto* bytes = std::get_if<std::string_view>(&response.body)) {
-    writer.write_head(response, bytes->size(), true);
-    const std::uint64_t head = writer.bytes_written();
-    if (!writer.try_write(*bytes)) done = co_await writer.write(*bytes);
-    sent = writer.bytes_written() - head;
-  } else if (const auto* file = std::get_if<FileRange>(&response.body)) {
-    writer.write_head(response, file->length, true);
-    const std::uint64_t head = writer.bytes_written();
-    if (!writer.try_write_file(file->fd.get(), file->offset, file->length)) {
-      done = co_await writer.write_file(file->fd.get(), file->offset, file->length);
-    }
-    sent = writer.bytes_written() - head;
-  } else if (const auto* source = std::get_if<std::unique_ptr<BodySource>>(&response.body)) {
-    done = co_await send_source(**source, response, writer, sent);
-    head_sent = writer.bytes_written() > 0;
-    co_return done;
+/// How much of an answer has been sent.
+struct Progress {
+  bool head_sent = false;  // an error comes too late for another answer
+  std::uint64_t head = 0;  // bytes
+};
+
+/// Queues the head, and the content if that needs no waiting. False: the rest is for send_rest().
+bool send_at_once(Request& request, const Response& response, ResponseWriter& writer, Progress& progress) {
+  if (std::holds_alternative<std::unique_ptr<Tunnel>>(response.body)) return false;
+  const bool has_content = request.method != Method::head && status_has_content(response.status);
+  if (has_content && std::holds_alternative<std::unique_ptr<BodySource>>(response.body)) return false;
+  const auto* const bytes = std::get_if<std::string_view>(&response.body);
+  const auto* const file = std::get_if<FileRange>(&response.body);
+  std::optional<std::uint64_t> length;
+  if (bytes) {
+    length = bytes->size();
+  } else if (file) {
+    length = file->length;
   } else {
-    writer.write_head(response, 0, true);
+    length = has_content ? 0 : declared_length(response.headers);
   }
-  head_sent = true;
+  writer.write_head(response, length, has_content);
+  progress = {true, writer.bytes_written()};
+  if (!has_content || (!bytes && !file)) return true;
+  const bool queued =
+      bytes ? writer.try_write(*bytes) : writer.try_write_file(file->fd.get(), file->offset, file->length);
+  request.sent.body_bytes = writer.bytes_written() - progress.head;
+  return queued;
+}
+
+/// What send_at_once() has left.
+Task<Result<void>> send_rest(Request& request, Response& response, ResponseWriter& writer, Progress& progress) {
+  Result<void> done;
+  if (std::holds_alternative<std::unique_ptr<Tunnel>>(response.body)) {
+    done = co_await send_tunnel(request, response, writer, progress.head_sent);
+    co_return done;
+  }
+  if (const auto* source = std::get_if<std::unique_ptr<BodySource>>(&response.body)) {
+    done = co_await send_source(**source, response, writer, request.sent.body_bytes);
+    progress.head_sent = writer.bytes_written() > 0;
+    co_return done;
+  }
+  if (const auto* bytes = std::get_if<std::string_view>(&response.body)) {
+    done = co_await writer.write(*bytes);
+  } else if (const auto* file = std::get_if<FileRange>(&response.body)) {
+    done = co_await writer.write_file(file->fd.get(), file->offset, file->length);
+  }
+  request.sent.body_bytes = writer.bytes_written() - progress.head;
   co_return done;
 }
 
 /// No faster than the limit, which there is.
 Task<Result<void>> send_paced(Request& request, Response& response, const Limits& limits, ResponseWriter& writer,
-                              bool& head_sent) {
+                              Progress& progress) {
   PacedWriter paced(writer, limits, request);
-  Result<void> done = co_await send(request, response, paced, head_sent);
+  Result<void> done;
+  if (!send_at_once(request, response, paced, progress)) {
+    done = co_await send_rest(request, response, paced, progress);
+  }
   co_return done;
 }
 
@@ -266,18 +300,18 @@ Task<void> send_and_log(Request& request, const Router& router, ResponseWriter& 
   apply_expires(rules.expires, request.loop, response);
   request.sent.status = response.status;
   request.sent.headers = &response.headers;
-  bool head_sent = false;
+  Progress progress;
   Result<void> sent;
   if (rules.limits && rules.limits->bandwidth()) {
-    sent = co_await send_paced(request, response, *rules.limits, writer, head_sent);
-  } else {
-    sent = co_await send(request, response, writer, head_sent);
+    sent = co_await send_paced(request, response, *rules.limits, writer, progress);
+  } else if (!send_at_once(request, response, writer, progress)) {
+    sent = co_await send_rest(request, response, writer, progress);
   }
   if (sent) {
     writer.finish(trailers_of(response));
-  } else if (head_sent || sent.error().kind == ErrorKind::closed) {
+  } else if (progress.head_sent || sent.error().kind == ErrorKind::closed) {
     if (sent.error().kind != ErrorKind::closed) log_failure(request, sent.error());
-    if (!head_sent) request.sent.status = 499;
+    if (!progress.head_sent) request.sent.status = 499;
     writer.abort();
   } else {
     log_failure(request, sent.error());
@@ -322,7 +356,8 @@ Task<void> serve(Request& request, const Router& router, ResponseWriter& writer)
     co_await send_and_log(request, router, writer, *settled);
     co_return;
   }
-  Response response = co_await answer(request, false);
+  Response response(request.arena);
+  co_await answer(request, false, response);
   if (response.status >= 400) {
     Response page = co_await with_error_page(request, router, std::move(response));
     co_await send_and_log(request, router, writer, page);
