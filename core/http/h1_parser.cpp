@@ -261,16 +261,14 @@ bool H1Parser::check_head(const char* from, std::size_t size) {
   for (const char* at = from;
        (at = static_cast<const char*>(std::memchr(at, '\n', static_cast<std::size_t>(end - at)))); ++at) {
     if (at == from || at[-1] != '\r') return fail_with(ErrorKind::malformed, "bare LF"), false;
+    if (at + 1 < end && (at[1] == ' ' || at[1] == '\t')) {
+      return fail_with(ErrorKind::malformed, "a header field is folded over lines"), false;
+    }
     ++line_ends;
   }
   for (const char* at = from;
        (at = static_cast<const char*>(std::memchr(at, '\r', static_cast<std::size_t>(end - at)))); ++at) {
     if (line_ends-- == 0) return fail_with(ErrorKind::malformed, "bare CR"), false;
-  }
-  for (const HeaderField& field : request_->headers) {
-    if (field.value.find('\n') != std::string_view::npos) {
-      return fail_with(ErrorKind::malformed, "a header field is folded over lines"), false;
-    }
   }
   return true;
 }

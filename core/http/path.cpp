@@ -172,18 +172,26 @@ bool is_port(std::string_view digits) {
 
 /// Letters, digits, "-" and "_", in labels that single dots separate. RFC 3986's reg-name allows more (escapes, commas,
 /// semicolons), but no name that DNS resolves has it, and what stands behind edge should never see it.
+enum class HostByte : std::uint8_t { bad, plain, upper, dot };
+
+constexpr std::array<HostByte, 256> kHostBytes = [] {
+  std::array<HostByte, 256> table{};
+  for (unsigned char c = '0'; c <= '9'; ++c) table[c] = HostByte::plain;
+  for (unsigned char c = 'a'; c <= 'z'; ++c) table[c] = HostByte::plain;
+  for (unsigned char c = 'A'; c <= 'Z'; ++c) table[c] = HostByte::upper;
+  table['-'] = table['_'] = HostByte::plain;
+  table['.'] = HostByte::dot;
+  return table;
+}();
+
 bool is_host_name(std::string_view name) {
-  bool after_dot = true;
+  HostByte before = HostByte::dot;
   for (const char c : name) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    if (c == '.') {
-      if (after_dot) return false;
-    } else if (!letter && !(c >= '0' && c <= '9') && c != '-' && c != '_') {
-      return false;
-    }
-    after_dot = c == '.';
+    const HostByte byte = kHostBytes[static_cast<unsigned char>(c)];
+    if (byte == HostByte::bad || (byte == HostByte::dot && before == HostByte::dot)) return false;
+    before = byte;
   }
-  return !name.empty() && !after_dot;
+  return before != HostByte::dot;
 }
 
 bool is_ipv6(std::string_view address) {
@@ -247,7 +255,7 @@ Result<std::string_view> normalize_file_path(std::string_view path, Arena& arena
 Result<std::string_view> parse_host(std::string_view authority, Arena& arena) {
   const std::string_view host = split_host(authority);
   if (host.empty() || host.size() > kMaxHost) return malformed("an invalid host");
-  const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
+  const auto is_upper = [](char c) { return kHostBytes[static_cast<unsigned char>(c)] == HostByte::upper; };
   if (std::ranges::none_of(host, is_upper)) return host;
   char* lower = arena.allocate_chars(host.size());
   std::ranges::transform(host, lower, [&](char c) { return is_upper(c) ? static_cast<char>(c + 32) : c; });
