@@ -1,10 +1,14 @@
-"""Fixtures of the whole-program tests: `serve` starts edge on a site, `Gate` lets a test hold an app at a point."""
+"""Fixtures of the whole-program tests: `serve` starts edge on a site, `origins` and `outage_servers` are what stands
+behind it, `Gate` lets a test hold an app at a point."""
+import contextlib
 import os
 import threading
 
 import pytest
 
 from edge import Edge, write_files
+from origin import OK, Origin
+from outage_server import OutageServer
 from upgradable import Upgradable
 
 
@@ -67,6 +71,28 @@ def upgradable(serve, tmp_path):
     made = Upgradable(serve, tmp_path)
     yield made
     made.end()
+
+
+@pytest.fixture
+def origins():
+    """A function that starts a server of the test's own, which answers by a function (support/origin.py)."""
+    with contextlib.ExitStack() as started:
+        def make(answer=lambda seen, client: OK, **options):
+            origin = Origin(answer, **options)
+            started.callback(origin.close)
+            return origin
+        yield make
+
+
+@pytest.fixture
+def outage_servers(tmp_path):
+    """Three servers that can be killed, hung and cut (support/outage_server.py)."""
+    with contextlib.ExitStack() as started:
+        made = []
+        for name in ("first", "second", "third"):
+            made.append(OutageServer(tmp_path, name))
+            started.callback(made[-1].end)
+        yield made
 
 
 class Gate:

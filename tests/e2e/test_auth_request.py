@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from edge import PATIENCE, wait_until
-from origin import Hangup, Origin
+from origin import Hangup
 
 SITE = """\
     edge: {{threads: 1}}
@@ -70,19 +70,6 @@ def answering(status, *fields, body=b""):
 
 
 GRANTS = answering(200, "X-User: ada", "X-Other: 1")
-
-
-@pytest.fixture
-def origins():
-    made = []
-
-    def make(answer):
-        made.append(Origin(answer))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from edge import PATIENCE, wait_until
-from origin import OK, Hangup, Origin
+from origin import OK, Hangup
 
 SITE = """\
     edge: {{threads: 1, trusted_proxies: {trusted}}}
@@ -16,19 +16,6 @@ SITE = """\
       - listen: ["127.0.0.1:0"]
         routes: [{routes}]
 """
-
-
-@pytest.fixture
-def origins():
-    made = []
-
-    def make(answer=lambda seen, client: OK, **options):
-        made.append(Origin(answer, **options))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
 
 
 @pytest.fixture

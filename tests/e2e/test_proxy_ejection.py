@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from edge import wait_until
-from origin import OK, Hangup, Origin
+from origin import OK, Hangup
 
 SITE = """\
     edge: {{threads: 1}}
@@ -20,19 +20,6 @@ SITE = """\
 """
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
 LEFT_OUT = r"server 127\.0\.0\.1:{} is left alone"
-
-
-@pytest.fixture
-def origins():
-    made = []
-
-    def make(answer=lambda seen, client: OK):
-        made.append(Origin(answer))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
 
 
 def break_off(seen, client):

@@ -8,7 +8,6 @@ import pytest
 
 from edge import PATIENCE, run, wait_until, write_files
 from http2_client import DATA, END_STREAM, KEEPS_NOTHING, Http2, frame, request
-from outage_server import OutageServer
 
 SLOWNESS = max(PATIENCE / 30, 1)                        # of this machine and build
 SITE = """\
@@ -30,16 +29,6 @@ SITE = """\
 CLIENTS = 20
 OUTAGES = 12
 FAILURES_ALLOWED = {502, 504}                           # of a POST
-
-
-@pytest.fixture
-def servers(tmp_path):
-    with contextlib.ExitStack() as started:
-        made = []
-        for name in ("first", "second", "third"):
-            made.append(OutageServer(tmp_path, name))
-            started.callback(made[-1].end)
-        yield made
 
 
 class OverHttp1:
@@ -158,9 +147,10 @@ def suffer(servers, reload):
 @pytest.mark.parametrize("make_client, threads, reloads, eject", [
     (OverHttp1, 1, False, ""), (OverHttp1, 2, False, "for: 1s"), (OverHttp1, 2, True, ""), (OverHttp2, 2, True, "for: 1s")],
     ids=["one loop", "two loops", "reloads", "reloads and HTTP/2"])
-def test_outages_fail_no_get_and_repeat_no_post(serve, servers, make_client, threads, reloads, eject):
+def test_outages_fail_no_get_and_repeat_no_post(serve, outage_servers, make_client, threads, reloads, eject):
     def site(number):
-        return SITE.format(servers=", ".join(f"http://{server.name}" for server in servers), threads=threads, eject=eject,
+        servers = ", ".join(f"http://{server.name}" for server in outage_servers)
+        return SITE.format(servers=servers, threads=threads, eject=eject,
                            http2=str(make_client is OverHttp2).lower(), number=number,
                            read_timeout=int(400 * SLOWNESS))
 
@@ -171,9 +161,9 @@ def test_outages_fail_no_get_and_repeat_no_post(serve, servers, make_client, thr
             assert (done.returncode, done.stderr) == (0, ""), done.stdout
     edge = serve(site(0))
     with Load(edge, make_client) as load:
-        suffer(servers, reload)
+        suffer(outage_servers, reload)
     assert load.wrong == [], f"{len(load.wrong)} wrong of {load.gets.total()} GETs and {len(load.posts)} POSTs"
-    check_posts(edge, servers, load.posts)
+    check_posts(edge, outage_servers, load.posts)
     assert "another server is asked" in edge.log.text(), "no outage was felt"
 
 

@@ -6,8 +6,7 @@ import time
 import pytest
 
 from edge import PATIENCE, run, wait_until, write_files
-from origin import OK, Origin
-from outage_server import OutageServer
+from origin import OK
 from test_proxy_outages import Load, OverHttp1
 
 SITE = """\
@@ -43,29 +42,6 @@ def reload(edge, text):
     write_files(edge.folder, {"site.yaml": text})
     done = run("reload", folder=edge.folder)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
-
-
-@pytest.fixture
-def servers(tmp_path):
-    with contextlib.ExitStack() as started:
-        made = []
-        for name in ("first", "second", "third"):
-            made.append(OutageServer(tmp_path, name))
-            started.callback(made[-1].end)
-        yield made
-
-
-@pytest.fixture
-def origins():
-    made = []
-
-    def make(answer=lambda seen, client: OK):
-        made.append(Origin(answer))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
 
 
 class Busy(Load):
@@ -109,10 +85,10 @@ class Busy(Load):
         assert (answer.status, answer.text) == (200, f"{target} 80000")
 
 
-def test_thirty_reloads_under_load_fail_nothing(serve, servers):
+def test_thirty_reloads_under_load_fail_nothing(serve, outage_servers):
     """Each changes the name and the settings of the upstream, and which two of three servers it has."""
     def numbered(number):
-        chosen = [server for at, server in enumerate(servers) if at != number % 3]
+        chosen = [server for at, server in enumerate(outage_servers) if at != number % 3]
         more = ("balance: least_conn, keepalive: 2", "balance: random", "keepalive: 0", "balance: hash $uri")[number % 4]
         return site(*(f"http://{server.name}" for server in chosen), name=("even", "odd")[number % 2], number=number,
                     more=more)
@@ -124,7 +100,7 @@ def test_thirty_reloads_under_load_fail_nothing(serve, servers):
             busy.enough.wait(max(0, begun + number * SECONDS / RELOADS - time.monotonic()))
     assert busy.wrong == [], f"{len(busy.wrong)} wrong of {busy.gets.total()} GETs and {len(busy.posts)} POSTs"
     assert set(busy.posts.values()) == {200}
-    assert busy.slow > 12 and all(server.requests() for server in servers)
+    assert busy.slow > 12 and all(server.requests() for server in outage_servers)
     assert "error request" not in edge.log.text() and "another server" not in edge.log.text()
     assert edge.get("/last").get("X-Number") == str(RELOADS)
 
@@ -195,10 +171,10 @@ def test_who_waits_for_a_place_gets_it_over_a_reload(serve, origins, after):
     assert sorted(seen.target for seen in origin.seen[3:] + other.seen) == ["/first", "/second", "/third"]
 
 
-def test_a_server_that_dies_during_a_reload_is_left_out_as_before(serve, servers):
+def test_a_server_that_dies_during_a_reload_is_left_out_as_before(serve, outage_servers):
     """What is known of servers that stay outlives the reload."""
-    dead, *others = servers
-    text = site(*(f"http://{server.name}" for server in servers), more="eject: {failures: 1, for: 1h}")
+    dead, *others = outage_servers
+    text = site(*(f"http://{server.name}" for server in outage_servers), more="eject: {failures: 1, for: 1h}")
     edge = serve(text)
     dead.kill()
     wait_until(lambda: edge.get("/x").status == 200 and "is left alone" in edge.log.text(), "it is left out")

@@ -2,10 +2,8 @@
 import json
 import threading
 
-import pytest
-
 from edge import PATIENCE, run, wait_until
-from origin import OK, Hangup, Origin
+from origin import OK, Hangup
 
 SITE = """\
     edge: {{threads: 2, control: control.sock}}
@@ -15,20 +13,6 @@ SITE = """\
       - listen: ["127.0.0.1:0"]
         routes: [{{path: /, proxy: api}}]
 """
-
-
-@pytest.fixture
-def origins():
-    made = []
-
-    def make(answer=lambda seen, client: OK, **options):
-        made.append(Origin(answer, **options))
-        return made[-1]
-
-    yield make
-    for each in made:
-        if each.listener.fileno() >= 0:                 # a test may have ended it
-            each.close()
 
 
 def ask(edge, *arguments):

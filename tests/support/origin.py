@@ -66,7 +66,9 @@ class Origin:
         return f"http://127.0.0.1:{self.port}"
 
     def close(self):
-        """No server any more: connections are reset, new ones refused."""
+        """No server any more: connections are reset, new ones refused. Of one that is none already nothing is asked."""
+        if self.listener.fileno() < 0:
+            return
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
         for client in list(self.clients):
