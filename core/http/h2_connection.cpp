@@ -16,6 +16,8 @@ namespace edge {
 
 namespace {
 constexpr std::size_t kMostPerTurn = 256 * 1024;  // bytes out; then other connections have theirs
+constexpr Milliseconds kSoon{1'000};              // a request that comes later finds the session put by
+constexpr std::size_t kSpare = 256;               // bytes of a frame that was begun when there was no room
 constexpr std::size_t kWholeFrame = h2_session::kFrameHead + h2_session::kMostInFrame;
 }  // namespace
 
@@ -23,12 +25,12 @@ H2Connection::H2Connection(Door& door, Entrance& entrance, const ConnectionInfo&
     : ClientConnection(door, entrance, info) {}
 
 H2Connection::~H2Connection() {
-  nghttp2_session_del(session_);
+  nghttp2_session_del(session());
 }
 
 bool H2Connection::begin(int fd) {
   if (watch(door_.loop(), fd) != 0) return false;
-  session_ = h2_session::make(*this, settings());
+  session_ = h2_session::make(*this, settings(), memory_);
   wants_turn();
   return true;
 }
@@ -60,7 +62,7 @@ void H2Connection::take_in() {
   wants_turn();
   if (state_ != State::open) return;
   noticed_ = 0;
-  const ssize_t fed = nghttp2_session_mem_recv(session_, reinterpret_cast<const std::uint8_t*>(input.data()),
+  const ssize_t fed = nghttp2_session_mem_recv(session(), reinterpret_cast<const std::uint8_t*>(input.data()),
                                                static_cast<std::size_t>(got));
   const std::size_t frames = heads_.count({input.data(), static_cast<std::size_t>(got)});
   if (fed >= 0 && overlooks(frames)) return want_read(true);  // more may lie in the TLS stream
@@ -72,18 +74,19 @@ void H2Connection::take_in() {
 bool H2Connection::stream_begins(std::int32_t id) {
   arriving_ = nullptr;
   if (streams_ >= h2_session::kMostStreams) {  // some were reset, but their handlers still run
-    nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
+    nghttp2_submit_rst_stream(session(), NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
     return guard_.lets_pass(H2Guard::Kind::refused, loop().now()) || flood(name_of(H2Guard::Kind::refused));
   }
   H2Stream* const stream = door_.take_stream().release();
   stream->begin(*this, id);
   arriving_ = stream;
-  nghttp2_session_set_stream_user_data(session_, id, stream);
+  nghttp2_session_set_stream_user_data(session(), id, stream);
   stream->next_ = first_;
   stream->previous_ = nullptr;
   if (first_) first_->previous_ = stream;
   first_ = stream;
   ++streams_;
+  awaits_ = Awaits::nothing;  // what was armed for the time until now is over, also if this one is answered at once
   if (info_.requests >= stream->router().first().http.keepalive_requests) drain();
   return true;
 }
@@ -112,8 +115,8 @@ void H2Connection::release(H2Stream& stream) {
   if (stream.next_) stream.next_->previous_ = stream.previous_;
   --streams_;
   if (arriving_ == &stream) arriving_ = nullptr;
-  if (!stream.forgotten_) nghttp2_session_set_stream_user_data(session_, stream.id(), nullptr);
-  if (const std::size_t unread = stream.body_.size(); unread > 0) nghttp2_session_consume_connection(session_, unread);
+  if (!stream.forgotten_) nghttp2_session_set_stream_user_data(session(), stream.id(), nullptr);
+  if (const std::size_t unread = stream.body_.size(); unread > 0) nghttp2_session_consume_connection(session(), unread);
   door_.keep_stream(std::unique_ptr<H2Stream>(&stream));
 }
 
@@ -145,7 +148,7 @@ void H2Connection::settle() {
     return;
   }
   if (blocked_) want_write(true);
-  if (nghttp2_session_want_read(session_) == 0 && nghttp2_session_want_write(session_) == 0) {
+  if (nghttp2_session_want_read(session()) == 0 && nghttp2_session_want_write(session()) == 0) {
     state_ = State::lingering;
     cancel_streams();
     return linger();
@@ -157,12 +160,20 @@ H2Connection::Awaits H2Connection::awaited() const {
   if (draining_ && !takes_no_more_) return Awaits::drain_answer;
   if (!greeted_) return Awaits::preface;
   if (in_head_) return Awaits::head;
-  return streams_ == 0 ? Awaits::request : Awaits::nothing;
+  if (streams_ > 0) return Awaits::nothing;
+  return awaits_ == Awaits::request || !rests() ? Awaits::request : Awaits::request_soon;
+}
+
+bool H2Connection::rests() const {
+  return settings().keepalive_timeout > kSoon;
 }
 
 void H2Connection::set_deadline() {
   const Awaits now = awaited();
-  if (now == awaits_ && (armed() || now == Awaits::nothing)) return;
+  if (now == awaits_ && (armed() || now == Awaits::nothing)) {
+    if (now == Awaits::request && rests()) memory_.put_by();  // it was woken by what is no request
+    return;
+  }
   awaits_ = now;
   switch (now) {
     case Awaits::nothing:
@@ -170,6 +181,8 @@ void H2Connection::set_deadline() {
     case Awaits::preface:
     case Awaits::head:
       return loop().arm(*this, settings().header_timeout);
+    case Awaits::request_soon:
+      return loop().arm(*this, kSoon);
     case Awaits::request:
       return loop().arm(*this, settings().keepalive_timeout);
     case Awaits::drain_answer:
@@ -184,7 +197,7 @@ void H2Connection::serialise() {
   queue({});  // so that the output is ours
   while (!gone() && !has_pending() && !blocked_) {
     const std::uint8_t* bytes = nullptr;
-    const ssize_t size = nghttp2_session_mem_send(session_, &bytes);
+    const ssize_t size = nghttp2_session_mem_send(session(), &bytes);
     if (size < 0) return tear();
     if (size == 0) return;
     queue({reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size)});
@@ -200,11 +213,13 @@ std::size_t H2Connection::stage_frame() {
     blocked_ = queue_room() < kWholeFrame;
   }
   staged_ = !blocked_;
-  return staged_ ? h2_session::kMostInFrame : sizeof spare_;
+  if (staged_) return h2_session::kMostInFrame;
+  if (!spare_) spare_ = std::make_unique_for_overwrite<char[]>(kSpare);
+  return kSpare;
 }
 
 char* H2Connection::staged() {
-  return staged_ ? queue_reserve() + h2_session::kFrameHead : spare_;
+  return staged_ ? queue_reserve() + h2_session::kFrameHead : spare_.get();
 }
 
 bool H2Connection::send_staged(std::string_view frame_head, std::size_t size) {
@@ -212,7 +227,7 @@ bool H2Connection::send_staged(std::string_view frame_head, std::size_t size) {
   if (blocked_ || queue_room() < whole) return blocked_ = true, false;
   char* const to = queue_reserve();
   std::memcpy(to, frame_head.data(), frame_head.size());
-  if (!staged_) std::memcpy(to + frame_head.size(), spare_, size);
+  if (!staged_) std::memcpy(to + frame_head.size(), spare_.get(), size);
   queue_commit(whole);
   budget_ -= std::min(budget_, whole);
   guard_.sent_data();
@@ -220,15 +235,15 @@ bool H2Connection::send_staged(std::string_view frame_head, std::size_t size) {
   return true;
 }
 
-bool H2Connection::takes_now(const H2Stream& stream, std::size_t content, std::size_t head) const {
+bool H2Connection::takes_now(const H2Stream& stream, std::size_t content, std::size_t head) {
   constexpr std::size_t kSlack = 64;  // what a head that does not compress is longer in HPACK, and frame heads
   const std::size_t frames = content / h2_session::kMostInFrame + 2;
   const auto window = static_cast<std::ptrdiff_t>(content);
   return offered_ == 0 && !blocked_ && !has_pending() && state_ == State::open &&
-         nghttp2_session_get_outbound_queue_size(session_) <= 1 &&
+         nghttp2_session_get_outbound_queue_size(session()) <= 1 &&
          std::min(queue_room(), budget_) >= content + head + frames * h2_session::kFrameHead + kSlack + kWholeFrame &&
-         nghttp2_session_get_remote_window_size(session_) >= window &&
-         nghttp2_session_get_stream_remote_window_size(session_, stream.id()) >= window;
+         nghttp2_session_get_remote_window_size(session()) >= window &&
+         nghttp2_session_get_stream_remote_window_size(session(), stream.id()) >= window;
 }
 
 void H2Connection::on_writable() {
@@ -256,7 +271,7 @@ void H2Connection::end_with(std::uint32_t code, std::string_view why) {
     }
   }
   state_ = State::ending;
-  nghttp2_session_terminate_session(session_, code);
+  nghttp2_session_terminate_session(session(), code);
   cancel_streams();
   wants_turn();
 }
@@ -266,12 +281,17 @@ bool H2Connection::moved_within(Milliseconds time) const {
 }
 
 void H2Connection::stalled() {
-  if (nghttp2_session_get_remote_window_size(session_) > 0 || state_ != State::open) return;
+  if (nghttp2_session_get_remote_window_size(session()) > 0 || state_ != State::open) return;
   end_with(NGHTTP2_ENHANCE_YOUR_CALM, "no WINDOW_UPDATE within send_timeout");
 }
 
 void H2Connection::on_deadline() {
   if (state_ != State::open || has_pending()) return tear();
+  if (awaits_ == Awaits::request_soon && rests()) {
+    awaits_ = Awaits::request;
+    memory_.put_by();
+    return loop().arm(*this, settings().keepalive_timeout - kSoon);
+  }
   wants_turn();
   switch (std::exchange(awaits_, Awaits::nothing)) {
     case Awaits::nothing:
@@ -280,6 +300,7 @@ void H2Connection::on_deadline() {
       return end_with(NGHTTP2_NO_ERROR, "no connection preface within header_timeout");
     case Awaits::head:
       return end_with(NGHTTP2_NO_ERROR, "the request head did not arrive within header_timeout");
+    case Awaits::request_soon:
     case Awaits::request:
     case Awaits::drain_answer:
       return drain_answered();
@@ -289,7 +310,7 @@ void H2Connection::on_deadline() {
 void H2Connection::drain() {
   if (entrance_.closing()) end_tunnels();
   if (gone() || state_ != State::open || std::exchange(draining_, true)) return;
-  h2_session::announce_end(session_);
+  h2_session::announce_end(session());
   wants_turn();
 }
 
@@ -302,7 +323,7 @@ void H2Connection::end_tunnels() {
 void H2Connection::drain_answered() {
   draining_ = true;
   if (std::exchange(takes_no_more_, true)) return;
-  h2_session::take_no_more(session_);
+  h2_session::take_no_more(session());
   wants_turn();
 }
 

@@ -5,12 +5,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "core/http/client_connection.h"
 #include "core/http/h2_frame_heads.h"
 #include "core/http/h2_guard.h"
+#include "core/http/h2_memory.h"
 #include "core/net/turn_end.h"
 
 struct nghttp2_session;
@@ -50,7 +52,11 @@ class H2Connection final : public ClientConnection, private TurnEnd {
   bool send_staged(std::string_view frame_head, std::size_t size);
 
   // For its streams ---------------------------------------------------------------------------------------------
-  nghttp2_session* session() const { return session_; }
+  /// Awake, whatever it was before.
+  nghttp2_session* session() {
+    memory_.bring_back();
+    return session_;
+  }
   /// The stream has something to do at the end of the turn.
   void due(H2Stream& stream);
   void wants_turn();
@@ -58,7 +64,7 @@ class H2Connection final : public ClientConnection, private TurnEnd {
   void content_withdrawn() { --offered_; }
   /// Whether an answer of so many bytes, with its head, would be in the output after serialise(), and nothing before
   /// it.
-  bool takes_now(const H2Stream& stream, std::size_t content, std::size_t head) const;
+  bool takes_now(const H2Stream& stream, std::size_t content, std::size_t head);
   /// Moves what the session has to say into the output, as far as there is room. Runs no handler.
   void serialise();
   /// Whether content of any stream has left within that time: then a stream may wait for its turn still.
@@ -68,7 +74,7 @@ class H2Connection final : public ClientConnection, private TurnEnd {
 
  private:
   enum class State : std::uint8_t { open, ending, lingering };
-  enum class Awaits : std::uint8_t { nothing, preface, head, request, drain_answer };
+  enum class Awaits : std::uint8_t { nothing, preface, head, request_soon, request, drain_answer };
 
   void on_readable() override;
   void on_writable() override;
@@ -85,14 +91,16 @@ class H2Connection final : public ClientConnection, private TurnEnd {
   void settle();
   Awaits awaited() const;
   void set_deadline();
+  bool rests() const;
   void end_with(std::uint32_t code, std::string_view why);
   bool flood(const char* what);
-  bool is_of_ended_stream(std::int32_t id) const;
+  bool is_of_ended_stream(std::int32_t id);
   bool overlooks(std::size_t frames);
 
-  nghttp2_session* session_ = nullptr;
-  H2Stream* first_ = nullptr;     // all streams
-  H2Stream* arriving_ = nullptr;  // valid within a head: nothing else can arrive between
+  H2Memory memory_;
+  nghttp2_session* session_ = nullptr;  // for session() alone: it may be put by
+  H2Stream* first_ = nullptr;           // all streams
+  H2Stream* arriving_ = nullptr;        // valid within a head: nothing else can arrive between
   H2Stream* first_due_ = nullptr;
   H2Stream* last_due_ = nullptr;
   std::size_t streams_ = 0;
@@ -117,7 +125,7 @@ class H2Connection final : public ClientConnection, private TurnEnd {
   bool in_turn_ = false;        // on_turn_end() runs, or follows at once
   bool again_ = false;          // and something wants it to go on
   bool socket_closed_ = false;
-  char spare_[256];  // content of a frame that was begun when there was no room
+  std::unique_ptr<char[]> spare_;  // content of a frame that was begun when there was no room
 };
 
 }  // namespace edge

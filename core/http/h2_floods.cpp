@@ -17,8 +17,8 @@ bool H2Connection::flood(const char* what) {
   return false;
 }
 
-bool H2Connection::is_of_ended_stream(std::int32_t id) const {
-  return id <= nghttp2_session_get_last_proc_stream_id(session_) && !nghttp2_session_find_stream(session_, id);
+bool H2Connection::is_of_ended_stream(std::int32_t id) {
+  return id <= nghttp2_session_get_last_proc_stream_id(session()) && !nghttp2_session_find_stream(session(), id);
 }
 
 bool H2Connection::frame_begins(std::uint8_t type, std::uint8_t flags, std::int32_t stream, std::size_t length) {
@@ -66,7 +66,7 @@ bool H2Connection::only_padding_arrives() {
 
 /// What nghttp2 has dropped of so many frames. False: the client goes too far.
 bool H2Connection::overlooks(std::size_t frames) {
-  if (nghttp2_session_want_read(session_) == 0) return true;  // it ends, and looks at nothing more
+  if (nghttp2_session_want_read(session()) == 0) return true;  // it ends, and looks at nothing more
   for (; frames > noticed_; --frames) {
     if (!guard_.lets_pass(H2Guard::Kind::ignored, loop().now())) return flood(name_of(H2Guard::Kind::ignored));
   }

@@ -11,7 +11,14 @@ namespace edge {
 
 namespace {
 
-struct alignas(std::max_align_t) Block {
+#ifdef EDGE_SANITIZED
+constexpr bool kHasSlots = false;  // a sanitizer sees the ends of blocks on the heap only
+#else
+constexpr bool kHasSlots = true;
+#endif
+
+/// What nghttp2 keeps is made of pointers and numbers: blocks are aligned for these, as their heads are.
+struct Block {
   std::size_t size;  // with this
 };
 
@@ -19,38 +26,50 @@ Block& block_of(void* memory) {
   return static_cast<Block*>(memory)[-1];
 }
 
-void* allocate(std::size_t bytes, void*) {
-  const std::size_t size = bytes + sizeof(Block);
-  auto* const block = static_cast<Block*>(free_lists::allocate(size));
+void* begin_block(void* memory, std::size_t size) {
+  auto* const block = static_cast<Block*>(memory);
   block->size = size;
   return block + 1;
 }
 
-void release(void* memory, void*) {
-  if (memory) free_lists::release(&block_of(memory), block_of(memory).size);
-}
-
-void* allocate_zeros(std::size_t count, std::size_t each, void*) {
-  std::size_t bytes = 0;
-  if (__builtin_mul_overflow(count, each, &bytes)) return nullptr;
-  void* const memory = allocate(bytes, nullptr);
-  std::memset(memory, 0, bytes);
-  return memory;
-}
-
-void* reallocate(void* memory, std::size_t bytes, void*) {
-  void* const larger = allocate(bytes, nullptr);
-  if (!memory) return larger;
-  std::memcpy(larger, memory, std::min(bytes, block_of(memory).size - sizeof(Block)));
-  release(memory, nullptr);
-  return larger;
+void* take_from_lists(std::size_t size) {
+  return begin_block(free_lists::allocate(size), size);
 }
 
 }  // namespace
 
-nghttp2_mem* h2_memory() {
-  static nghttp2_mem memory{nullptr, allocate, release, allocate_zeros, reallocate};
-  return &memory;
+nghttp2_mem H2Memory::hooks() {
+  return {this, allocate, release, allocate_zeros, reallocate};
+}
+
+void* H2Memory::allocate(std::size_t bytes, void* self) {
+  const std::size_t size = bytes + sizeof(Block);
+  auto& memory = *static_cast<H2Memory*>(self);
+  if (kHasSlots && memory.in_making_) {
+    if (void* const lasting = memory.lasting_.allocate(size)) return begin_block(lasting, size);
+  }
+  return take_from_lists(size);
+}
+
+void H2Memory::release(void* memory, void* self) {
+  if (!memory || static_cast<H2Memory*>(self)->lasting_.contains(memory)) return;
+  free_lists::release(&block_of(memory), block_of(memory).size);
+}
+
+void* H2Memory::allocate_zeros(std::size_t count, std::size_t each, void* self) {
+  std::size_t bytes = 0;
+  if (__builtin_mul_overflow(count, each, &bytes)) return nullptr;
+  void* const memory = allocate(bytes, self);
+  if (!static_cast<H2Memory*>(self)->lasting_.contains(memory)) std::memset(memory, 0, bytes);
+  return memory;
+}
+
+void* H2Memory::reallocate(void* memory, std::size_t bytes, void* self) {
+  void* const larger = allocate(bytes, self);
+  if (!memory) return larger;
+  std::memcpy(larger, memory, std::min(bytes, block_of(memory).size - sizeof(Block)));
+  release(memory, self);
+  return larger;
 }
 
 }  // namespace edge

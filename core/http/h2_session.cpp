@@ -153,12 +153,14 @@ const nghttp2_session_callbacks* callbacks() {
 
 const nghttp2_option* options() {
   constexpr std::size_t kMostAnswersQueued = 100;  // of SETTINGS and PING, for a client that does not read them
+  constexpr std::size_t kAnswerTable = 1024;       // bytes of HPACK: about 15 fields, which take 3 KiB of memory
   constexpr std::size_t kMostOfHead = 256 * 1024;  // bytes of an answer's fields, before they are compressed
   static const nghttp2_option* const table = [] {
     nghttp2_option* made = nullptr;
     if (nghttp2_option_new(&made) != 0) std::abort();
     nghttp2_option_set_no_auto_window_update(made, 1);
     nghttp2_option_set_no_closed_streams(made, 1);
+    nghttp2_option_set_max_deflate_dynamic_table_size(made, kAnswerTable);
     nghttp2_option_set_max_send_header_block_length(made, kMostOfHead);
     nghttp2_option_set_max_outbound_ack(made, kMostAnswersQueued);
     nghttp2_option_set_builtin_recv_extension_type(made, NGHTTP2_PRIORITY_UPDATE);
@@ -169,9 +171,11 @@ const nghttp2_option* options() {
 
 }  // namespace
 
-nghttp2_session* make(H2Connection& connection, const HttpSettings& limits) {
+nghttp2_session* make(H2Connection& connection, const HttpSettings& limits, H2Memory& memory) {
   nghttp2_session* session = nullptr;
-  if (nghttp2_session_server_new3(&session, callbacks(), &connection, options(), h2_memory()) != 0) std::abort();
+  nghttp2_mem hooks = memory.hooks();
+  if (nghttp2_session_server_new3(&session, callbacks(), &connection, options(), &hooks) != 0) std::abort();
+  memory.session_is_made();
   const nghttp2_settings_entry settings[] = {
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, kMostStreams},
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kStreamWindow},

@@ -13,6 +13,7 @@
 namespace edge {
 
 class H2Connection;
+class H2Memory;
 class H2Stream;
 
 namespace h2_session {
@@ -23,8 +24,8 @@ constexpr std::uint32_t kMostStreams = 128;      // SETTINGS_MAX_CONCURRENT_STRE
 constexpr std::uint32_t kStreamWindow = 65'535;  // of a request's content that nobody has read yet, as it begins
 constexpr std::int32_t kConnectionWindow = 256 * 1024;  // four uploads at full speed, and no more memory than that
 
-/// For a connection that begins: with edge's own SETTINGS queued. Deleted by nghttp2_session_del().
-nghttp2_session* make(H2Connection& connection, const HttpSettings& limits);
+/// For a connection that begins: with edge's own SETTINGS queued. Deleted by nghttp2_session_del(), before `memory`.
+nghttp2_session* make(H2Connection& connection, const HttpSettings& limits, H2Memory& memory);
 
 /// Queues the head of an answer; content is asked of the stream when there is room for it.
 void submit_answer(nghttp2_session* session, H2Stream& stream, std::span<const nghttp2_nv> fields,

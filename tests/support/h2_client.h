@@ -102,6 +102,7 @@ class H2Client {
   std::vector<std::int32_t> data_order;                         // of streams, one for each DATA frame
   std::vector<std::pair<std::int32_t, std::uint32_t>> goaways;  // last stream, code
   std::map<std::int32_t, std::uint32_t> settings;               // the server's
+  int pings_answered = 0;
 
  private:
   struct Upload {
@@ -146,6 +147,7 @@ class H2Client {
   static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* user) {
     H2Client& client = self(user);
     if (frame->hd.type == NGHTTP2_DATA) client.data_order.push_back(frame->hd.stream_id);
+    if (frame->hd.type == NGHTTP2_PING && (frame->hd.flags & NGHTTP2_FLAG_ACK)) ++client.pings_answered;
     if (frame->hd.type == NGHTTP2_GOAWAY) {
       client.goaways.emplace_back(frame->goaway.last_stream_id, frame->goaway.error_code);
     }

@@ -12,7 +12,6 @@ END_STREAM = ACK = 1
 END_HEADERS = 4
 PROTOCOL_ERROR, CANCEL, ENHANCE_YOUR_CALM = 1, 8, 11
 HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE = 1, 4           # of SETTINGS
-SIZE_UPDATE = b"\x20"                                   # of HPACK's table, to nothing
 
 
 def frame(kind, flags=0, stream=0, payload=b""):
@@ -68,6 +67,18 @@ def digits(code):
     return found
 
 
+def behind_size_updates(block):
+    """What the server has to say of HPACK's table comes first (RFC 7541 6.3)."""
+    while block[0] >> 5 == 0b001:
+        size = 1
+        if block[0] & 0b11111 == 0b11111:               # and bytes of seven bits, the last without the eighth
+            while block[size] & 0b1000_0000:
+                size += 1
+            size += 1
+        block = block[size:]
+    return block
+
+
 @dataclass
 class Frame:
     kind: int
@@ -85,7 +96,7 @@ class Frame:
         """Of an answer's head. The usual ones stand in HPACK's table, the others are written in digits, plain or in
         Huffman's code; `KEEPS_NOTHING` for who asks for many of those."""
         table = {0x88: 200, 0x89: 204, 0x8a: 206, 0x8b: 304, 0x8c: 400, 0x8d: 404, 0x8e: 500}
-        block = self.payload.lstrip(SIZE_UPDATE)
+        block = behind_size_updates(self.payload)
         size = block[1] & 127
         return table.get(block[0]) or int(digits(block[2:2 + size]) if block[1] & 128 else block[2:2 + size])
 
