@@ -2,34 +2,33 @@
 #include "core/http/h2_field_names.h"
 
 #include <algorithm>
-#include <array>
-#include <cstddef>
-#include <iterator>
-#include <string>
+#include <cstdlib>
+#include <type_traits>
 
 namespace edge {
 
 namespace {
 
-using Names = std::array<std::string, static_cast<std::size_t>(HeaderName::x_sendfile) + 1>;
+constexpr std::size_t kRoom = 1024;  // for all names
+using Names = std::remove_const_t<decltype(kH2FieldNames)>;
 
-const Names& names() {
-  static const Names* const made = [] {
-    auto* const lower = new Names();  // never freed: an answer may leave as late as the process
-    for (std::size_t i = 0; i < lower->size(); ++i) {
-      const std::string_view spelling = header_spelling(static_cast<HeaderName>(i));
-      std::ranges::transform(spelling, std::back_inserter((*lower)[i]),
-                             [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; });
-    }
-    return lower;
-  }();
-  return *made;
+Names make_names() noexcept {
+  static std::array<char, kRoom> letters;
+  Names names;
+  char* at = letters.data();
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const std::string_view spelling = header_spelling(static_cast<HeaderName>(i));
+    if (letters.data() + kRoom - at < static_cast<std::ptrdiff_t>(spelling.size())) std::abort();
+    names[i] = {at, spelling.size()};
+    at = std::ranges::transform(spelling, at, [](char c) {
+           return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+         }).out;
+  }
+  return names;
 }
 
 }  // namespace
 
-std::string_view h2_field_name(HeaderName id) {
-  return names()[static_cast<std::size_t>(id)];
-}
+const Names kH2FieldNames = make_names();
 
 }  // namespace edge

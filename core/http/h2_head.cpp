@@ -27,20 +27,28 @@ void H2Head::refuse(ErrorKind kind, const char* why) {
   error_ = {kind, Side::client, false, why};
 }
 
+/// nghttp2 lets only those through that there are.
 void H2Head::add_pseudo(std::string_view name, std::string_view value) {
   Arena& arena = request_->arena;
-  if (name == ":method") {
-    request_->method_name = arena.copy(value);
-    request_->method = method_of(request_->method_name);
-  } else if (name == ":path") {
-    if (value.size() > limits_->max_uri) {
-      return refuse(ErrorKind::uri_too_long, "the request target is longer than max_uri");
-    }
-    request_->target = arena.copy(value);
-  } else if (name == ":authority") {
-    authority_ = arena.copy(value);
-  } else if (name == ":protocol") {
-    protocol_ = arena.copy(value);
+  switch (name[1]) {
+    case 'm':  // :method
+      request_->method_name = arena.copy(value);
+      request_->method = method_of(request_->method_name);
+      break;
+    case 'a':  // :authority
+      authority_ = arena.copy(value);
+      break;
+    case 'p':
+      if (name == ":protocol") {
+        protocol_ = arena.copy(value);
+      } else if (value.size() > limits_->max_uri) {
+        refuse(ErrorKind::uri_too_long, "the request target is longer than max_uri");
+      } else {
+        request_->target = arena.copy(value);
+      }
+      break;
+    default:  // :scheme
+      break;
   }
 }
 
