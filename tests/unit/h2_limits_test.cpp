@@ -218,6 +218,20 @@ TEST_CASE("h2: who does not finish a preface or a head is left, and so is who as
   CHECK(idle.goaways.back() == std::pair<std::int32_t, std::uint32_t>(1, NGHTTP2_NO_ERROR));
 }
 
+TEST_CASE("h2: keepalive_timeout begins anew with each request") {
+  using Clock = std::chrono::steady_clock;
+  HttpSettings http;
+  http.keepalive_timeout = Milliseconds(300);
+  H2Wire h2(http);
+  const Clock::time_point first = Clock::now();
+  CHECK(h2.ask("GET", "/").status() == 200);
+  CHECK(h2.run_until([first] { return Clock::now() - first >= Milliseconds(200); }));
+  const Clock::time_point second = Clock::now();
+  CHECK(h2.ask("GET", "/").status() == 200);
+  CHECK(h2.run_until([&h2] { return !h2.goaways.empty(); }));
+  CHECK(Clock::now() - second >= Milliseconds(290));
+}
+
 TEST_CASE("h2: a slow body is answered with 408") {
   HttpSettings http;
   http.body_timeout = Milliseconds(20);
