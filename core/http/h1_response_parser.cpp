@@ -1,4 +1,4 @@
-// An answer in HTTP/1: llhttp for heads and chunks, with the checks that it leaves to its user. A head is looked at
+// An answer in HTTP/1: its heads are read here and in h1_response_rules.cpp, its chunks by llhttp. A head is looked at
 // once it is whole, in the arena, where its fields stay.
 #include "core/http/h1_response_parser.h"
 
@@ -12,10 +12,7 @@ namespace edge {
 namespace {
 
 constexpr std::string_view kBeginning = "HTTP/";
-
-std::string_view joined(std::string_view text, const char* at, std::size_t size) {
-  return text.empty() ? std::string_view(at, size) : std::string_view(text.data(), text.size() + size);
-}
+constexpr std::size_t kLineEnd = 2;  // bytes
 
 }  // namespace
 
@@ -26,61 +23,17 @@ struct H1ResponseParser::Machine {
 struct H1ResponseParser::Callbacks {
   static H1ResponseParser& self(llhttp_t* state) { return *static_cast<H1ResponseParser*>(state->data); }
 
-  static int on_status(llhttp_t* state, const char* at, std::size_t size) {
-    std::string_view& reason = self(state).head_->reason;
-    reason = joined(reason, at, size);
-    return 0;
-  }
-
   static int on_field(llhttp_t* state, const char* at, std::size_t size) {
-    H1ResponseParser& parser = self(state);
-    if (parser.state_ == State::chunked) {
-      parser.trailer_name_.append(at, size);
-    } else {
-      parser.name_ = joined(parser.name_, at, size);
-    }
+    self(state).trailer_name_.append(at, size);
     return 0;
   }
 
   static int on_value(llhttp_t* state, const char* at, std::size_t size) {
-    H1ResponseParser& parser = self(state);
-    if (parser.state_ == State::chunked) {
-      parser.trailer_value_.append(at, size);
-    } else {
-      parser.value_ = joined(parser.value_, at, size);
-    }
+    self(state).trailer_value_.append(at, size);
     return 0;
   }
 
-  static int on_value_complete(llhttp_t* state) {
-    H1ResponseParser& parser = self(state);
-    if (parser.state_ == State::chunked) return parser.add_trailer() ? 0 : HPE_USER;
-    HeaderList& headers = parser.head_->headers;
-    if (headers.size() == parser.limits_.fields) {
-      parser.fail_with("more header fields than " + std::to_string(parser.limits_.fields));
-      return HPE_USER;
-    }
-    headers.add(parser.name_, trimmed(parser.value_));
-    parser.name_ = parser.value_ = {};
-    return 0;
-  }
-
-  static int on_headers_complete(llhttp_t* state) {
-    H1ResponseParser& parser = self(state);
-    parser.head_->status = state->status_code;
-    const bool is_http1 = state->http_major == 1 && state->http_minor <= 1;
-    if (!is_http1 && !parser.any_version_) {
-      parser.fail_with("another version of HTTP than 1.0 and 1.1");
-      return HPE_USER;
-    }
-    parser.keep_alive_ = is_http1 && state->http_minor == 1 && (state->flags & F_CONNECTION_CLOSE) == 0;
-    if (!(is_http1 && state->http_minor == 1) && (state->flags & F_TRANSFER_ENCODING) != 0) {
-      parser.fail_with("Transfer-Encoding, which is for HTTP/1.1 alone");
-      return HPE_USER;
-    }
-    state->upgrade = 0;  // what a 101 means is settled elsewhere
-    return HPE_PAUSED;
-  }
+  static int on_value_complete(llhttp_t* state) { return self(state).add_trailer() ? 0 : HPE_USER; }
 
   static int on_body(llhttp_t* state, const char* at, std::size_t size) {
     if (size == 0) return 0;
@@ -97,16 +50,30 @@ struct H1ResponseParser::Callbacks {
     static const llhttp_settings_t table = [] {
       llhttp_settings_t made;
       llhttp_settings_init(&made);
-      made.on_status = on_status;
       made.on_header_field = on_field;
       made.on_header_value = on_value;
       made.on_header_value_complete = on_value_complete;
-      made.on_headers_complete = on_headers_complete;
       made.on_body = on_body;
       made.on_message_complete = on_message_complete;
       return made;
     }();
     return table;
+  }
+
+  /// llhttp behind the head of a chunked answer.
+  static const llhttp_t& behind_head() {
+    static const llhttp_t machine = [] {
+      static llhttp_settings_t pausing;
+      llhttp_settings_init(&pausing);
+      pausing.on_headers_complete = [](llhttp_t*) -> int { return HPE_PAUSED; };
+      llhttp_t made;
+      llhttp_init(&made, HTTP_RESPONSE, &pausing);
+      constexpr std::string_view kHead = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+      llhttp_execute(&made, kHead.data(), kHead.size());
+      made.settings = const_cast<llhttp_settings_t*>(&settings());
+      return made;
+    }();
+    return machine;
   }
 };
 
@@ -203,7 +170,13 @@ ReadStep H1ResponseParser::find_head_end(std::string_view text, std::size_t from
   }
   for (std::size_t at = text.find('\n', from); at != text.npos; at = text.find('\n', at + 1)) {
     if (text[at - 1] != '\r') return fail_with("a bare LF");
-    if (text[at - 2] != '\n') continue;
+    const bool is_last = text[at - 2] == '\n';
+    constexpr std::size_t kOtherLines = 2;  // the status line and the empty one
+    if (!is_last && line_ends_.size() + 1 == limits_.fields + kOtherLines) {
+      return fail_with("more header fields than " + std::to_string(limits_.fields));
+    }
+    line_ends_.push_back(static_cast<std::uint32_t>(at + 1));
+    if (!is_last) continue;
     end = at + 1;
     break;
   }
@@ -216,6 +189,7 @@ ReadStep H1ResponseParser::find_head_end(std::string_view text, std::size_t from
 ReadStep H1ResponseParser::read_head(std::string_view text, std::size_t& consumed) {
   std::size_t end = 0;
   if (partial_.empty()) {
+    line_ends_.clear();
     if (find_head_end(text, 0, end) == ReadStep::failed) return ReadStep::failed;
     consumed = end == 0 ? text.size() : end;
     if (end > 0) return parse_head(arena_->copy(text.substr(0, end)));
@@ -233,17 +207,27 @@ ReadStep H1ResponseParser::read_head(std::string_view text, std::size_t& consume
 }
 
 ReadStep H1ResponseParser::parse_head(std::string_view text) {
-  llhttp_t& state = machine_->state;
-  llhttp_init(&state, HTTP_RESPONSE, &Callbacks::settings());
-  state.data = this;
   head_.emplace(*arena_);
-  name_ = value_ = {};
-  if (!check_status_line(text) || !check_lines(text)) return ReadStep::failed;
-  const int code = llhttp_execute(&state, text.data(), text.size());
-  if (code != HPE_PAUSED) return stop(code);
-  if (llhttp_get_error_pos(&state) != text.data() + text.size()) return fail_with("a head that ends in two places");
+  has_codings_ = false;
+  if (!check_controls(text)) return ReadStep::failed;
+  std::size_t begin = 0;
+  for (const std::uint32_t end : line_ends_) {
+    const std::string_view line = text.substr(begin, end - begin - kLineEnd);
+    if (begin == 0 ? !read_status_line(line) : !line.empty() && !add_field(line)) return ReadStep::failed;
+    begin = end;
+  }
   if (!check_fields()) return ReadStep::failed;
   return settle_framing();
+}
+
+void H1ResponseParser::begin_chunks() {
+  state_ = State::chunked;
+  machine_->state = Callbacks::behind_head();
+  machine_->state.data = this;
+  framing_bytes_ = 0;
+  last_framing_byte_ = '\n';
+  trailer_name_.clear();
+  trailer_value_.clear();
 }
 
 ReadStep H1ResponseParser::read_chunked(std::string_view text, std::size_t& consumed, std::string_view& content) {

@@ -1,5 +1,5 @@
-// H1ResponseParser: one server's answer in HTTP/1 (RFC 9112), heads, content and trailers, by llhttp in strict mode.
-// Bytes in, events out; no socket.
+// H1ResponseParser: one server's answer in HTTP/1 (RFC 9112), heads, content and trailers. Bytes in, events out; no
+// socket.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/http/received_answer.h"
 #include "core/http/request.h"
@@ -53,7 +54,7 @@ class H1ResponseParser {
 
  private:
   struct Callbacks;
-  struct Machine;  // llhttp's state
+  struct Machine;  // llhttp's state, for chunks
   enum class State : std::uint8_t { head, sized, chunked, until_end, complete, failed };
 
   ReadStep read_head(std::string_view text, std::size_t& consumed);
@@ -61,10 +62,14 @@ class H1ResponseParser {
   ReadStep find_head_end(std::string_view text, std::size_t from, std::size_t& end);
   ReadStep parse_head(std::string_view text);
   ReadStep settle_framing();
-  bool check_lines(std::string_view text);
-  bool check_status_line(std::string_view text);
+  bool check_controls(std::string_view head);
+  bool read_status_line(std::string_view line);
+  bool read_version(std::string_view version);
+  bool add_field(std::string_view line);
+  bool read_length(std::string_view value);
+  bool read_codings(std::string_view value);
   bool check_fields();
-  bool check_framing_field(const HeaderField& field);
+  void begin_chunks();
   bool check_chunk_framing(std::string_view bytes);
   bool add_trailer();
   ReadStep fail_with(std::string why);
@@ -78,12 +83,12 @@ class H1ResponseParser {
   State state_ = State::head;
   bool begun_ = false;
   bool keep_alive_ = false;
-  bool has_codings_ = false;   // the head names a transfer coding, which is chunked
-  std::string partial_;        // of a head, until it is whole
-  std::uint32_t interim_ = 0;  // heads with 1xx so far
-  std::uint64_t left_ = 0;     // content that is still to come, of a known length
-  std::string_view name_;      // of the field being read
-  std::string_view value_;
+  bool is_http11_ = false;
+  bool has_codings_ = false;              // the head names a transfer coding, which is chunked
+  std::string partial_;                   // of a head, until it is whole
+  std::vector<std::uint32_t> line_ends_;  // of the head, behind each LF; bounded as its fields are
+  std::uint32_t interim_ = 0;             // heads with 1xx so far
+  std::uint64_t left_ = 0;                // content that is still to come, of a known length
   std::string trailer_name_;
   std::string trailer_value_;
   std::string_view content_;       // found by the present call

@@ -1,4 +1,6 @@
-// The rules of an answer in HTTP/1 that llhttp leaves to its user, and how its content is framed.
+// The lines of a head in HTTP/1 and what they must not be, how the content is framed, and the rules of chunks and
+// trailers that llhttp leaves to its user.
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -37,61 +39,82 @@ bool may_not_trail(HeaderName id) {
 
 }  // namespace
 
-/// "HTTP/1.1 200 OK" or "HTTP/1.1 200". llhttp takes statuses of any length.
-bool H1ResponseParser::check_status_line(std::string_view text) {
-  constexpr std::size_t kStatus = 9;
-  const auto is_digit = [text](std::size_t at) { return text[at] >= '0' && text[at] <= '9'; };
-  if (text.size() > kStatus + 3 && text[kStatus - 1] == ' ' && text[kStatus] != '0' && is_digit(kStatus) &&
-      is_digit(kStatus + 1) && is_digit(kStatus + 2) && (text[kStatus + 3] == ' ' || text[kStatus + 3] == '\r')) {
-    return true;
-  }
-  return fail_with("a status line that is none"), false;
+/// Two parsers on the way must never see two answers: every line ends in CR LF, and but for tabs no other control byte
+/// is there. Each LF is known to follow a CR, so a control byte more than these two a line is one too many.
+bool H1ResponseParser::check_controls(std::string_view head) {
+  if (count_controls(head) == 2 * line_ends_.size()) return true;
+  return fail_with("a bare CR or another control byte in its head"), false;
 }
 
-/// Two parsers on the way must never see two answers: every line ends in CR LF, none goes on in the next, and but for
-/// tabs no other control byte is there. The head ends in LF, and each LF is known to follow a CR.
-bool H1ResponseParser::check_lines(std::string_view text) {
-  std::uint8_t folded = 0;
-  std::uint8_t bare = 0;
-  std::uint8_t control = 0;
-  for (std::size_t at = 0; at + 1 < text.size(); ++at) {  // without a branch, so that the compiler takes many at once
-    const auto here = static_cast<unsigned char>(text[at]);
-    const char next = text[at + 1];
-    folded |= static_cast<std::uint8_t>((here == '\n') & ((next == ' ') | (next == '\t')));
-    bare |= static_cast<std::uint8_t>((here == '\r') & (next != '\n'));
-    const bool may_stand = (here >= 0x20) | (here == '\t') | (here == '\r') | (here == '\n');
-    control |= static_cast<std::uint8_t>(!may_stand | (here == 0x7f));
+/// "HTTP/1.1 200 OK" or "HTTP/1.1 200".
+bool H1ResponseParser::read_status_line(std::string_view line) {
+  constexpr std::size_t kStatus = 9;
+  constexpr std::size_t kReason = 13;
+  const auto is_digit = [line](std::size_t at) { return line[at] >= '0' && line[at] <= '9'; };
+  if (line.size() + 1 < kReason || line[kStatus - 1] != ' ' || line[kStatus] == '0' || !is_digit(kStatus) ||
+      !is_digit(kStatus + 1) || !is_digit(kStatus + 2) || (line.size() >= kReason && line[kReason - 1] != ' ')) {
+    return fail_with("a status line that is none"), false;
   }
-  if (folded) return fail_with("a header field that is folded over lines"), false;
-  if (bare) return fail_with("a bare CR"), false;
-  if (control) return fail_with("a control byte in its head"), false;
+  head_->status = (line[kStatus] - '0') * 100 + (line[kStatus + 1] - '0') * 10 + (line[kStatus + 2] - '0');
+  head_->reason = line.substr(std::min(kReason, line.size()));
+  return read_version(line.substr(0, kStatus - 1));
+}
+
+bool H1ResponseParser::read_version(std::string_view version) {
+  is_http11_ = keep_alive_ = version == "HTTP/1.1";
+  if (is_http11_ || version == "HTTP/1.0") return true;
+  if (any_version_ && (version == "HTTP/2.0" || version == "HTTP/0.9")) return true;
+  return fail_with("another version of HTTP than 1.0 and 1.1"), false;
+}
+
+bool H1ResponseParser::add_field(std::string_view line) {
+  if (line[0] == ' ' || line[0] == '\t') return fail_with("a header field that is folded over lines"), false;
+  const std::size_t colon = line.find(':');
+  if (colon == line.npos) return fail_with("a line in its head that is no field"), false;
+  const std::string_view name = line.substr(0, colon);
+  const std::string_view value = trimmed(line.substr(colon + 1));
+  const HeaderName id = header_name(name);
+  switch (id) {
+    case HeaderName::other:
+      if (!is_token(name)) return fail_with("a header field whose name is no token"), false;
+      break;
+    case HeaderName::content_length:
+      return read_length(value);
+    case HeaderName::transfer_encoding:
+      if (!read_codings(value)) return false;
+      break;
+    case HeaderName::connection:
+    case HeaderName::proxy_connection:
+      keep_alive_ = keep_alive_ && !list_has(value, "close");
+      break;
+    default:
+      break;
+  }
+  head_->headers.add({name, value, id});
   return true;
 }
 
-bool H1ResponseParser::check_framing_field(const HeaderField& field) {
-  if (field.id == HeaderName::content_length) {
-    std::uint64_t length = 0;
-    const char* const end = field.value.data() + field.value.size();
-    const auto [at, status] = std::from_chars(field.value.data(), end, length);
-    if (field.value.empty() || status != std::errc() || at != end || head_->length) {
-      return fail_with("a Content-Length that is not one number"), false;
-    }
-    head_->length = length;
-  } else if (field.id == HeaderName::transfer_encoding) {
-    if (has_codings_ || !same_name(field.value, "chunked")) {
-      return fail_with("a Transfer-Encoding that is not chunked alone"), false;
-    }
-    has_codings_ = true;
+bool H1ResponseParser::read_length(std::string_view value) {
+  std::uint64_t length = 0;
+  const char* const end = value.data() + value.size();
+  const auto [at, status] = std::from_chars(value.data(), end, length);
+  if (value.empty() || status != std::errc() || at != end || head_->length) {
+    return fail_with("a Content-Length that is not one number"), false;
   }
+  head_->length = length;
+  return true;
+}
+
+bool H1ResponseParser::read_codings(std::string_view value) {
+  if (!is_http11_) return fail_with("Transfer-Encoding, which is for HTTP/1.1 alone"), false;
+  if (has_codings_ || !same_name(value, "chunked")) {
+    return fail_with("a Transfer-Encoding that is not chunked alone"), false;
+  }
+  has_codings_ = true;
   return true;
 }
 
 bool H1ResponseParser::check_fields() {
-  has_codings_ = false;
-  for (const HeaderField& field : head_->headers) {
-    if (!is_token(field.name)) return fail_with("a header field whose name is no token"), false;
-    if (!check_framing_field(field)) return false;
-  }
   if (has_codings_ && head_->length) return fail_with("Content-Length together with Transfer-Encoding"), false;
   if (head_->status != 101) return true;
   if (asked_.upgrade.empty()) return fail_with("101 where no other protocol was asked for"), false;
@@ -106,7 +129,6 @@ ReadStep H1ResponseParser::settle_framing() {
   const int status = head_->status;
   left_ = head_->length.value_or(0);
   const bool announces_content = has_codings_ || left_ > 0;
-  head_->headers.remove(HeaderName::content_length);
   if (status < 200 || status == 204) {
     head_->length.reset();
     if (announces_content) keep_alive_ = false;  // it may think that content follows
@@ -122,18 +144,14 @@ ReadStep H1ResponseParser::settle_framing() {
   } else if (asked_.head || status == 204 || status == 304 || (head_->length && left_ == 0)) {
     state_ = State::complete;
   } else if (has_codings_) {
-    state_ = State::chunked;
-    framing_bytes_ = 0;
-    last_framing_byte_ = '\n';
-    trailer_name_.clear();
-    trailer_value_.clear();
+    begin_chunks();
   } else {
     state_ = head_->length ? State::sized : State::until_end;
   }
   return ReadStep::head;
 }
 
-/// As check_lines(), for bytes that come in any pieces; and they must end.
+/// As in a head, for bytes that come in any pieces; and they must end.
 bool H1ResponseParser::check_chunk_framing(std::string_view bytes) {
   framing_bytes_ += bytes.size();
   if (framing_bytes_ > limits_.bytes) return fail_with("chunk extensions or trailers that do not end"), false;

@@ -109,6 +109,8 @@ TEST_CASE(
 TEST_CASE("what spoils a connection for the next request") {
   CHECK(told(kOk + "Connection: close\r\nContent-Length: 2\r\n\r\nab") == "<200 OK>\n(2)\nab\nover");
   CHECK(told(kOk + "Connection: foo, Close\r\nContent-Length: 2\r\n\r\nab") == "<200 OK>\n(2)\nab\nover");
+  CHECK(told(kOk + "Proxy-Connection: Close\r\nContent-Length: 2\r\n\r\nab") == "<200 OK>\n(2)\nab\nover");
+  CHECK(told(kOk + "Connection: closed\r\nContent-Length: 2\r\n\r\nab") == "<200 OK>\n(2)\nab\nagain");
   CHECK(told("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nab") == "<200 OK>\n(2)\nab\nover");
   CHECK(told("HTTP/1.0 200 OK\r\n\r\nab", "GET", {}, true) == "<200 OK>\nab\nover");
   for (const std::string framing :
@@ -219,6 +221,8 @@ TEST_CASE("hostile answers are refused at every split") {
       kOk + std::string("A: 1\0002\r\n\r\n", 10),
       kOk + "A: 1\x01\r\n\r\n",
       kOk + "A: 1\x7f\r\n\r\n",
+      kOk + "A: " + std::string(255, '\x01') + "\r\n\r\n",
+      kOk + "A: " + std::string(256, '\r') + "\r\n\r\n",
       kOk + "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
       kOk + "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
       kOk + "Content-Length: 5, 5\r\n\r\nhello",
