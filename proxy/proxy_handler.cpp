@@ -17,7 +17,7 @@ namespace edge {
 
 namespace {
 
-constexpr std::size_t kBodyInMemory = 64 * 1024;
+constexpr RequestSpool::Limits kBodyInMemory{.small = 64 * 1024, .large = 1024 * 1024};
 constexpr std::string_view kRetryAfter = "1";  // seconds
 
 bool needs_length(config::UpstreamProtocol protocol) {

@@ -1,13 +1,13 @@
 // Sending a request, and receiving the answer as far as it is wanted.
 #include "proxy/server_exchange.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "core/http/interim_responses.h"
+#include "core/page_cache.h"
 #include "proxy/answer_mapping.h"
 
 namespace edge {
@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::string_view kNothing;
 constexpr std::size_t kLeastRoom = 8 * 1024;      // for one receive
-constexpr std::uint64_t kFilePart = 1024 * 1024;  // read into memory before it is sent
+constexpr std::uint64_t kFilePart = 1024 * 1024;  // brought into memory before it is sent
 
 /// RFC 9110 9.2.2. A CONNECT for a tunnel is a GET where the server is asked.
 bool is_idempotent(Method method) {
@@ -112,9 +112,8 @@ Task<Result<void>> ServerExchange::send_file(int file, std::uint64_t size) {
   std::uint64_t offset = 0;
   while (offset < size && !has_head_) {
     const std::uint64_t part = std::min({size - offset, kFilePart, std::uint64_t{codec_.most_content()}});
-    // What was written a while ago may be on the disk alone.
-    const bool in_memory =
-        co_await lane_->loop().offload([=] { return readahead(file, static_cast<off64_t>(offset), part) == 0; });
+    bool in_memory = is_in_memory(file, offset, part);  // what was written a while ago may be on the disk alone
+    if (!in_memory) in_memory = co_await lane_->loop().offload([=] { return bring_to_memory(file, offset, part); });
     if (!in_memory) co_return fail(ErrorKind::internal, Side::ours, "the spooled request body cannot be read");
     codec_.begin_content(part, out_);
     const Result<void> begun = co_await send(out_, kNothing, kNothing);

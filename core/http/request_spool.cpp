@@ -13,7 +13,10 @@ namespace edge {
 
 namespace {
 
-constexpr std::size_t kPiece = 128 * 1024;  // written to the file at a time
+// Of a body that goes to the file, so much is written at a time: each time costs a trip to the thread pool, which is as
+// dear as writing 100 KiB.
+constexpr std::size_t kLeastPiece = 128 * 1024;  // for which there is always memory
+constexpr std::size_t kMostPiece = 512 * 1024;
 
 UniqueFd open_unlinked(const std::string& directory) {
   UniqueFd file(open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
@@ -35,26 +38,53 @@ Error cannot_spool(int reason, const std::string& directory) {
 Task<Result<void>> RequestSpool::read(RequestBody& body) {
   length_ = body.length();
   if (body.empty()) co_return {};
-  if (length_) memory_.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(*length_, in_memory_)));
   while (true) {
     const Result<std::string_view> piece = co_await body.read();
     if (!piece) co_return std::unexpected(piece.error());
     if (piece->empty()) break;
+    if (!make_room(piece->size())) {
+      const Result<void> written = co_await write_out();
+      if (!written) co_return written;
+    }
     memory_.append(*piece);
-    if (memory_.size() < kPiece) continue;
-    const Result<void> written = co_await write_out();
-    if (!written) co_return written;
   }
-  if (file_ || memory_.size() > in_memory_) {
+  if (file_ || !may_stay()) {
     const Result<void> written = co_await write_out();
     if (!written) co_return written;
     memory_ = {};
+    share_.give_back();
   }
   length_ = in_file_ + memory_.size();
   co_return {};
 }
 
+/// Of what is still to be read.
+std::size_t RequestSpool::most_at_once() const {
+  const bool may_be_kept = length_.value_or(0) <= in_memory_.large;
+  return std::max(may_be_kept ? in_memory_.large : 0, kMostPiece);
+}
+
+/// For another piece. False: what is there has to be written first.
+bool RequestSpool::make_room(std::size_t size) {
+  const std::size_t needed = memory_.size() + size;
+  if (memory_.capacity() >= needed) return true;
+  const std::size_t most = most_at_once();
+  std::size_t wanted = std::max<std::size_t>(needed, std::min<std::uint64_t>(length_.value_or(2 * needed), most));
+  if (wanted > kLeastPiece && (needed > most || !share_.reach(wanted))) {
+    if (needed > kLeastPiece) return false;
+    wanted = kLeastPiece;
+  }
+  memory_.reserve(wanted);
+  return true;
+}
+
+bool RequestSpool::may_stay() {
+  if (memory_.size() <= in_memory_.small) return true;
+  return memory_.size() <= in_memory_.large && share_.reach(memory_.size());
+}
+
 Task<Result<void>> RequestSpool::write_out() {
+  if (memory_.empty()) co_return {};
   const int reason = co_await loop_.offload([this] { return write_memory(); });
   if (reason != 0) co_return std::unexpected(cannot_spool(reason, directory_));
   in_file_ += memory_.size();
