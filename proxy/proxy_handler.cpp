@@ -41,25 +41,19 @@ Task<Response> ProxyHandler::handle(Request& request) {
   }
   asked.has_content = !request.body.empty();
   asked.keep_alive = lane().settings().keepalive > 0;
-  const bool spools = settings_.buffer_request || (needs_length(lane().settings().protocol) && !request.body.length());
-  if (asked.has_content && !spools) {
-    asked.length = request.body.length();
-    const OutgoingContent streamed{.stream = &request.body};
-    Response response = co_await ask_servers(request, asked, streamed);
-    co_return response;
+  OutgoingContent content;
+  std::optional<RequestSpool> spool;
+  if (asked.has_content && spools(request)) {
+    spool.emplace(lane().loop(), settings_.spool_directory, kBodyInMemory);
+    const Result<void> spooled = co_await spool->read(request.body);
+    if (!spooled) co_return refuse(request, spooled.error());
+    content.spool = &*spool;
+  } else if (asked.has_content) {
+    content.stream = &request.body;
   }
-  RequestSpool spool(lane().loop(), settings_.spool_directory, kBodyInMemory);
-  const Result<void> spooled = co_await spool.read(request.body);
-  if (!spooled) co_return refuse(request, spooled.error());
-  asked.length = spool.length();
-  const OutgoingContent content{.spool = &spool};
-  Response response = co_await ask_servers(request, asked, content);
-  co_return response;
-}
-
-Task<Response> ProxyHandler::ask_servers(Request& request, const UpstreamRequest& asked, OutgoingContent content) {
-  const StickyCookie* const sticky = lane().upstream().sticky();
+  asked.length = spool ? spool->length() : request.body.length();
   StickyCookie::Found known;
+  const StickyCookie* const sticky = lane().upstream().sticky();
   if (sticky) known = sticky->find(request.headers, lane().group(), lane().loop().unix_seconds());
   Result<std::unique_ptr<ServerExchange>> exchange = co_await client_.ask(asked, content, known.server);
   if (!exchange) co_return refuse(request, exchange.error());
@@ -67,6 +61,10 @@ Task<Response> ProxyHandler::ask_servers(Request& request, const UpstreamRequest
   Response response = answer(request, asked, std::move(*exchange));
   if (sticky && (server.get() != known.server || known.is_old)) set_sticky_cookie(request, *server, response);
   co_return response;
+}
+
+bool ProxyHandler::spools(const Request& request) const {
+  return settings_.buffer_request || (needs_length(lane().settings().protocol) && !request.body.length());
 }
 
 void ProxyHandler::set_sticky_cookie(Request& request, const Server& server, Response& response) {

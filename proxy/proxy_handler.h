@@ -32,7 +32,7 @@ class ProxyHandler final : public Handler {
   bool opens_tunnels() const override { return !settings_.upgrade.empty(); }
 
  private:
-  Task<Response> ask_servers(Request& request, const UpstreamRequest& asked, OutgoingContent content);
+  bool spools(const Request& request) const;
   Response answer(Request& request, const UpstreamRequest& asked, std::unique_ptr<ServerExchange> exchange);
   Response open_tunnel(Request& request, const UpstreamRequest& asked, std::unique_ptr<ServerExchange> exchange);
   void set_sticky_cookie(Request& request, const Server& server, Response& response);

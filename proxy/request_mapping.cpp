@@ -1,6 +1,8 @@
 // Which fields go to the server.
 #include "proxy/request_mapping.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -76,24 +78,27 @@ void append_separator(std::string& to) {
   if (!to.empty()) to += ", ";
 }
 
-/// "for=192.0.2.1", "for="[2001:db8::1]"", or "for=unknown" of a unix socket.
-void append_node(const Address& address, std::string& to) {
-  char text[kAddressText];
+/// "for=192.0.2.1", "for="[2001:db8::1]"", or "for=unknown" of a unix socket. `text` is the address's.
+void append_node(Address::Family family, std::string_view text, std::string& to) {
   to += "for=";
-  if (address.family == Address::Family::none) {
+  if (family == Address::Family::none) {
     to += "unknown";
-  } else if (address.family == Address::Family::ipv6) {
-    to.append("\"[").append(address.ip_text(text)).append("]\"");
+  } else if (family == Address::Family::ipv6) {
+    to.append("\"[").append(text).append("]\"");
   } else {
-    to += address.ip_text(text);
+    to += text;
   }
 }
 
 void append_quoted(std::string_view value, std::string& to) {
   to += '"';
-  for (const char c : value) {
-    if (c == '"' || c == '\\') to += '\\';
-    to += c;
+  for (std::size_t begin = 0; begin < value.size();) {
+    const auto quoted = [](char c) { return c == '"' || c == '\\'; };
+    const auto from = value.begin() + static_cast<std::ptrdiff_t>(begin);
+    const auto end = static_cast<std::size_t>(std::find_if(from + 1, value.end(), quoted) - value.begin());
+    if (quoted(value[begin])) to += '\\';
+    to += value.substr(begin, end - begin);
+    begin = end;
   }
   to += '"';
 }
@@ -102,7 +107,7 @@ void append_quoted(std::string_view value, std::string& to) {
 /// it was the other, this list begins with the client that it told of.
 void add_chain(Request& request, std::string_view host, HeaderList& to) {
   const bool told = is_told(request.forwarded);
-  const bool usual = has_usual(request.headers);
+  const bool usual = told && has_usual(request.headers);
   char text[kAddressText];
   const Address& peer = request.connection->remote;
   thread_local std::string list;
@@ -112,15 +117,19 @@ void add_chain(Request& request, std::string_view host, HeaderList& to) {
   if (told && usual) append_list(request.headers, HeaderName::x_forwarded_for, list);
   if (told && !usual) append_list(request.headers, HeaderName::forwarded, elements);
   if (told && request.forwarded.client.family != Address::Family::none) {
-    if (list.empty()) list += request.forwarded.client.ip_text(text);
-    if (elements.empty()) append_node(request.forwarded.client, elements);
+    const Address& client = request.forwarded.client;
+    const std::string_view client_text = client.ip_text(text);
+    if (list.empty()) list += client_text;
+    if (elements.empty()) append_node(client.family, client_text, elements);
   }
+  std::string_view peer_text;
   if (peer.family != Address::Family::none) {
+    peer_text = peer.ip_text(text);
     append_separator(list);
-    list += peer.ip_text(text);
+    list += peer_text;
   }
   append_separator(elements);
-  append_node(peer, elements);
+  append_node(peer.family, peer_text, elements);
   elements.append(";proto=").append(request.scheme());
   if (!host.empty()) {
     elements += ";host=";

@@ -84,6 +84,7 @@ void ServerConnection::wake(Woken with) {
 /// costs no call of the kernel for it.
 void ServerConnection::on_readable() {
   readable_ = true;
+  spoiled_ = spoiled_ || (!tls_ && roused_in_look_ == loop().looks());
   if (waiting_) return wake(Woken::readable);
   if (observer_) return observer_->on_server_readable(*this);
   want_read(false);
@@ -222,6 +223,12 @@ std::ptrdiff_t ServerConnection::send_now(std::string_view bytes) {
   return taken;
 }
 
+bool ServerConnection::try_send(std::string_view& bytes) {
+  std::string_view nothing;
+  std::string_view neither;
+  return send_parts(bytes, nothing, neither) >= 0 && bytes.empty() && !has_unsent();
+}
+
 void ServerConnection::end_sending() {
   if (!tls_) {
     ::shutdown(fd(), SHUT_WR);
@@ -253,6 +260,7 @@ Task<Result<std::size_t>> ServerConnection::receive(char* to, std::size_t size, 
 }
 
 std::ptrdiff_t ServerConnection::receive_now(char* to, std::size_t size) {
+  if (spoiled_) return error_ = ECONNABORTED, kBroken;
   readable_ = false;
   std::ptrdiff_t got = 0;
   if (tls_) {
@@ -283,7 +291,7 @@ bool ServerConnection::has_something() {
 }
 
 bool ServerConnection::is_quiet() {
-  if (unheard_) return false;
+  if (unheard_ || spoiled_) return false;
   if (tls_) return !tls_->has_content();
   char byte = 0;
   return ::recv(fd(), &byte, 1, MSG_PEEK) < 0 && would_block();
@@ -318,6 +326,7 @@ bool ServerConnection::rest(Observer& observer, Milliseconds most) {
   want_events(true, false);
   want_deadline(most);
   rests_since_ = loop().now();
+  rests_since_look_ = loop().looks();
   return true;
 }
 
@@ -328,6 +337,7 @@ Milliseconds ServerConnection::rested() const {
 void ServerConnection::rouse() {
   observe(nullptr);
   bytes_ = {};
+  roused_in_look_ = loop().looks();
   reused_ = true;
   readable_ = may_have_sent_ = false;
 }

@@ -18,6 +18,10 @@ constexpr std::string_view kNothing;
 constexpr std::size_t kLeastRoom = 8 * 1024;      // for one receive
 constexpr std::uint64_t kFilePart = 1024 * 1024;  // brought into memory before it is sent
 
+bool has_content(const OutgoingContent& content) {
+  return content.stream || (content.spool && content.spool->length().value_or(0) > 0);
+}
+
 /// RFC 9110 9.2.2. A CONNECT for a tunnel is a GET where the server is asked.
 bool is_idempotent(Method method) {
   return is_safe(method) || method == Method::put || method == Method::delete_ || method == Method::connect;
@@ -44,46 +48,58 @@ ServerExchange::~ServerExchange() {
 }
 
 Task<Result<void>> ServerExchange::begin(const UpstreamRequest& asked, OutgoingContent content) {
-  client_ = &asked.client;
   using Kept = UpstreamLane::Kept;
-  const Kept kept = content.stream ? Kept::none : is_idempotent(client_->method) ? Kept::any : Kept::fresh;
-  Result<void> answered = co_await ask(asked, content, kept);
-  if (!answered && was_stale_ && answered.error().retryable) answered = co_await ask(asked, content, Kept::none);
-  co_return answered;
+  Kept kept = is_idempotent(asked.client.method) ? Kept::any : Kept::fresh;
+  if (content.stream) kept = Kept::none;
+  if (is_safe(asked.client.method) && !content.stream) kept = Kept::watched;
+  return ask(asked, content, kept);
+}
+
+Task<Result<void>> ServerExchange::begin_anew(const UpstreamRequest& asked, OutgoingContent content) {
+  return ask(asked, content, UpstreamLane::Kept::none);
 }
 
 Task<Result<void>> ServerExchange::ask(const UpstreamRequest& asked, OutgoingContent content, UpstreamLane::Kept on) {
+  client_ = &asked.client;
   was_stale_ = false;
   error_.reset();
   out_.clear();
   connection_.reset();
-  if (Result<void> head = codec_.write_head(asked, out_); !head) co_return std::unexpected(head.error());
-  Result<ServerConnection::Pointer> connected = co_await lane_->connect(*server_, on, client_->cancellation);
-  if (!connected) co_return std::unexpected(failed_with(std::move(connected.error())));
-  connection_ = std::move(*connected);
+  if (Result<void> head = codec_.write_head(asked, out_); !head) co_return head;
+  connection_ = lane_->take_kept(*server_, on);
+  if (!connection_) {
+    Result<ServerConnection::Pointer> connected = co_await lane_->connect(*server_, client_->cancellation);
+    if (!connected) co_return std::unexpected(failed_with(std::move(connected.error())));
+    connection_ = std::move(*connected);
+  }
   sent_at_ = std::chrono::steady_clock::now();
-  const Result<void> sent = co_await send_request(content);
-  if (!sent) co_return sent;
-  if (!has_head_) {
-    const Result<void> head = co_await read_head(false);
-    if (!head) co_return head;
+  std::string_view rest = out_;
+  sent_whole_ = !has_content(content) && connection_->try_send(rest);
+  if (!sent_whole_) {
+    const Result<void> sent = co_await send_request(content, rest);
+    if (!sent) co_return sent;
+  }
+  while (!has_head_) {
+    Result<std::size_t> size = co_await receive();
+    if (const Result<void> done = received(std::move(size)); !done) co_return done;
+    if (error_) co_return std::unexpected(failed_with(*error_));
   }
   co_return {};
 }
 
 // ---- sending ----------------------------------------------------------------------------------------------------
 
-Task<Result<void>> ServerExchange::send_request(OutgoingContent content) {
+/// `head` is what is left of out_, all of it where there is content.
+Task<Result<void>> ServerExchange::send_request(OutgoingContent content, std::string_view head) {
   if (content.stream) {
     const Result<void> sent = co_await send_streamed(*content.stream);
     co_return sent;
   }
-  if (content.spool && content.spool->length().value_or(0) > 0) {
+  if (has_content(content)) {
     const Result<void> sent = co_await send_spooled(*content.spool);
     co_return sent;
   }
-  codec_.finish_content(out_);
-  const Result<void> sent = co_await send(out_, kNothing, kNothing);
+  const Result<void> sent = co_await send(head, kNothing, kNothing);
   sent_whole_ = sent.has_value() && !has_head_;
   co_return sent;
 }
@@ -125,7 +141,7 @@ Task<Result<void>> ServerExchange::send_file(int file, std::uint64_t size) {
       if (!progress) co_return std::unexpected(failed_with(progress.error()));
       done += progress->taken;
       if (progress->sent == ServerConnection::Sent::all) break;
-      const Result<void> heard = co_await read_head(true);
+      const Result<void> heard = co_await hear_early();
       if (!heard) co_return heard;
     }
     codec_.end_content(part, out_);
@@ -183,7 +199,7 @@ Task<Result<void>> ServerExchange::send(std::string_view first, std::string_view
       part->remove_prefix(gone);
       taken -= gone;
     }
-    const Result<void> heard = co_await read_head(true);
+    const Result<void> heard = co_await hear_early();
     if (!heard) co_return heard;
   }
   co_return {};
@@ -191,27 +207,26 @@ Task<Result<void>> ServerExchange::send(std::string_view first, std::string_view
 
 // ---- receiving --------------------------------------------------------------------------------------------------
 
-Task<Result<void>> ServerExchange::read_head(bool early) {
-  while (!has_head_) {
-    const Result<void> received = co_await receive();
-    if (!received) co_return received;
-    if (error_) co_return std::unexpected(failed_with(*error_));
-    if (early) break;
-  }
+Task<Result<void>> ServerExchange::hear_early() {
+  Result<std::size_t> size = co_await receive();
+  if (const Result<void> done = received(std::move(size)); !done) co_return done;
+  if (error_) co_return std::unexpected(failed_with(*error_));
   co_return {};
 }
 
-Task<Result<void>> ServerExchange::receive() {
+Task<Result<std::size_t>> ServerExchange::receive() {
   Buffer& to = room();
-  const Result<std::size_t> size =
-      co_await connection_->receive(to.free(), to.room(), lane_->settings().read_timeout, client_->cancellation);
-  if (!size) co_return std::unexpected(failed_with(size.error()));
+  return connection_->receive(to.free(), to.room(), lane_->settings().read_timeout, client_->cancellation);
+}
+
+Result<void> ServerExchange::received(Result<std::size_t> size) {
+  if (!size) return std::unexpected(failed_with(std::move(size.error())));
   if (*size == 0) {
     ended();
-    co_return {};
+  } else {
+    take(*size);
   }
-  take(*size);
-  co_return {};
+  return {};
 }
 
 Buffer& ServerExchange::room() {
@@ -297,7 +312,7 @@ void ServerExchange::on_complete() {
 
 Error ServerExchange::failed_with(Error error) {
   const bool nothing_sent = !connection_ || connection_->bytes().sent == 0;
-  error.retryable = !codec_.begun() && !streamed_ && (nothing_sent || is_idempotent(client_->method));
+  error.retryable = may_repeat_ = !codec_.begun() && !streamed_ && (nothing_sent || is_idempotent(client_->method));
   was_stale_ = error.kind == ErrorKind::bad_gateway && connection_ && connection_->reused() &&
                connection_->bytes().received == 0;
   if (error.kind != ErrorKind::closed && use_ && !was_stale_) {
@@ -308,17 +323,21 @@ Error ServerExchange::failed_with(Error error) {
 }
 
 Task<Result<std::string_view>> ServerExchange::more() {
-  while (next_ == pieces_.size()) {
+  while (!has_piece()) {
     if (error_) co_return std::unexpected(*error_);
     if (complete_) co_return std::string_view();
     if (std::exchange(reads_ahead_, false)) connection_->observe(nullptr);
-    const Result<void> received = co_await receive();
-    if (!received) co_return std::unexpected(received.error());
+    Result<std::size_t> size = co_await receive();
+    if (const Result<void> done = received(std::move(size)); !done) co_return std::unexpected(done.error());
   }
+  co_return take_piece();
+}
+
+std::string_view ServerExchange::take_piece() {
   forget_taken();
   const std::string_view piece = pieces_[next_++].bytes;
   ahead_ -= piece.size();
-  co_return piece;
+  return piece;
 }
 
 /// Lets go of what lies before the next piece: an answer may be long, and its client slow to its end.

@@ -34,11 +34,14 @@ class ServerExchange final : private ServerConnection::Observer, public FromFree
   ServerExchange& operator=(const ServerExchange&) = delete;
   ~ServerExchange();
 
-  /// Once: sends the request and waits for the head of the answer. A kept connection that the server had ended, or
-  /// ended without a word, says nothing of the server: the request is sent again on a new one. Errors as those of
-  /// ServerConnection and of the content; `retryable`: nothing of an answer came, and repeating is safe as far as the
-  /// connection is concerned, or for requests with an idempotent method. `asked` lives as long as the exchange.
+  /// Once: sends the request and waits for the head of the answer. Errors as those of ServerConnection and of the
+  /// content; `retryable`: nothing of an answer came, and repeating is safe as far as the connection is concerned, or
+  /// for requests with an idempotent method. `asked` lives as long as the exchange.
   Task<Result<void>> begin(const UpstreamRequest& asked, OutgoingContent content);
+  /// A kept connection that the server had ended, or ended without a word, says nothing of the server: the request is
+  /// to be sent again on a new one.
+  bool may_begin_anew() const { return was_stale_ && may_repeat_; }
+  Task<Result<void>> begin_anew(const UpstreamRequest& asked, OutgoingContent content);
   const UpstreamCodec::Head& head() const { return codec_.response(); }
   /// After the end: what followed the content, or null.
   const HeaderList* trailers() const { return codec_.trailers(); }
@@ -46,6 +49,9 @@ class ServerExchange final : private ServerConnection::Observer, public FromFree
 
   /// The next bytes of the content, valid until the next call; empty at the end.
   Task<Result<std::string_view>> more();
+  /// The same while has_piece().
+  std::string_view take_piece();
+  bool has_piece() const { return next_ < pieces_.size(); }
   /// More of the content is here, or its end, so that more() will not wait.
   bool has_more() const { return next_ < pieces_.size() || complete_ || error_; }
   bool complete() const { return complete_ && next_ == pieces_.size(); }
@@ -62,15 +68,16 @@ class ServerExchange final : private ServerConnection::Observer, public FromFree
 
  private:
   Task<Result<void>> ask(const UpstreamRequest& asked, OutgoingContent content, UpstreamLane::Kept on);
-  Task<Result<void>> send_request(OutgoingContent content);
+  Task<Result<void>> send_request(OutgoingContent content, std::string_view head);
   Task<Result<void>> send_spooled(const RequestSpool& spool);
   Task<Result<void>> send_file(int file, std::uint64_t size);
   Task<Result<void>> send_streamed(RequestBodyRef& body);
   Task<Result<void>> send_piece(std::string_view content);
   Task<Result<void>> send(std::string_view first, std::string_view second, std::string_view third);
-  /// Receives until the head is here; with `early` once at most.
-  Task<Result<void>> read_head(bool early);
-  Task<Result<void>> receive();
+  /// What has come while it was sent.
+  Task<Result<void>> hear_early();
+  Task<Result<std::size_t>> receive();
+  Result<void> received(Result<std::size_t> size);
   Buffer& room();
   Buffer& block_with_room();
   void forget_taken();
@@ -102,8 +109,9 @@ class ServerExchange final : private ServerConnection::Observer, public FromFree
   std::optional<Error> error_;
   std::chrono::steady_clock::time_point sent_at_;
   bool reads_ahead_ = false;
-  bool streamed_ = false;   // something of the client's body is gone
-  bool was_stale_ = false;  // the connection was a kept one, and nothing came of it
+  bool streamed_ = false;    // something of the client's body is gone
+  bool may_repeat_ = false;  // of the last error
+  bool was_stale_ = false;   // the connection was a kept one, and nothing came of it
   bool has_head_ = false;
   bool sent_whole_ = false;
   bool complete_ = false;

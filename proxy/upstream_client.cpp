@@ -33,12 +33,17 @@ Task<Result<std::unique_ptr<ServerExchange>>> UpstreamClient::ask(const Upstream
   const std::uint64_t begun = lane_->loop().now();
   while (true) {
     const UpstreamLane::Wish wish{.tried = tried, .hash_key = hash_key, .preferred = preferred};
-    Result<ServerUse> use = co_await lane_->choose(request, wish);
-    if (!use) co_return std::unexpected(std::move(use.error()));
-    tried.add(**use);
-    note_server(request, **use);
-    auto exchange = std::make_unique<ServerExchange>(lane_, std::move(*use));
-    const Result<void> answered = co_await exchange->begin(asked, content);
+    ServerUse use = lane_->try_choose(request, wish);
+    if (!use) {
+      Result<ServerUse> later = co_await lane_->choose(request, wish);
+      if (!later) co_return std::unexpected(std::move(later.error()));
+      use = std::move(*later);
+    }
+    tried.add(*use);
+    note_server(request, *use);
+    auto exchange = std::make_unique<ServerExchange>(lane_, std::move(use));
+    Result<void> answered = co_await exchange->begin(asked, content);
+    if (!answered && exchange->may_begin_anew()) answered = co_await exchange->begin_anew(asked, content);
     request.upstream.response_time = lane_->loop().now() - begun;
     if (answered) {
       request.upstream.status = exchange->head().status;

@@ -59,6 +59,12 @@ void UpstreamLane::use(std::shared_ptr<const ServerGroup> group) {
   queue_.server_came();
 }
 
+ServerUse UpstreamLane::try_choose(const Request& request, const Wish& wish) {
+  std::expected<ServerUse, NoServer> picked =
+      balancer_.pick(*group_, {loop_.now(), wish.tried, request.client(), wish.hash_key, wish.preferred});
+  return picked ? std::move(*picked) : ServerUse();
+}
+
 Task<Result<ServerUse>> UpstreamLane::choose(Request& request, const Wish& wish) {
   RoomWait wait(queue_, settings().queue_timeout, request.cancellation);
   for (bool announced = false;;) {
@@ -114,14 +120,15 @@ UpstreamLane::Site& UpstreamLane::site_of(const Server& server) {
   return *site;
 }
 
-Task<Result<ServerConnection::Pointer>> UpstreamLane::connect(const Server& server, Kept kept,
-                                                              Cancellation& cancellation) {
-  Site& site = site_of(server);
-  if (kept != Kept::none) {
-    const Milliseconds longest_rest = kept == Kept::any ? Milliseconds::max() : kStillFresh;
-    if (ServerConnection::Pointer connection = site.idle.take(longest_rest)) co_return std::move(connection);
-  }
-  const ServerEndpoint endpoint = site.endpoint;  // the site may go meanwhile
+ServerConnection::Pointer UpstreamLane::take_kept(const Server& server, Kept kept) {
+  if (kept == Kept::none) return {};
+  using Look = IdleConnections::Look;
+  return site_of(server).idle.take(kept == Kept::fresh ? kStillFresh : Milliseconds::max(),
+                                   kept == Kept::watched ? Look::unless_watched : Look::always);
+}
+
+Task<Result<ServerConnection::Pointer>> UpstreamLane::connect(const Server& server, Cancellation& cancellation) {
+  const ServerEndpoint endpoint = site_of(server).endpoint;  // the site may go meanwhile
   Result<ServerConnection::Pointer> connection =
       co_await ServerConnection::connect(loop_, endpoint, settings().connect_timeout, cancellation);
   co_return connection;

@@ -48,15 +48,24 @@ class UpstreamLane final : private Deadline {
   /// A place on a server. Waits while each that may be asked is full. Errors: bad_gateway (there is none),
   /// unavailable (the queue), closed.
   Task<Result<ServerUse>> choose(Request& request, const Wish& wish);
+  /// The same where nobody has to wait; empty: choose() tells why.
+  ServerUse try_choose(const Request& request, const Wish& wish);
   /// To be called when a ServerUse has ended: another request may have its place.
   void place_was_left();
   /// A server has come, or come back: all who wait ask again.
   void server_came() { queue_.server_came(); }
 
-  /// Which of the kept connections an exchange may have: those that its server cannot have given up yet are fresh.
-  enum class Kept : std::uint8_t { any, fresh, none };
-  /// A connection of its own for an exchange: one of those, or a new one.
-  Task<Result<ServerConnection::Pointer>> connect(const Server& server, Kept kept, Cancellation& cancellation);
+  /// Which of the kept connections an exchange may have.
+  enum class Kept : std::uint8_t {
+    watched,  // any, without another look where the loop has kept an eye on it
+    any,
+    fresh,  // those that their server cannot have given up yet
+    none,
+  };
+  /// One of those for an exchange of its own, or null.
+  ServerConnection::Pointer take_kept(const Server& server, Kept kept);
+  /// A new one.
+  Task<Result<ServerConnection::Pointer>> connect(const Server& server, Cancellation& cancellation);
   /// After an exchange that its codec calls reusable.
   void keep(const Server& server, ServerConnection::Pointer connection);
 
