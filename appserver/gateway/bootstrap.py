@@ -271,8 +271,7 @@ def main():
         try:
             module = import_app(settings)
             found = find_app(module, settings)
-            if found[0] == ASGI:
-                gateway.share_asgi()
+            gateway.share(found[0], settings["threads"], settings["processes"])
             if settings["static"]:
                 gateway.tell_static_folders(static_folders(found[1], module))
             return found

@@ -60,7 +60,7 @@ PyMethodDef interrupted_definition{"interrupted", interrupted, METH_VARARGS, nul
 
 bool handle_in_python() {
   const Ref handler = Ref::owned(PyCFunction_NewEx(&interrupted_definition, nullptr, nullptr));
-  const Ref module = Ref::owned(PyImport_ImportModule("signal"));
+  const Ref module = Ref::owned(PyImport_ImportModule("_signal"));
   if (!handler || !module) return false;
   return static_cast<bool>(
       Ref::owned(PyObject_CallMethod(module.get(), "signal", "iO", wire::kInterruptSignal, handler.get())));

@@ -13,6 +13,7 @@
 #include "appserver/gateway/process.h"
 #include "appserver/gateway/python.h"
 #include "appserver/gateway/signals.h"
+#include "appserver/gateway/wsgi_objects.h"
 #include "appserver/gateway/zygote.h"
 
 namespace edge::gateway {
@@ -78,8 +79,21 @@ PyObject* zygote(PyObject*, PyObject* arguments) {
   return PyLong_FromLong(status);
 }
 
-PyObject* share_asgi(PyObject*, PyObject*) {
-  if (!prepare_asgi()) return nullptr;
+/// What else a worker begins with (Worker::prepare).
+bool import_for_workers() {
+  for (const char* const name : {"_signal", "faulthandler", "os"}) {
+    if (!Ref::owned(PyImport_ImportModule(name))) return false;
+  }
+  return true;
+}
+
+PyObject* share(PyObject*, PyObject* arguments) {
+  int interface = 0;
+  unsigned threads = 0;
+  unsigned processes = 0;
+  if (PyArg_ParseTuple(arguments, "iII:share", &interface, &threads, &processes) == 0) return nullptr;
+  const bool prepared = interface == wire::kAsgi ? prepare_asgi() : prepare_wsgi(threads > 1, processes > 1);
+  if (!prepared || !import_for_workers()) return nullptr;
   Py_RETURN_NONE;
 }
 
@@ -100,7 +114,8 @@ PyMethodDef methods[] = {
     {"remember", remember, METH_VARARGS,
      "remember(folders, left_out): how the files beneath these folders are now, before the import, to tell later "
      "whether one has changed. Files of the second list are not looked at."},
-    {"share_asgi", share_asgi, METH_NOARGS, "share_asgi(): imports what the app's workers need for ASGI."},
+    {"share", share, METH_VARARGS,
+     "share(interface, threads, processes): makes and imports what each of the app's workers needs."},
     {"tell_static_folders", tell_static_folders, METH_VARARGS,
      "tell_static_folders(message): tells the edge which folders of files the app has."},
     {"zygote", zygote, METH_VARARGS,

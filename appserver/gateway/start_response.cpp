@@ -116,16 +116,16 @@ Ref make_object(const Ref& type) {
 
 }  // namespace
 
-bool StartResponse::prepare() {
-  start_type_ = Ref::owned(reinterpret_cast<PyObject*>(make_type(start_spec)));
-  write_type_ = Ref::owned(reinterpret_cast<PyObject*>(make_type(write_spec)));
-  return start_type_ && write_type_;
+bool StartResponse::Types::prepare() {
+  start = Ref::owned(reinterpret_cast<PyObject*>(make_type(start_spec)));
+  write = Ref::owned(reinterpret_cast<PyObject*>(make_type(write_spec)));
+  return start && write;
 }
 
 PyObject* StartResponse::open(Answer& answer) {
   if (!start_) {
-    write_ = make_object(write_type_);
-    start_ = make_object(start_type_);
+    write_ = make_object(types_.write);
+    start_ = make_object(types_.start);
     if (!write_ || !start_) {
       start_.reset();
       return nullptr;

@@ -10,16 +10,24 @@ namespace edge::gateway {
 /// interpreter's lock.
 class StartResponse {
  public:
-  /// Makes the types. false with an error set.
-  bool prepare();
+  struct Types {
+    Ref start;
+    Ref write;
+
+    /// Makes them. false with an error set.
+    bool prepare();
+  };
+
+  /// `types` are prepared, and live as long as this.
+  explicit StartResponse(const Types& types) : types_(types) {}
+
   /// For a new request; a borrowed reference to start_response. Null with an error set.
   PyObject* open(Answer& answer);
   /// The request is over: what an app may have kept raises from now on.
   void close();
 
  private:
-  Ref start_type_;
-  Ref write_type_;
+  const Types& types_;
   Ref start_;
   Ref write_;
 };

@@ -12,7 +12,6 @@
 #include <string>
 
 #include "appserver/gateway/asgi_worker.h"
-#include "appserver/gateway/environ.h"
 #include "appserver/gateway/interrupt.h"
 #include "appserver/gateway/log.h"
 #include "appserver/gateway/process.h"
@@ -167,7 +166,6 @@ bool Worker::prepare() {
   const bool in_main_thread = settings_.threads == 1;
   if (!offer_stacks(std::move(stacks_))) return false;
   import_app();
-  if (settings_.interface == wire::kWsgi && !environ_.prepare(!in_main_thread, settings_.processes > 1)) return false;
   return watch_forks() && accept_interrupts(in_main_thread);
 }
 

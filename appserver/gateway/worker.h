@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "appserver/gateway/descriptor.h"
-#include "appserver/gateway/environ.h"
 #include "appserver/gateway/python.h"
 #include "appserver/wire.h"
 
@@ -47,7 +46,6 @@ class Worker {
   void run();
 
   PyObject* app() const { return settings_.app.get(); }
-  Environ& environ() { return environ_; }
   wire::SharedSlot& slot(std::size_t thread) { return slots_[thread]; }
   /// It cannot serve: the edge is told why, and the process ends.
   [[noreturn]] void fail(std::string_view why);
@@ -74,7 +72,6 @@ class Worker {
   Descriptor stacks_;
   wire::SharedSlot* slots_ = nullptr;
   WorkerSettings settings_;
-  Environ environ_;
   std::size_t ready_threads_ = 0;
   std::size_t ended_threads_ = 0;
   Descriptor all_ended_;

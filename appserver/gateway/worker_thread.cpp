@@ -13,24 +13,16 @@ namespace edge::gateway {
 
 WorkerThread::WorkerThread(Worker& worker, std::size_t index, const ThreadChannels& channels)
     : worker_(worker),
+      objects_(wsgi_objects()),
       index_(index),
       mailbox_(channels.mailbox.get(), channels.answers.size()),
       interruptible_(worker.slot(index)),
-      answer_(log_, wire::kMaxAnswerHead) {
+      answer_(log_, wire::kMaxAnswerHead),
+      start_response_(objects_.start_response_types) {
   for (const Descriptor& channel : channels.answers) channels_.emplace_back(channel.get());
 }
 
-bool WorkerThread::prepare() {
-  input_type_ = Ref::owned(reinterpret_cast<PyObject*>(Input::make_type()));
-  disconnected_type_ = Ref::owned(reinterpret_cast<PyObject*>(Disconnected::make_type()));
-  return input_type_ && disconnected_type_ && start_response_.prepare();
-}
-
 void WorkerThread::run() {
-  if (!prepare()) {
-    log_exception(log_, "a worker's thread could not start");
-    return;
-  }
   worker_.thread_is_ready();
   for (;;) {
     RequestMessage message;
@@ -67,7 +59,7 @@ void WorkerThread::handle(RequestMessage& message) {
   auto built = Environ::Built::python_error;
   if (open_objects(message)) {
     const Environ::Objects objects{.input = input_.get(), .disconnected = disconnected_.get()};
-    built = worker_.environ().build(message.variables, objects, facts, environ);
+    built = objects_.environ.build(message.variables, objects, facts, environ);
   }
   if (built == Environ::Built::broken_packet) abandon("a worker was sent a broken uwsgi packet\n");
   log_.set_request(facts.request_id);
@@ -91,7 +83,8 @@ void WorkerThread::handle(RequestMessage& message) {
 }
 
 bool WorkerThread::open_objects(RequestMessage& message) {
-  if (!disconnected_) disconnected_ = Disconnected::make(reinterpret_cast<PyTypeObject*>(disconnected_type_.get()));
+  if (!disconnected_)
+    disconnected_ = Disconnected::make(reinterpret_cast<PyTypeObject*>(objects_.disconnected_type.get()));
   if (!disconnected_ || !open_input(message)) return false;
   Disconnected::open(disconnected_.get(), worker_.slot(index_), message.header.sequence);
   return true;
@@ -106,7 +99,7 @@ void WorkerThread::close_objects() {
 }
 
 bool WorkerThread::open_input(RequestMessage& message) {
-  if (!input_) input_ = Input::make(reinterpret_cast<PyTypeObject*>(input_type_.get()));
+  if (!input_) input_ = Input::make(reinterpret_cast<PyTypeObject*>(objects_.input_type.get()));
   if (!input_) return false;
   RequestBody& body = Input::body(input_.get());
   if (message.file) {

@@ -9,6 +9,7 @@
 #include "appserver/gateway/mailbox.h"
 #include "appserver/gateway/start_response.h"
 #include "appserver/gateway/worker.h"
+#include "appserver/gateway/wsgi_objects.h"
 
 namespace edge::gateway {
 
@@ -21,7 +22,6 @@ class WorkerThread {
   void run();
 
  private:
-  bool prepare();
   Mailbox::Received receive(RequestMessage& to);
   void run_signal_handlers();
   void handle(RequestMessage& message);
@@ -31,6 +31,7 @@ class WorkerThread {
   void close_input();
 
   Worker& worker_;
+  WsgiObjects& objects_;
   const std::size_t index_;
   Mailbox mailbox_;
   std::vector<WaitingChannel> channels_;  // one for each loop of the edge
@@ -38,9 +39,7 @@ class WorkerThread {
   Interruptible interruptible_;
   Answer answer_;
   StartResponse start_response_;
-  Ref input_type_;
   Ref input_;
-  Ref disconnected_type_;
   Ref disconnected_;
 };
 
