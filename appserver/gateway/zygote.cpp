@@ -13,6 +13,7 @@
 
 #include "appserver/gateway/app_files.h"
 #include "appserver/gateway/log.h"
+#include "appserver/gateway/memory_holes.h"
 #include "appserver/gateway/process.h"
 
 namespace edge::gateway {
@@ -44,7 +45,9 @@ int Zygote::run(std::string_view warnings) {
     signals_.emplace();
     const ControlHeader header{.kind = ControlKind::kImported, .pid = process().pid};
     if (!process().control.send(header, warnings.substr(0, kMostText), kPatience)) end_everything();
-    app_files().remember_modules();  // while the edge makes the first worker's channels
+    // While the edge makes the first worker's channels:
+    if (settings_.app) fill_memory_holes();
+    app_files().remember_modules();
     forked = obey_until_stopped();
     signals_.reset();
   }

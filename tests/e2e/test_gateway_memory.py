@@ -1,5 +1,47 @@
-"""The memory of workers: what they share with the zygote."""
-from gateway_harness import serve_app    # noqa: F401 (fixtures)
+"""The memory of workers: what a worker makes lies apart from what it shares with the zygote."""
+import json
+
+import pytest
+
+from gateway_harness import all_interpreters, serve_app    # noqa: F401 (fixtures)
+
+INTERPRETERS = all_interpreters()
+
+# At import every other one of many small objects of each size goes, so that there is a hole beside each that stays.
+# /pages tells of how many new objects a worker makes, and how many of them lie in a page with one that stayed.
+HOLES = """
+    import json
+    SIZES = range(40, 500, 60)
+    made = {size: [bytes(size) for _ in range(COUNT)] for size in SIZES}
+    stayed = {size: made.pop(size)[::2] for size in SIZES}
+
+    def pages_of(objects):
+        return [id(one) // 4096 for one in objects]
+
+    def application(environ, start_response):
+        shared = {page for objects in stayed.values() for page in pages_of(objects)}
+        new = [bytes(size) for size in SIZES for _ in range(COUNT // 4)]
+        start_response("200 OK", [])
+        return [json.dumps([len(new), sum(page in shared for page in pages_of(new))]).encode()]
+"""
+
+
+def holes(count):
+    return HOLES.replace("COUNT", str(count))
+
+
+@pytest.mark.parametrize("version", INTERPRETERS)
+@pytest.mark.parametrize("count", [400, 8000])
+def test_a_worker_makes_nothing_in_the_pages_of_what_was_imported(serve_app, version, count):
+    made, beside_imported = json.loads(serve_app(holes(count), python=INTERPRETERS[version]).ask().body)
+    assert made == 8 * (count // 4)
+    assert beside_imported < made / 20          # all of them without the change; a few come from what a request frees
+
+
+@pytest.mark.parametrize("allocator", ["malloc", "debug"])
+def test_another_allocator_is_left_as_it_is(serve_app, allocator):
+    made, beside_imported = json.loads(serve_app(holes(400), environment={"PYTHONMALLOC": allocator}).ask().body)
+    assert made == 800 and beside_imported > made / 2
 
 
 def test_what_every_request_is_made_with_is_made_in_the_zygote(serve_app):

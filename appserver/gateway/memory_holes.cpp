@@ -1,0 +1,74 @@
+// CPython gives small blocks out of pools of one size, and out of a fresh pool only when there is no hole of that size
+// left. A pool is a few pages: a header, then blocks side by side, which are given out in their order.
+#include "appserver/gateway/memory_holes.h"
+
+#include <cstdint>
+#include <vector>
+
+#include "appserver/gateway/python.h"
+
+namespace edge::gateway {
+namespace {
+
+constexpr std::size_t kStep = 16;  // between the sizes of blocks
+constexpr std::size_t kLargest = 512;
+constexpr std::size_t kPoolHeader = 48;
+constexpr std::size_t kSmallPool = 4 * 1024;    // of CPython 3.9
+constexpr std::size_t kPool = 16 * 1024;        // from 3.10 on
+constexpr std::size_t kRun = 6;                 // blocks in their order that make out a fresh pool
+constexpr std::size_t kMost = 4 * 1024 * 1024;  // bytes of one size
+
+/// The holes of one size.
+class Holes {
+ public:
+  explicit Holes(std::size_t size) : size_(size) {}
+
+  void fill() {
+    std::size_t kept = 0;
+    while (take_one()) {
+      const bool fresh = is_pool_fresh();
+      kept = fresh ? blocks_.size() - kRun : blocks_.size();
+      if (fresh || blocks_.size() * size_ >= kMost) break;
+    }
+    if (is_foreign_) kept = 0;
+    for (std::size_t i = kept; i < blocks_.size(); ++i) PyObject_Free(blocks_[i]);
+  }
+
+ private:
+  bool take_one() {
+    void* const block = PyObject_Malloc(size_);
+    if (block == nullptr) return false;
+    blocks_.push_back(block);
+    is_foreign_ = !is_in_pool(kPool) && !is_in_pool(kSmallPool);
+    return !is_foreign_;
+  }
+
+  bool is_in_pool(std::size_t pool_size) const {
+    const std::size_t offset = reinterpret_cast<std::uintptr_t>(blocks_.back()) % pool_size;
+    return offset >= kPoolHeader && (offset - kPoolHeader) % size_ == 0;
+  }
+
+  /// The last blocks are the first of a pool, in their order: nobody had any of it.
+  bool is_pool_fresh() const {
+    if (blocks_.size() < kRun) return false;
+    const auto* const run = &blocks_[blocks_.size() - kRun];
+    const auto first = reinterpret_cast<std::uintptr_t>(run[0]);
+    if (first % kSmallPool != kPoolHeader) return false;
+    for (std::size_t i = 1; i < kRun; ++i) {
+      if (reinterpret_cast<std::uintptr_t>(run[i]) != first + i * size_) return false;
+    }
+    return true;
+  }
+
+  const std::size_t size_;
+  std::vector<void*> blocks_;
+  bool is_foreign_ = false;  // of another allocator
+};
+
+}  // namespace
+
+void fill_memory_holes() {
+  for (std::size_t size = kStep; size <= kLargest; size += kStep) Holes(size).fill();
+}
+
+}  // namespace edge::gateway
