@@ -73,8 +73,10 @@ Task<Result<void>> ServerExchange::ask(const UpstreamRequest& asked, OutgoingCon
     connection_ = std::move(*connected);
   }
   sent_at_ = std::chrono::steady_clock::now();
+  const bool is_whole = !has_content(content);
+  if (is_whole) codec_.finish_content(out_);  // it may have been announced, and be nothing
   std::string_view rest = out_;
-  sent_whole_ = !has_content(content) && connection_->try_send(rest);
+  sent_whole_ = is_whole && connection_->try_send(rest);
   if (!sent_whole_) {
     const Result<void> sent = co_await send_request(content, rest);
     if (!sent) co_return sent;

@@ -71,6 +71,7 @@ AMBIGUOUS = {
     "a HEAD with content": (get(b"/app/", b"Content-Length: 5", method=b"HEAD") + b"hello", b"hello"),
     "a DELETE with content": (get(b"/app/", b"Content-Length: 5", method=b"DELETE") + b"hello", b"hello"),
     "a TRACE with content": (get(b"/app/", b"Content-Length: 5", method=b"TRACE") + b"hello", b"hello"),
+    "chunks of nothing": (chunked(b"0\r\n\r\n"), b""),
     "a chunk extension": (chunked(b"5;a=b\r\nhello\r\n0\r\n\r\n"), b"hello"),
     "a chunk extension with CRLF in quotes": (chunked(b'5;a="\r\n"\r\nhello\r\n0\r\n\r\n'), None),
     "a chunk extension of a bare LF": (chunked(b"5;\nhello\r\n0\r\n\r\n"), None),
