@@ -12,12 +12,11 @@ void IdleConnections::put(ServerConnection::Pointer connection) {
   connections_.push_back(std::move(connection));
 }
 
-ServerConnection::Pointer IdleConnections::take(Milliseconds longest_rest, Look look) {
+ServerConnection::Pointer IdleConnections::take(Milliseconds longest_rest) {
   while (!connections_.empty() && connections_.back()->rested() <= longest_rest) {
     ServerConnection::Pointer connection = std::move(connections_.back());
     connections_.pop_back();
-    const bool may_be_believed = look == Look::unless_watched && connection->was_watched();
-    if (!may_be_believed && !connection->is_quiet()) continue;
+    if (!connection->is_quiet()) continue;
     connection->rouse();
     return connection;
   }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <vector>
 
 #include "core/duration.h"
@@ -23,11 +22,9 @@ class IdleConnections final : private ServerConnection::Observer {
   /// One whose answer was received to its end and that the codec calls reusable. For it the oldest goes if there are
   /// too many.
   void put(ServerConnection::Pointer connection);
-  /// Whether a connection on which the loop has kept an eye is looked at once more.
-  enum class Look : std::uint8_t { always, unless_watched };
   /// One that is still open as far as can be known, reused() and ready for a request; null: there is none that has
   /// rested for no more than `longest_rest`.
-  ServerConnection::Pointer take(Milliseconds longest_rest = Milliseconds::max(), Look look = Look::always);
+  ServerConnection::Pointer take(Milliseconds longest_rest = Milliseconds::max());
   /// Closes all: the server is gone or no longer wanted.
   void clear() { connections_.clear(); }
   std::size_t size() const { return connections_.size(); }

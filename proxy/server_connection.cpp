@@ -84,7 +84,6 @@ void ServerConnection::wake(Woken with) {
 /// costs no call of the kernel for it.
 void ServerConnection::on_readable() {
   readable_ = true;
-  spoiled_ = spoiled_ || (!tls_ && roused_in_look_ == loop().looks());
   if (waiting_) return wake(Woken::readable);
   if (observer_) return observer_->on_server_readable(*this);
   want_read(false);
@@ -260,7 +259,6 @@ Task<Result<std::size_t>> ServerConnection::receive(char* to, std::size_t size, 
 }
 
 std::ptrdiff_t ServerConnection::receive_now(char* to, std::size_t size) {
-  if (spoiled_) return error_ = ECONNABORTED, kBroken;
   readable_ = false;
   std::ptrdiff_t got = 0;
   if (tls_) {
@@ -291,7 +289,7 @@ bool ServerConnection::has_something() {
 }
 
 bool ServerConnection::is_quiet() {
-  if (unheard_ || spoiled_) return false;
+  if (unheard_) return false;
   if (tls_) return !tls_->has_content();
   char byte = 0;
   return ::recv(fd(), &byte, 1, MSG_PEEK) < 0 && would_block();
@@ -326,7 +324,6 @@ bool ServerConnection::rest(Observer& observer, Milliseconds most) {
   want_events(true, false);
   want_deadline(most);
   rests_since_ = loop().now();
-  rests_since_look_ = loop().looks();
   return true;
 }
 
@@ -337,7 +334,6 @@ Milliseconds ServerConnection::rested() const {
 void ServerConnection::rouse() {
   observe(nullptr);
   bytes_ = {};
-  roused_in_look_ = loop().looks();
   reused_ = true;
   readable_ = may_have_sent_ = false;
 }

@@ -123,9 +123,6 @@ class ServerConnection final : public Socket, private Deadline, private TurnEnd,
   bool rest(Observer& observer, Milliseconds most);
   /// Looks once more: whether nothing came meanwhile.
   bool is_quiet();
-  /// The loop has asked for events while it rested. What these told and was not handled yet will break the exchange for
-  /// which it is roused, before anything is taken for an answer. Never over TLS.
-  bool was_watched() const { return !tls_ && rests_since_look_ != loop().looks(); }
   /// How long it has rested.
   Milliseconds rested() const;
   /// A new exchange.
@@ -184,15 +181,12 @@ class ServerConnection final : public Socket, private Deadline, private TurnEnd,
   Bytes bytes_;
   int error_ = 0;  // errno of what broke it
   std::uint64_t rests_since_ = 0;
-  std::uint64_t rests_since_look_ = 0;  // of the loop
-  std::uint64_t roused_in_look_ = ~std::uint64_t{0};
   Woken woken_ = Woken::readable;
   bool wants_room_ = false;     // whoever waits, or the observer
   bool readable_ = false;       // the kernel may have something
   bool unheard_ = false;        // the server takes nothing more
   bool may_have_sent_ = false;  // something of the request
   bool reused_ = false;
-  bool spoiled_ = false;  // something came before the request that it was roused for
 };
 
 }  // namespace edge

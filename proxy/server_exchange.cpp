@@ -51,7 +51,6 @@ Task<Result<void>> ServerExchange::begin(const UpstreamRequest& asked, OutgoingC
   using Kept = UpstreamLane::Kept;
   Kept kept = is_idempotent(asked.client.method) ? Kept::any : Kept::fresh;
   if (content.stream) kept = Kept::none;
-  if (is_safe(asked.client.method) && !content.stream) kept = Kept::watched;
   return ask(asked, content, kept);
 }
 

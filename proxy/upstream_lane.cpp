@@ -122,9 +122,7 @@ UpstreamLane::Site& UpstreamLane::site_of(const Server& server) {
 
 ServerConnection::Pointer UpstreamLane::take_kept(const Server& server, Kept kept) {
   if (kept == Kept::none) return {};
-  using Look = IdleConnections::Look;
-  return site_of(server).idle.take(kept == Kept::fresh ? kStillFresh : Milliseconds::max(),
-                                   kept == Kept::watched ? Look::unless_watched : Look::always);
+  return site_of(server).idle.take(kept == Kept::fresh ? kStillFresh : Milliseconds::max());
 }
 
 Task<Result<ServerConnection::Pointer>> UpstreamLane::connect(const Server& server, Cancellation& cancellation) {

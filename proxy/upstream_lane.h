@@ -57,7 +57,6 @@ class UpstreamLane final : private Deadline {
 
   /// Which of the kept connections an exchange may have.
   enum class Kept : std::uint8_t {
-    watched,  // any, without another look where the loop has kept an eye on it
     any,
     fresh,  // those that their server cannot have given up yet
     none,

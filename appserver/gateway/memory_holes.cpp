@@ -23,7 +23,8 @@ class Holes {
  public:
   explicit Holes(std::size_t size) : size_(size) {}
 
-  void fill() {
+  /// False: they are another allocator's.
+  bool fill() {
     std::size_t kept = 0;
     while (take_one()) {
       const bool fresh = is_pool_fresh();
@@ -32,6 +33,7 @@ class Holes {
     }
     if (is_foreign_) kept = 0;
     for (std::size_t i = kept; i < blocks_.size(); ++i) PyObject_Free(blocks_[i]);
+    return !is_foreign_;
   }
 
  private:
@@ -68,7 +70,9 @@ class Holes {
 }  // namespace
 
 void fill_memory_holes() {
-  for (std::size_t size = kStep; size <= kLargest; size += kStep) Holes(size).fill();
+  for (std::size_t size = kLargest; size > 0; size -= kStep) {  // of small sizes all places look like a pool's
+    if (!Holes(size).fill()) return;
+  }
 }
 
 }  // namespace edge::gateway

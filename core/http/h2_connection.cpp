@@ -17,13 +17,13 @@ namespace edge {
 namespace {
 constexpr std::size_t kMostPerTurn = 256 * 1024;  // bytes out; then other connections have theirs
 constexpr Milliseconds kSoon{1'000};              // a request that comes later finds the session put by
-constexpr Milliseconds kShortly{10};
-constexpr std::size_t kSpare = 256;  // bytes of a frame that was begun when there was no room
+constexpr Milliseconds kShortly{50};              // when many rest at once
+constexpr std::size_t kSpare = 256;               // bytes of a frame that was begun when there was no room
 constexpr std::size_t kWholeFrame = h2_session::kFrameHead + h2_session::kMostInFrame;
 
 /// To put a session by takes 14 µs: of many that came to rest together some wait for a later turn of their loop.
 bool may_put_by(const Loop& loop) {
-  constexpr int kMost = 64;
+  constexpr int kMost = 128;
   constinit thread_local std::uint64_t turn = 0;
   constinit thread_local int count = 0;
   if (std::exchange(turn, loop.turn()) != loop.turn()) count = 0;
@@ -97,7 +97,10 @@ bool H2Connection::stream_begins(std::int32_t id) {
   if (first_) first_->previous_ = stream;
   first_ = stream;
   ++streams_;
-  awaits_ = Awaits::nothing;  // what was armed for the time until now is over, also if this one is answered at once
+  if (awaits_ == Awaits::request || awaits_ == Awaits::request_soon) {  // it has come, also if it is answered at once
+    awaits_ = Awaits::nothing;
+    if (!has_pending()) disarm();
+  }
   if (info_.requests >= stream->router().first().http.keepalive_requests) drain();
   return true;
 }

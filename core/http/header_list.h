@@ -165,7 +165,7 @@ class HeaderList {
     remove(id);
     add(id, value);
   }
-  /// Replaces the field at `i`, also in copies of this list that share it.
+  /// Replaces the field at `i` by another of its name, also in copies of this list that share it.
   void replace(std::size_t i, const HeaderField& field) {
     own();
     fields_[i] = field;

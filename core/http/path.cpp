@@ -170,8 +170,6 @@ bool is_port(std::string_view digits) {
   return true;
 }
 
-/// Letters, digits, "-" and "_", in labels that single dots separate. RFC 3986's reg-name allows more (escapes, commas,
-/// semicolons), but no name that DNS resolves has it, and what stands behind edge should never see it.
 enum class HostByte : std::uint8_t { bad, plain, upper, dot };
 
 constexpr std::array<HostByte, 256> kHostBytes = [] {
@@ -184,6 +182,8 @@ constexpr std::array<HostByte, 256> kHostBytes = [] {
   return table;
 }();
 
+/// Letters, digits, "-" and "_", in labels that single dots separate. RFC 3986's reg-name allows more (escapes, commas,
+/// semicolons), but no name that DNS resolves has it, and what stands behind edge should never see it.
 bool is_host_name(std::string_view name) {
   HostByte before = HostByte::dot;
   for (const char c : name) {

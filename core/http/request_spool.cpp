@@ -74,7 +74,9 @@ bool RequestSpool::make_room(std::size_t size) {
     if (needed > kLeastPiece) return false;
     wanted = kLeastPiece;
   }
-  memory_.reserve(wanted);
+  std::string larger;  // string::reserve() would take up to twice of what there was
+  larger.reserve(wanted);
+  memory_ = std::move(larger.append(memory_));
   return true;
 }
 

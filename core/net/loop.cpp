@@ -37,11 +37,7 @@ Loop::Loop(int index) : posted_(std::make_unique<PostedQueue>()), index_(index) 
   uv_unref(reinterpret_cast<uv_handle_t*>(&timer_));
   turn_ends_.next_ = turn_ends_.previous_ = &turn_ends_;
   uv_prepare_init(&uv_, &before_waiting_);
-  uv_prepare_start(&before_waiting_, [](uv_prepare_t* handle) {
-    Loop& loop = *static_cast<Loop*>(handle->loop->data);
-    loop.run_turn_ends();
-    ++loop.looks_;
-  });
+  uv_prepare_start(&before_waiting_, [](uv_prepare_t* h) { static_cast<Loop*>(h->loop->data)->run_turn_ends(); });
   uv_unref(reinterpret_cast<uv_handle_t*>(&before_waiting_));
   uv_check_init(&uv_, &after_events_);
   uv_check_start(&after_events_, [](uv_check_t* handle) {

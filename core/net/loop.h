@@ -49,10 +49,6 @@ class Loop {
   /// The number of the present turn, which its end shares with the events before it.
   std::uint64_t turn() const { return turn_; }
 
-  /// How often the kernel was asked what has happened. Events that are told while it stays the same were there when it
-  /// was asked at last.
-  std::uint64_t looks() const { return looks_; }
-
   /// Runs `work` at the end of the present turn; nothing new if it is listed already.
   void at_turn_end(TurnEnd& work);
 
@@ -84,7 +80,6 @@ class Loop {
   std::vector<std::unique_ptr<DeadlineList>> deadlines_;  // one for each distinct duration; a handful
   std::uint64_t timer_due_ = 0;                           // 0: not armed; kFired: deadlines are due
   std::uint64_t turn_ = 1;
-  std::uint64_t looks_ = 0;
   std::uint64_t clock_read_at_ = ~std::uint64_t{0};
   std::int64_t unix_seconds_ = 0;
   std::int64_t date_of_ = -1;

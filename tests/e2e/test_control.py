@@ -350,7 +350,8 @@ def test_who_is_interrupted_leaves_what_was_asked_for_going_on(serve, tmp_path, 
     slow_import = 'import os\nopen(os.environ["ARRIVED"], "w").close()\nopen(os.environ["GO_ON"]).close()\n'
     change(tmp_path, "blog/app.py", "import os\n", slow_import)
     restart = subprocess.Popen([str(BINARY), "restart", "blog"], cwd=tmp_path, env=environment_of(),
-                               stdout=subprocess.DEVNULL)
+                               stdout=subprocess.DEVNULL,  # and who runs the tests in the background ignores SIGINT
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     gate.wait_arrived()
     assert app_of(tmp_path, "blog")["state"] == "reloading"
     restart.send_signal(signal.SIGINT)

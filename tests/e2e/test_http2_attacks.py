@@ -1,17 +1,19 @@
 """Attacks over HTTP/2: each is ended with a word in the log, costs little memory, and others are served meanwhile."""
 import contextlib
 import itertools
+import select
+import signal
 import ssl
 import time
 
 import pytest
 
 from bystander import Bystander, Memory
-from edge import wait_until
+from edge import PATIENCE, wait_until
 from http2_client import (
-    CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, HEADERS, INITIAL_WINDOW_SIZE, PING, PREFACE,
-    PRIORITY, PROTOCOL_ERROR, RST_STREAM, SETTINGS, WINDOW_UPDATE, Http2, field, frame, head, number, request, setting,
-    text)
+    CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, GOAWAY, HEADERS, INITIAL_WINDOW_SIZE, PING,
+    PREFACE, PRIORITY, PROTOCOL_ERROR, RST_STREAM, SETTINGS, WINDOW_UPDATE, Http2, field, frame, head, number, request,
+    setting, text)
 
 SITE = """\
     edge: {threads: 1, hot_files: 0}                                  # so that others share the loop that is attacked
@@ -258,3 +260,28 @@ def test_one_byte_at_a_time(edge, connect):
             client.send(bytes([byte]))
         assert client.answer(1) == (200, b"ok\n")
         assert client.answer(3)[0] == 200
+
+
+def test_requests_do_not_put_off_the_end(serve):
+    """A client that is told of the end, does not answer the PING that comes with it, and asks on and on."""
+    edge = serve("""\
+        edge: {threads: 1}
+        sites:
+          - listen: [{address: "127.0.0.1:0", http2: true}]
+            routes: [{path: /, return: {status: 200, body: ok}}]
+    """)
+    with Http2(edge.port) as client:
+        client.send(request(1, "/"))
+        assert client.answer(1) == (200, b"ok")
+        edge.process.send_signal(signal.SIGTERM)
+        streams = itertools.count(3, 2)
+        told = []
+        while len(told) < 2 and (stream := next(streams)) < 3 + 2 * 5 * SOON:       # five a second
+            client.send(request(stream, "/"))
+            until = time.monotonic() + 0.2
+            while (left := until - time.monotonic()) > 0 and select.select([client.socket], [], [], left)[0]:
+                client.next()
+            told = [each for each in client.seen if each.kind == GOAWAY]
+        assert [each.code for each in told] == [0, 0], "edge never said where it stops"
+        assert client.is_closed()
+    assert edge.process.wait(PATIENCE) == 0

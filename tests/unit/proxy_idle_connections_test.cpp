@@ -123,63 +123,6 @@ TEST_CASE("idle connections: the end that comes right before it is taken is seen
   }
 }
 
-TEST_CASE("idle connections: one that the loop has watched is believed by who says so, one of this turn never") {
-  using Look = IdleConnections::Look;
-  Served served;
-  IdleConnections idle(4, kMinute);
-  ServerConnection* const first = served.first.near.get();
-  idle.put(std::move(served.first.near));
-  served.first.far.say("x");
-  CHECK(!idle.take(Milliseconds::max(), Look::unless_watched));  // no turn of the loop between
-  auto second = served.one_more();
-  ServerConnection* const watched = second.near.get();
-  CHECK(watched != first);
-  idle.put(std::move(second.near));
-  served.turns();
-  second.far.say("x");
-  CHECK(idle.take(Milliseconds::max(), Look::unless_watched).get() == watched);
-  auto third = served.one_more();
-  idle.put(std::move(third.near));
-  served.turns();
-  third.far.say("x");
-  CHECK(!idle.take());  // looks always
-}
-
-TEST_CASE("idle connections: what the loop was told of before the request is no answer to it") {
-  for (const bool with_bytes : {false, true}) {
-    CAPTURE(with_bytes);
-    Served served;
-    IdleConnections idle(4, kMinute);
-    idle.put(std::move(served.first.near));
-    served.turns();
-    auto earlier = served.one_more();
-    /// Takes the connection when the loop has heard of it, and has not handled that yet.
-    struct Taker final : ServerConnection::Observer {
-      explicit Taker(IdleConnections& from) : idle(from) {}
-      void on_server_readable(ServerConnection& connection) override {
-        connection.want_events(false, false);
-        taken = idle.take(Milliseconds::max(), IdleConnections::Look::unless_watched);
-      }
-      void on_server_writable(ServerConnection&) override {}
-      void on_server_deadline(ServerConnection&) override {}
-      IdleConnections& idle;
-      ServerConnection::Pointer taken;
-    } taker(idle);
-    earlier.near->observe(&taker);
-    earlier.near->want_events(true, false);
-    served.turns();
-    earlier.far.say("go");
-    ServerPair* const pair = &served.first;
-    if (with_bytes) pair->far.say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-    if (!with_bytes) pair->far.leave();
-    served.turns();
-    pair->near = std::move(taker.taken);
-    REQUIRE(pair->near);
-    CHECK(pair->receive().starts_with("!"));
-    CHECK(pair->error.retryable);
-  }
-}
-
 TEST_CASE("idle connections: one with bytes that nobody asked for is not kept") {
   Served served;
   IdleConnections idle(4, kMinute);
