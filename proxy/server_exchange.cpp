@@ -49,8 +49,7 @@ ServerExchange::~ServerExchange() {
 
 Task<Result<void>> ServerExchange::begin(const UpstreamRequest& asked, OutgoingContent content) {
   using Kept = UpstreamLane::Kept;
-  Kept kept = is_idempotent(asked.client.method) ? Kept::any : Kept::fresh;
-  if (content.stream) kept = Kept::none;
+  const Kept kept = content.stream ? Kept::none : is_idempotent(asked.client.method) ? Kept::any : Kept::fresh;
   return ask(asked, content, kept);
 }
 

@@ -68,8 +68,8 @@ class UpstreamCodec {
   virtual void begin_content(std::size_t size, std::string& to) = 0;
   /// Appends what stands behind that piece: a line end, padding.
   virtual void end_content(std::size_t size, std::string& to) = 0;
-  /// Appends what ends the content, if anything does: the last chunk, the empty record. After the last piece; where
-  /// there is no content it has nothing to say, and need not be called.
+  /// Appends what ends the content, if anything does: the last chunk, the empty record. After the last piece,
+  /// also where content was announced and there is none; it has nothing to say where none was announced.
   virtual void finish_content(std::string& to) = 0;
 
   /// Feeds bytes that were received; at most one event a call, so it is called again, also with no byte left, until

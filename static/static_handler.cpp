@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "core/escape.h"
-#include "core/filters/compression.h"
 #include "core/http/path.h"
 #include "core/log.h"
 #include "static/directory_redirect.h"
