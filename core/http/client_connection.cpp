@@ -166,6 +166,10 @@ std::ptrdiff_t ClientConnection::send_behind_queued(std::string_view bytes) {
   return 0;
 }
 
+std::uint64_t ClientConnection::warm_until(int file, std::uint64_t offset, std::uint64_t size) const {
+  return !tls_ && is_in_memory(file, offset, size) ? offset + size : 0;
+}
+
 std::ptrdiff_t ClientConnection::send_file_now(int file, std::uint64_t offset, std::uint64_t size,
                                                std::uint64_t& warm_until) {
   if (gone()) return -1;

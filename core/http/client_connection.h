@@ -60,6 +60,9 @@ class ClientConnection : public Socket, protected Deadline {
   /// The same, and what is queued before it, in one call of the kernel. Nothing may be pending; afterwards what was
   /// queued can be.
   std::ptrdiff_t send_behind_queued(std::string_view bytes);
+  /// How far sendfile() will find in memory what a file holds from `offset` on: its end, or 0 when it may have to wait,
+  /// or when the bytes are encrypted and so read by send_file_now() itself.
+  std::uint64_t warm_until(int file, std::uint64_t offset, std::uint64_t size) const;
   /// As send_now(), from a file: kTooShort when it ends before `size`, kCold when what comes next is not in memory, and
   /// so to be read on the thread pool first. What ends before `warm_until` is known to be there; it grows by what is
   /// seen, and by what the caller has read.

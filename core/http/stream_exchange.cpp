@@ -131,11 +131,13 @@ bool StreamExchange::try_write_file(int fd, std::uint64_t offset, std::uint64_t 
 
 Task<Result<void>> StreamExchange::write_file(int fd, std::uint64_t offset, std::uint64_t length) {
   const int flags = length < kOwnSegment ? MSG_MORE : 0;
+  // Before the head leaves: a client that it wakes would else go to sleep again until the content follows, and be woken
+  // twice, which costs a quarter more for 1 MiB.
+  std::uint64_t warm_until = connection_->warm_until(fd, offset, std::min<std::uint64_t>(length, kSendFileStep));
   if (!connection_->flush_output(flags)) co_return std::unexpected(client_gone());
   const Result<void> flushed = co_await flush();
   if (!flushed) co_return flushed;
   int steps = 0;
-  std::uint64_t warm_until = 0;
   while (length > 0) {
     const std::uint64_t step = std::min<std::uint64_t>(length, kSendFileStep);
     const std::ptrdiff_t sent = connection_->send_file_now(fd, offset, step, warm_until);
