@@ -1,4 +1,4 @@
-// Running a program by fork and exec. uv_spawn would leave out a user's further groups and the limits.
+// Running a program by vfork and exec. uv_spawn would leave out a user's further groups and the limits.
 #include "core/net/program.h"
 
 #include <fcntl.h>
@@ -57,7 +57,7 @@ std::string about(Step step, const Program& program) {
 }
 
 /// The child's side, between fork and exec: nothing here allocates, locks, or touches what other threads may hold. All
-/// memory was made ready before.
+/// memory was made ready before. After vfork() it is the parent's, whose thread waits meanwhile.
 class Child {
  public:
   Child(const Program& program, int null_device, int report)
@@ -184,7 +184,9 @@ Result<pid_t> Program::start() const {
   pid_t pid = -1;
   {
     const SignalsHeld held;
-    pid = fork();
+    // vfork() copies no memory, so no loop takes page faults afterwards. But a change of user would mark the memory that
+    // is shared, and so this process, as one that may be neither dumped nor traced.
+    pid = account ? fork() : vfork();
     if (pid == 0) child.run();
   }
   if (pid < 0) return failed(*this, "", errno);
