@@ -120,7 +120,8 @@ Result<void> Zygote::spawn(Loop& loop, const Purpose& purpose, const Interpreter
   command.arguments = interpreter.arguments;
   std::string source(purpose.finds_folders ? static_folders_source() : std::string_view());
   source += bootstrap_source();
-  for (std::string argument : {std::string("-c"), std::move(source), settings_for(app_, purpose)}) {
+  for (std::string argument :
+       {std::string("-c"), std::move(source), settings_for(app_, purpose), std::string(special_cases_source())}) {
     command.arguments.push_back(std::move(argument));
   }
   command.environment = environment_for(app_, interpreter.account);

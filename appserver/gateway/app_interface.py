@@ -1,11 +1,8 @@
 # What an app speaks, WSGI or ASGI, and whether it does what its settings say. The second part of the source that an
-# interpreter runs, between left_open.py and bootstrap.py. inspect takes 10 ms of a start: only what leaves doubt is
-# looked at with it.
+# interpreter runs, between left_open.py and bootstrap.py. What leaves doubt is left to special_cases.py.
 
 WSGI, ASGI = 0, 1  # wire::Interface
 SPOKEN = ("WSGI", "ASGI")
-WSGI_ARGUMENTS = "(environ, start_response)"
-ASGI_ARGUMENTS = "(scope, receive, send)"
 COROUTINE, ASYNC_GENERATOR = 0x80, 0x200  # inspect.CO_COROUTINE, CO_ASYNC_GENERATOR
 
 
@@ -19,7 +16,7 @@ def with_interface(app, what, settings):
     interface = spoken(app, what, wanted)
     if wanted is not None and interface != wanted:
         raise Refused("%s is %s application, but its `interface` is %s; set it to %s, or leave it at auto"
-                      % (what, an(SPOKEN[interface]), settings["interface"], SPOKEN[interface].lower()))
+                      % (what, special.an(SPOKEN[interface]), settings["interface"], SPOKEN[interface].lower()))
     if interface == ASGI and settings["threads"] > 1:
         raise Refused("%s is an ASGI application: one event loop to a process answers many requests at once; leave "
                       "`threads` at 1 and set `concurrency`" % what)
@@ -31,39 +28,7 @@ def spoken(app, what, wanted):
         return WSGI
     if is_plainly_asynchronous(app) and plainly_takes(app, 3):
         return ASGI
-    import inspect
-
-    if not callable(app):
-        raise Refused("%s is not callable: it is %s" % (what, a_kind_of(app)))
-    called = app if inspect.isroutine(app) or inspect.isclass(app) else type(app).__call__
-    if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(called):
-        if takes(app, 3):
-            return ASGI
-        raise Refused("%s is asynchronous, but cannot be called with %s" % (what, ASGI_ARGUMENTS))
-    if takes(app, 3) and (wanted == ASGI or not takes(app, 2)):
-        return ASGI
-    if takes(app, 2):
-        return WSGI
-    raise Refused("%s cannot be called with %s%s" % (what, ASGI_ARGUMENTS if wanted == ASGI else WSGI_ARGUMENTS,
-                                                     hint_for(app)))
-
-
-def hint_for(app):
-    """What an app that takes neither two nor three arguments may be."""
-    if is_double_callable(app):
-        return ("; it is an ASGI 2 application, a callable of two steps: make it one of ASGI 3 by "
-                "asgiref.compatibility.guarantee_single_callable(...)")
-    return "; it takes none: is it a factory? Then name it with (), as in create_app()" if takes(app, 0) else ""
-
-
-def is_double_callable(app):
-    import inspect
-
-    if not takes(app, 1):
-        return False
-    if inspect.isclass(app):
-        return takes(getattr(app, "__call__"), 3)  # self, receive, send
-    return next(iter(inspect.signature(app).parameters)) == "scope"
+    return special.inspected(app, what, wanted)
 
 
 def code_of(app):
@@ -84,25 +49,5 @@ def plainly_takes(app, count):
         return False
     wanted = count + 1 if bound else count
     return code.co_argcount - len(function.__defaults__ or ()) <= wanted <= code.co_argcount
-
-
-def takes(app, count):
-    import inspect
-
-    try:
-        inspect.signature(app).bind(*range(count))
-    except TypeError:
-        return False
-    except ValueError:
-        return count == 2  # built in, and says nothing about itself
-    return True
-
-
-def an(word):
-    return "%s %s" % ("an" if word[:1].lower() in "aeiou" else "a", word)
-
-
-def a_kind_of(value):
-    return an(type(value).__name__)
 
 

@@ -26,7 +26,8 @@ def left_open(before):
     databases = [target for fd, target in new.items() if is_sqlite(fd, target)]
     lines += ["SQLite database %s was opened at import: workers must not share its handle" % path
               for path in sorted(set(databases))]
-    lines += ["%s was opened at import: every worker would share it" % text for text in describe_sockets(sockets)]
+    described = special.describe_sockets(sockets) if sockets else []
+    lines += ["%s was opened at import: every worker would share it" % text for text in described]
     return lines
 
 
@@ -36,52 +37,5 @@ def is_sqlite(fd, target):
             return target.startswith("/") and os.path.isfile(target) and file.read(15) == b"SQLite format 3"
     except OSError:
         return False
-
-
-DATABASE_HANDLES = {
-    ("psycopg2.extensions", "connection"): "PostgreSQL connection (psycopg2)",
-    ("psycopg", "Connection"): "PostgreSQL connection (psycopg)",
-    ("pymysql.connections", "Connection"): "MySQL connection (PyMySQL)",
-    ("MySQLdb.connections", "Connection"): "MySQL connection (MySQLdb)",
-    ("mysql.connector.connection", "MySQLConnection"): "MySQL connection (mysql.connector)",
-    ("redis.connection", "Connection"): "Redis connection (redis)",
-    ("pymongo.mongo_client", "MongoClient"): "MongoDB client (pymongo)",
-}
-
-
-def describe_sockets(descriptors):
-    if not descriptors:
-        return []
-    import gc
-    import socket
-
-    handles = {}
-    for item in gc.get_objects():
-        kind = type(item)
-        label = DATABASE_HANDLES.get((getattr(kind, "__module__", None), kind.__name__))
-        if label:
-            handles[label] = handles.get(label, 0) + 1
-    lines = ["%s (%d)" % pair for pair in sorted(handles.items())]
-    for fd in sorted(descriptors):
-        try:
-            with socket.socket(fileno=os.dup(fd)) as copy:
-                lines.append("socket %d%s" % (fd, ends_of(copy)))
-        except OSError:
-            lines.append("socket %d" % fd)
-    return lines
-
-
-def ends_of(socket):
-    text = ""
-    for word, ask in ((" at ", socket.getsockname), (" to ", socket.getpeername)):
-        try:
-            address = ask()
-        except OSError:
-            continue
-        if isinstance(address, tuple):
-            address = "%s:%s" % address[:2]
-        if address:
-            text += word + str(address)
-    return text
 
 

@@ -31,6 +31,7 @@ BUILD = Path(os.environ.get("EDGE_BUILD", BINARY.parent))
 SANITIZER = os.environ.get("EDGE_GATEWAY_PRELOAD")
 SANITIZED = {"LD_PRELOAD": SANITIZER, "ASAN_OPTIONS": "detect_leaks=0", "PYTHONMALLOC": "malloc"} if SANITIZER else {}
 SOURCES = [ROOT / "appserver" / "gateway" / name for name in ("left_open.py", "app_interface.py", "bootstrap.py")]
+SPECIAL_CASES = ROOT / "appserver" / "gateway" / "special_cases.py"
 
 
 def all_interpreters():
@@ -284,8 +285,8 @@ class App:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(LEFT_OUT)}
         command = launcher or [python]
         self.process = subprocess.Popen(
-            [*command, "-c", "".join(source.read_text() for source in SOURCES), json.dumps(settings)], env={**inherited, **SANITIZED, **(environment or {})},
-            pass_fds=[theirs.fileno(), gateway], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            [*command, "-c", "".join(source.read_text() for source in SOURCES), json.dumps(settings),
+             SPECIAL_CASES.read_text()], env={**inherited, **SANITIZED, **(environment or {})}, pass_fds=[theirs.fileno(), gateway], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, start_new_session=True)
         theirs.close()
         os.close(gateway)
