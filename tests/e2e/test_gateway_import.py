@@ -156,14 +156,22 @@ def test_an_asgi_app_has_one_event_loop_to_a_process(serve_app):
                          "`threads` at 1 and set `concurrency`")
 
 
-def test_a_plain_wsgi_app_starts_without_the_modules_of_others(serve_app):
+@pytest.mark.parametrize("callable", ["", "app"])
+def test_a_plain_wsgi_app_starts_without_what_others_need(serve_app, callable):
     app = serve_app("""
         import sys
         def app(environ, start_response):
             start_response("200 OK", [])
-            return [repr([m for m in ("asyncio", "inspect", "edge_gateway_asgi") if m in sys.modules]).encode()]
-    """)
+            needless = [m for m in ("asyncio", "inspect", "edge_gateway_asgi") if m in sys.modules]
+            return [repr(needless + [n for n in ("end_with", "inspected") if hasattr(sys.modules["__main__"], n)]).encode()]
+    """, callable=callable)
     assert app.ask().body == b"[]"
+
+
+def test_an_app_that_is_refused_may_have_modules_named_as_the_standard_ones(serve_app, tmp_path):
+    for name in ("struct", "os", "sys"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('not for edge')\n")
+    assert failure(serve_app, "raise ValueError('broken')").endswith("importing shop_app failed: ValueError: broken")
 
 
 @pytest.mark.parametrize("module, why", [
