@@ -7,8 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/count_bytes.h"
 #include "core/http/field_syntax.h"
-#include "core/number_text.h"
+#include "core/text_writer.h"
 
 namespace edge {
 namespace {
@@ -24,43 +25,56 @@ bool is_target(std::string_view target, std::string_view method) {
   return (target.starts_with('/') && std::ranges::all_of(target, is_visible)) || (target == "*" && method == "OPTIONS");
 }
 
-/// CR, LF and NUL.
-std::size_t count_breaks(std::string_view text) {
-  std::size_t count = 0;
-  while (!text.empty()) {
-    const std::string_view part = text.substr(0, 224);
-    std::uint8_t here = 0;  // as narrow as what is counted, so that the compiler counts many at once
-    for (const char c : part) here += static_cast<std::uint8_t>((c == '\n') | (c == '\r') | (c == '\0'));
-    count += here;
-    text.remove_prefix(part.size());
-  }
-  return count;
+/// Room for every line but the client's own fields, and for what frames those.
+std::size_t room_for(const UpstreamRequest& request) {
+  constexpr std::size_t kFixed = 128;  // bytes of the lines below without the views that they are made from
+  constexpr std::size_t kFraming = 4;  // ": " and the line end
+  std::size_t room =
+      kFixed + request.method.size() + request.target.size() + request.host.size() + request.upgrade.size();
+  for (const HeaderField& field : request.headers) room += field.name.size() + field.value.size() + kFraming;
+  return room;
 }
 
-/// Counts what it writes as lines.
+/// Appends lines and counts them.
 class Lines {
  public:
-  explicit Lines(std::string& to) : to_(to), begin_(to.size()) {}
+  Lines(std::string& to, std::size_t room) : to_(to), begin_(to.size()), text_(with_room(to, room), room) {}
 
   void add(std::string_view name, std::string_view value) {
-    to_.append(name).append(": ").append(value).append(kLineEnd);
-    ++count_;
+    text_.add(name);
+    text_.add(": ");
+    text_.add(value);
+    end();
   }
   void add_request_line(std::string_view method, std::string_view target) {
-    to_.append(method).append(" ").append(target).append(" HTTP/1.1\r\n");
-    ++count_;
+    text_.add(method);
+    text_.add(" ");
+    text_.add(target);
+    text_.add(" HTTP/1.1");
+    end();
   }
   void end() {
-    to_.append(kLineEnd);
+    text_.add(kLineEnd);
     ++count_;
   }
-  /// Nothing that was added held a line end or a NUL of its own.
-  bool hold() const { return count_breaks(std::string_view(to_).substr(begin_)) == count_ * kLineEnd.size(); }
-  void take_back() { to_.resize(begin_); }
+  /// Once, behind the last line. False: one holds a line end or a NUL of its own, and none was appended.
+  bool finish() {
+    const auto is_break = [](unsigned char c) { return (c == '\n') | (c == '\r') | (c == '\0'); };
+    const bool hold = count_bytes(text_.written(), is_break) == count_ * kLineEnd.size();
+    to_.resize(begin_ + (hold ? text_.size() : 0));
+    return hold;
+  }
 
  private:
+  static char* with_room(std::string& to, std::size_t room) {
+    const std::size_t before = to.size();
+    to.resize(before + room);
+    return to.data() + before;
+  }
+
   std::string& to_;
-  std::size_t begin_;
+  const std::size_t begin_;
+  TextWriter text_;
   std::size_t count_ = 0;
 };
 
@@ -73,9 +87,10 @@ void add_framing(const UpstreamRequest& request, bool chunked, Lines& to) {
   if (chunked) {
     to.add("Transfer-Encoding", "chunked");
   } else if (request.has_content || announces_none(request.method)) {
-    std::string length;
-    append_number(request.has_content ? *request.length : 0, length);
-    to.add("Content-Length", length);
+    std::array<char, 20> digits;
+    const std::uint64_t length = request.has_content ? *request.length : 0;
+    const char* const end = std::to_chars(digits.data(), digits.data() + digits.size(), length).ptr;
+    to.add("Content-Length", {digits.data(), end});
   }
 }
 
@@ -85,7 +100,7 @@ Result<void> HttpCodec::write_head(const UpstreamRequest& request, std::string& 
   if (!is_token(request.method)) return refused("its method is no token");
   if (!is_target(request.target, request.method)) return refused("its target is no path");
   chunked_ = request.has_content && !request.length;
-  Lines lines(to);
+  Lines lines(to, room_for(request));
   lines.add_request_line(request.method, request.target);
   lines.add("Host", request.host);
   for (const HeaderField& field : request.headers) {
@@ -99,10 +114,7 @@ Result<void> HttpCodec::write_head(const UpstreamRequest& request, std::string& 
     lines.add("Connection", "close");
   }
   lines.end();
-  if (!lines.hold()) {
-    lines.take_back();
-    return refused("a line end or a NUL in its header");
-  }
+  if (!lines.finish()) return refused("a line end or a NUL in its header");
   begin_answer(request);
   return {};
 }

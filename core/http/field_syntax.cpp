@@ -2,7 +2,8 @@
 #include "core/http/field_syntax.h"
 
 #include <array>
-#include <cstdint>
+
+#include "core/count_bytes.h"
 
 namespace edge {
 namespace {
@@ -26,18 +27,7 @@ bool is_token(std::string_view text) {
 }
 
 std::size_t count_controls(std::string_view text) {
-  std::size_t count = 0;
-  while (!text.empty()) {
-    const std::string_view part = text.substr(0, 224);
-    std::uint8_t here = 0;  // as narrow as what is counted, so that the compiler counts many at once
-    for (const char c : part) {
-      const auto byte = static_cast<unsigned char>(c);
-      here += static_cast<std::uint8_t>(((byte < 0x20) & (byte != '\t')) | (byte == 0x7f));
-    }
-    count += here;
-    text.remove_prefix(part.size());
-  }
-  return count;
+  return count_bytes(text, [](unsigned char byte) { return ((byte < 0x20) & (byte != '\t')) | (byte == 0x7f); });
 }
 
 }  // namespace edge

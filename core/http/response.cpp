@@ -2,8 +2,8 @@
 #include "core/http/response.h"
 
 #include <array>
-#include <cstring>
-#include <initializer_list>
+
+#include "core/joined.h"
 
 namespace edge {
 namespace {
@@ -13,28 +13,17 @@ bool without_content(int status) {
   return status < 200 || status == 204 || status == 205 || status == 304 || status == 499;
 }
 
-std::string_view join(Arena& arena, std::initializer_list<std::string_view> parts) {
-  std::size_t size = 0;
-  for (const std::string_view part : parts) size += part.size();
-  char* const begin = arena.allocate_chars(size);
-  char* at = begin;
-  for (const std::string_view part : parts) {
-    std::memcpy(at, part.data(), part.size());
-    at += part.size();
-  }
-  return {begin, size};
-}
-
 std::string_view page(Arena& arena, int status) {
   const std::array<char, 3> code = {static_cast<char>('0' + status / 100 % 10),
                                     static_cast<char>('0' + status / 10 % 10), static_cast<char>('0' + status % 10)};
   const std::string_view number(code.data(), code.size());
   const std::string_view phrase = reason_phrase(status);
-  return join(arena, {"<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>", number, " ", phrase,
-                      "</title>\n<style>body{font:1.1rem system-ui,sans-serif;margin:20vh auto;max-width:30rem;"
-                      "text-align:center;color:#333}h1{font-size:4rem;margin:0;font-weight:300}</style></head>\n"
-                      "<body><h1>",
-                      number, "</h1><p>", phrase, "</p></body>\n</html>\n"});
+  return joined(arena,
+                {"<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>", number, " ", phrase,
+                 "</title>\n<style>body{font:1.1rem system-ui,sans-serif;margin:20vh auto;max-width:30rem;"
+                 "text-align:center;color:#333}h1{font-size:4rem;margin:0;font-weight:300}</style></head>\n"
+                 "<body><h1>",
+                 number, "</h1><p>", phrase, "</p></body>\n</html>\n"});
 }
 
 }  // namespace
