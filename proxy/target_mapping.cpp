@@ -3,6 +3,7 @@
 
 #include "core/escape.h"
 #include "core/http/request.h"
+#include "core/joined.h"
 
 namespace edge {
 
@@ -39,6 +40,9 @@ std::string_view raw_path(std::string_view target) {
 
 /// What is left of `raw` when the decoded bytes of `prefix` were taken off; nothing when it does not begin with them.
 std::optional<std::string_view> without_prefix(std::string_view raw, std::string_view prefix) {
+  if (raw.find('%') == raw.npos) {  // it stands for itself
+    return raw.starts_with(prefix) ? std::optional(raw.substr(prefix.size())) : std::nullopt;
+  }
   for (const char byte : prefix) {
     if (raw.empty() || take_byte(raw) != byte) return std::nullopt;
   }
@@ -48,12 +52,6 @@ std::optional<std::string_view> without_prefix(std::string_view raw, std::string
 bool decodes_to(std::string_view raw, std::string_view path) {
   const std::optional<std::string_view> rest = without_prefix(raw, path);
   return rest && rest->empty();
-}
-
-void append_query(const Request& request, std::string& to) {
-  if (!request.has_query) return;
-  to += '?';
-  to += request.query;
 }
 
 std::string_view without_slash(std::string_view path) {
@@ -72,25 +70,24 @@ std::string_view TargetMapping::target(const Request& request, Arena& arena) con
   const std::string_view raw = raw_path(request.target);
   const bool is_plain = decodes_to(raw, request.path);
   if (!replacement_ && is_plain && request.target.starts_with('/')) return request.target;
-  thread_local std::string text;
-  text.clear();
+  std::string_view root;
   std::string_view rest = request.path;
+  bool slash_missing = false;
   if (replacement_) {
-    text += *replacement_;
+    root = *replacement_;
     rest.remove_prefix(prefix_.size());  // the route was chosen by it
-    const bool slash_twice = text.ends_with('/') && rest.starts_with('/');
-    if (slash_twice) text.pop_back();
-    const bool slash_missing =
-        !text.ends_with('/') && !rest.empty() && !rest.starts_with('/') && prefix_.ends_with('/');
-    if (slash_missing) text += '/';
+    if (root.ends_with('/') && rest.starts_with('/')) root.remove_suffix(1);
+    slash_missing = !root.ends_with('/') && !rest.empty() && !rest.starts_with('/') && prefix_.ends_with('/');
   }
+  std::string escaped;
   if (is_plain) {
-    text += *without_prefix(raw, request.path.substr(0, request.path.size() - rest.size()));
+    rest = *without_prefix(raw, request.path.substr(0, request.path.size() - rest.size()));
   } else {
-    append_url_path(rest, text);
+    append_url_path(rest, escaped);
+    rest = escaped;
   }
-  append_query(request, text);
-  return arena.copy(text);
+  const std::string_view mark = request.has_query ? "?" : "";
+  return joined(arena, {root, slash_missing ? "/" : "", rest, mark, request.has_query ? request.query : ""});
 }
 
 std::optional<std::string_view> TargetMapping::back(std::string_view path, Arena& arena) const {
