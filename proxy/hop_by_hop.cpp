@@ -2,22 +2,17 @@
 #include "proxy/hop_by_hop.h"
 
 #include <algorithm>
-#include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
 namespace edge {
 namespace {
 
-constexpr HeaderName kHopByHop[] = {
+constexpr std::initializer_list<HeaderName> kHopByHop = {
     HeaderName::connection, HeaderName::keep_alive,        HeaderName::proxy_connection, HeaderName::te,
     HeaderName::trailer,    HeaderName::transfer_encoding, HeaderName::upgrade,
 };
-
-/// In a set of names; there are fewer than 64.
-constexpr std::uint64_t bit_of(HeaderName name) {
-  return std::uint64_t{1} << static_cast<unsigned>(name);
-}
 
 /// Calls `with` for each member of a comma-separated list that is not empty.
 template <class With>
@@ -46,11 +41,10 @@ std::string named_fields(const HeaderList& headers) {
 }  // namespace
 
 void remove_hop_by_hop(HeaderList& headers) {
-  std::uint64_t present = 0;
-  for (const HeaderField& field : headers) present |= bit_of(field.id);
-  const std::string named = (present & bit_of(HeaderName::connection)) != 0 ? named_fields(headers) : std::string();
+  if (!headers.may_have(kHopByHop)) return;
+  const std::string named = named_fields(headers);
   for (const HeaderName name : kHopByHop) {
-    if ((present & bit_of(name)) != 0) headers.remove(name);
+    if (headers.may_have(name)) headers.remove(name);
   }
   for_each_member(named, [&headers](std::string_view name) { headers.remove(name); });
 }

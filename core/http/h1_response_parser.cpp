@@ -5,7 +5,7 @@
 #include <llhttp.h>
 
 #include <algorithm>
-#include <utility>
+#include <cstring>
 
 namespace edge {
 
@@ -148,9 +148,9 @@ ReadStep H1ResponseParser::ended() {
   return ReadStep::failed;
 }
 
-ReadStep H1ResponseParser::fail_with(std::string why) {
+ReadStep H1ResponseParser::fail_with(std::string_view why) {
   state_ = State::failed;
-  error_ = {ErrorKind::bad_gateway, Side::upstream, false, "the server answered with " + std::move(why)};
+  error_ = {ErrorKind::bad_gateway, Side::upstream, false, std::string("the server answered with ").append(why)};
   return ReadStep::failed;
 }
 
@@ -168,17 +168,20 @@ ReadStep H1ResponseParser::find_head_end(std::string_view text, std::size_t from
   if (!kBeginning.starts_with(beginning)) {
     return fail_with("what is not HTTP: is the port right, and does it want https?");
   }
-  for (std::size_t at = text.find('\n', from); at != text.npos; at = text.find('\n', at + 1)) {
-    if (text[at - 1] != '\r') return fail_with("a bare LF");
-    const bool is_last = text[at - 2] == '\n';
-    constexpr std::size_t kOtherLines = 2;  // the status line and the empty one
+  constexpr std::size_t kOtherLines = 2;  // the status line and the empty one
+  const char* const begin = text.data();
+  const char* const behind = begin + text.size();
+  for (const char* at = begin + from; end == 0; ++at) {
+    at = static_cast<const char*>(std::memchr(at, '\n', static_cast<std::size_t>(behind - at)));
+    if (!at) break;
+    if (at[-1] != '\r') return fail_with("a bare LF");
+    const bool is_last = at[-2] == '\n';
     if (!is_last && line_ends_.size() + 1 == limits_.fields + kOtherLines) {
       return fail_with("more header fields than " + std::to_string(limits_.fields));
     }
-    line_ends_.push_back(static_cast<std::uint32_t>(at + 1));
-    if (!is_last) continue;
-    end = at + 1;
-    break;
+    const auto line_end = static_cast<std::uint32_t>(at + 1 - begin);
+    line_ends_.push_back(line_end);
+    if (is_last) end = line_end;
   }
   if (end > limits_.bytes || (end == 0 && text.size() > limits_.bytes)) {
     return fail_with("a head larger than " + std::to_string(limits_.bytes) + " bytes");

@@ -41,7 +41,8 @@ class H1ResponseParser {
   /// The server has closed: `complete` or `failed`.
   ReadStep ended();
 
-  /// After `head`, until the next head. Every field as it was received, but for Content-Length.
+  /// After `head`, until the next head. Every field as it was received, but for Content-Length, and for Connection
+  /// where it says no more than that the connection is kept.
   ReceivedHead& head() { return *head_; }
   /// After `complete`: the connection may take another request.
   bool reusable() const { return state_ == State::complete && keep_alive_; }
@@ -72,7 +73,7 @@ class H1ResponseParser {
   void begin_chunks();
   bool check_chunk_framing(std::string_view bytes);
   bool add_trailer();
-  ReadStep fail_with(std::string why);
+  ReadStep fail_with(std::string_view why);
   ReadStep stop(int code);
 
   std::unique_ptr<Machine> machine_;

@@ -85,6 +85,7 @@ bool H1ResponseParser::add_field(std::string_view line) {
       break;
     case HeaderName::connection:
     case HeaderName::proxy_connection:
+      if (same_name(value, "keep-alive")) return true;
       keep_alive_ = keep_alive_ && !list_has(value, "close");
       break;
     default:

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/http/h1_response_parser.h"
 #include "proxy/http_codec.h"
 #include "support/codec_story.h"
 #include "support/fake_request.h"
@@ -120,6 +121,26 @@ TEST_CASE("what spoils a connection for the next request") {
     CHECK(story(exchange.codec, answer, answer.size()).ends_with("\nab\nleft: HTTP/1.1 200 Evil\r\n\nover"));
     CHECK_FALSE(exchange.codec.reusable());
   }
+}
+
+TEST_CASE("that the connection is kept is no field, but what else Connection says is one") {
+  Arena arena;
+  H1ResponseParser parser{HeadLimits{}};
+  const auto fields_with = [&](const std::string& line) {
+    parser.begin(arena, {});
+    const std::string head = kOk + line + "X: y\r\nContent-Length: 0\r\n\r\n";
+    std::size_t consumed = 0;
+    std::string_view content;
+    REQUIRE(parser.read(head.data(), head.size(), consumed, content) == ReadStep::head);
+    return parser.head().headers.size();
+  };
+  CHECK(fields_with("") == 1);
+  CHECK(fields_with("Connection: Keep-Alive\r\nProxy-Connection: keep-alive\r\n") == 1);
+  CHECK(parser.reusable());
+  CHECK(fields_with("Connection: keep-alive, X\r\n") == 2);
+  CHECK(parser.reusable());
+  CHECK(fields_with("Connection: keep-alive\r\nConnection: close\r\n") == 2);
+  CHECK_FALSE(parser.reusable());
 }
 
 TEST_CASE("a request that said close leaves no connection behind") {
