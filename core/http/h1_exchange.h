@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "core/http/h1_parser.h"
+#include "core/http/head_lines.h"
 #include "core/http/stream_exchange.h"
 #include "core/net/buffer_pool.h"
 
@@ -51,8 +52,7 @@ class H1Exchange final : public StreamExchange {
   bool ends_with_connection() const { return ends_with_connection_; }
 
  private:
-  void write_beginning(const Response& response, std::string_view server);
-  void write_framing(std::optional<std::uint64_t> length, bool has_content, int status);
+  void write_framing(std::optional<std::uint64_t> length, bool has_content, int status, HeadLines& to);
   void queue_chunk_size(std::size_t size);
   Task<Result<std::string_view>> read_tunnel();
   Result<std::string_view> next_content();

@@ -9,13 +9,32 @@
 
 namespace edge {
 
-void H1Exchange::write_framing(std::optional<std::uint64_t> length, bool has_content, int status) {
+namespace {
+
+/// The status line, Server and Date.
+void add_beginning(const Response& response, const AnswerBeginning& beginning, HeadLines& to) {
+  if (response.status == 200 && (response.reason.empty() || response.reason == "OK")) {
+    return to.add_lines(beginning.of_200());
+  }
+  to.add_status_line(response);
+  to.add_lines(beginning.fields());
+}
+
+void append_fields(const HeaderList& fields, std::string& to) {
+  for (const HeaderField& field : fields) {
+    if (!is_the_doors_own(field.id)) to.append(field.name).append(": ").append(field.value).append("\r\n");
+  }
+}
+
+}  // namespace
+
+void H1Exchange::write_framing(std::optional<std::uint64_t> length, bool has_content, int status, HeadLines& to) {
   if (length && status != 204 && status >= 200) {
-    write_number_field("Content-Length", *length);
+    to.add_content_length(*length);
   } else if (!length && has_content) {
     if (request->version != HttpVersion::http10) {
       chunked_ = true;
-      write_field("Transfer-Encoding", "chunked");
+      to.add_field("Transfer-Encoding", "chunked");
     } else {
       ends_with_connection_ = true;
       keep_alive_ = false;
@@ -32,28 +51,22 @@ void H1Exchange::write_head(const Response& response, std::optional<std::uint64_
       connection_->info().requests >= http.keepalive_requests) {
     keep_alive_ = false;
   }
-  write_beginning(response, http.server_header);
-  if (response.headers.behind_ready() != response.headers.begin()) write_lines(response.headers.ready_lines());
+  const AnswerBeginning& beginning = connection_->door().beginning(http.server_header);
+  HeadLines head(*connection_, response, beginning.fields().size());
+  add_beginning(response, beginning, head);
+  head.add_lines(response.headers.ready_lines());
   for (const HeaderField* field = response.headers.behind_ready(); field != response.headers.end(); ++field) {
-    if (!is_the_doors_own(field->id)) write_field(field->name, field->value);
+    if (!is_the_doors_own(field->id)) head.add_field(field->name, field->value);
   }
-  if (!tunnelled_) write_framing(length, has_content, response.status);
+  if (!tunnelled_) write_framing(length, has_content, response.status, head);
   if (tunnelled_) {
-    write_field("Connection", "upgrade");
+    head.add_field("Connection", "upgrade");
   } else if (!keep_alive_) {
-    write_field("Connection", "close");
+    head.add_field("Connection", "close");
   } else if (request->version == HttpVersion::http10) {
-    write_field("Connection", "keep-alive");
+    head.add_field("Connection", "keep-alive");
   }
-  write_lines("\r\n");
-}
-
-/// The status line, Server and Date.
-void H1Exchange::write_beginning(const Response& response, std::string_view server) {
-  const AnswerBeginning& beginning = connection_->door().beginning(server);
-  if (response.status == 200 && response.reason.empty()) return write_lines(beginning.of_200());
-  write_status_line(response);
-  write_lines(beginning.fields());
+  bytes_written_ += head.queue();
 }
 
 void H1Exchange::queue_chunk_size(std::size_t size) {
@@ -86,23 +99,18 @@ Task<Result<void>> H1Exchange::write(std::string_view content) {
 
 void H1Exchange::finish(const HeaderList* trailers) {
   if (!chunked_) return;
-  connection_->queue("0\r\n");
-  if (trailers && takes_trailers(request->headers)) {
-    for (const HeaderField& field : *trailers) {
-      if (!is_the_doors_own(field.id)) write_field(field.name, field.value);
-    }
-  }
-  connection_->queue("\r\n");
-  bytes_written_ += 5;
+  std::string end = "0\r\n";
+  if (trailers && takes_trailers(request->headers)) append_fields(*trailers, end);
+  end.append("\r\n");
+  connection_->queue(end);
+  bytes_written_ += end.size();
 }
 
 /// It is no part of what the answer counts.
 void H1Exchange::send_interim(int status, const HeaderList& fields) {
   if (request->version == HttpVersion::http10) return;
   std::string head = fmt::format("HTTP/1.1 {} {}\r\n", status, reason_phrase(status));
-  for (const HeaderField& field : fields) {
-    if (!is_the_doors_own(field.id)) head.append(field.name).append(": ").append(field.value).append("\r\n");
-  }
+  append_fields(fields, head);
   connection_->queue(head.append("\r\n"));
   connection_->flush_output();
 }

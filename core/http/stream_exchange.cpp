@@ -4,8 +4,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cstring>
 
 #include "core/page_cache.h"
 
@@ -18,20 +16,6 @@ constexpr std::size_t kSendFileStep = 1024 * 1024;   // of which the page cache 
 constexpr std::size_t kOwnSegment = 256 * 1024;      // behind so much a head leaves in a segment of its own: pages that
                                                      // are sent behind its bytes cost the kernel a third more
 constexpr int kStepsPerTurn = 4;                     // then other connections have their turn, however fast this reads
-
-/// "HTTP/1.1 200 OK\r\n" for the usual codes, else made in `scratch`.
-std::string_view status_line(const Response& response, char (&scratch)[128]) {
-  if (response.status == 200 && response.reason.empty()) return "HTTP/1.1 200 OK\r\n";
-  const std::string_view reason = response.reason.empty() ? reason_phrase(response.status) : response.reason;
-  const std::size_t size = std::min<std::size_t>(reason.size(), 100);
-  char* at = scratch;
-  std::memcpy(at, "HTTP/1.1 ", 9);
-  at = std::to_chars(at + 9, scratch + sizeof scratch, response.status).ptr;
-  *at++ = ' ';
-  std::memcpy(at, reason.data(), size);
-  std::memcpy(at + size, "\r\n", 2);
-  return {scratch, static_cast<std::size_t>(at + size + 2 - scratch)};
-}
 
 }  // namespace
 
@@ -54,42 +38,6 @@ void StreamExchange::expect_input() {
 
 void StreamExchange::expect_room() {
   connection_->wait_writable(settings().send_timeout);
-}
-
-void StreamExchange::write_status_line(const Response& response) {
-  char scratch[128];
-  write_lines(status_line(response, scratch));
-}
-
-void StreamExchange::write_lines(std::string_view lines) {
-  connection_->queue(lines);
-  bytes_written_ += lines.size();
-}
-
-void StreamExchange::write_field(std::string_view name, std::string_view value) {
-  const std::size_t size = name.size() + value.size() + 4;
-  bytes_written_ += size;
-  if (connection_->queue_room() < size) {  // a head that does not fit in what is left of the loop's output
-    connection_->queue(name);
-    connection_->queue(": ");
-    connection_->queue(value);
-    connection_->queue("\r\n");
-    return;
-  }
-  char* at = connection_->queue_reserve();
-  std::memcpy(at, name.data(), name.size());
-  at += name.size();
-  std::memcpy(at, ": ", 2);
-  at += 2;
-  std::memcpy(at, value.data(), value.size());
-  std::memcpy(at + value.size(), "\r\n", 2);
-  connection_->queue_commit(size);
-}
-
-void StreamExchange::write_number_field(std::string_view name, std::uint64_t number) {
-  char digits[24];
-  const char* const end = std::to_chars(digits, digits + sizeof digits, number).ptr;
-  write_field(name, {digits, static_cast<std::size_t>(end - digits)});
 }
 
 Task<Result<void>> StreamExchange::flush() {

@@ -30,11 +30,6 @@ class StreamExchange : public Exchange {
   /// Arms the deadline and the socket for a Wait.
   void expect_input();
   void expect_room();
-  void write_status_line(const Response& response);
-  /// As they go over the wire.
-  void write_lines(std::string_view lines);
-  void write_field(std::string_view name, std::string_view value);
-  void write_number_field(std::string_view name, std::uint64_t number);
   Task<Result<void>> send_all(std::string_view content);
 };
 

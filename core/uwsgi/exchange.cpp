@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "core/http/door.h"
+#include "core/http/head_lines.h"
 #include "core/uwsgi/packet.h"
 #include "core/uwsgi/read_vars.h"
 
@@ -51,7 +52,8 @@ Task<Result<std::string_view>> Exchange::read() {
 }
 
 void Exchange::write_head(const Response& response, std::optional<std::uint64_t> length, bool) {
-  write_status_line(response);
+  HeadLines head(*connection_, response, 0);
+  head.add_status_line(response);
   for (const HeaderField& field : response.headers) {
     switch (field.id) {
       case HeaderName::connection:
@@ -60,12 +62,11 @@ void Exchange::write_head(const Response& response, std::optional<std::uint64_t>
       case HeaderName::transfer_encoding:
         continue;
       default:
-        write_field(field.name, field.value);
+        head.add_field(field.name, field.value);
     }
   }
-  if (length && response.status != 204 && response.status >= 200) write_number_field("Content-Length", *length);
-  connection_->queue("\r\n");
-  bytes_written_ += 2;
+  if (length && response.status != 204 && response.status >= 200) head.add_content_length(*length);
+  bytes_written_ += head.queue();
 }
 
 bool Exchange::try_write(std::string_view content) {
