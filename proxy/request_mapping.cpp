@@ -2,12 +2,15 @@
 #include "proxy/request_mapping.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cstddef>
 #include <string>
 #include <string_view>
 
 #include "core/escape.h"
-#include "core/number_text.h"
+#include "core/joined.h"
+#include "core/text_writer.h"
 
 namespace edge {
 
@@ -57,12 +60,19 @@ bool is_named_by_connection(const HeaderList& headers, std::string_view name) {
 }
 
 /// The values of all fields of that name as one list.
-void append_list(const HeaderList& headers, HeaderName id, std::string& to) {
+std::string_view list_of(const HeaderList& headers, HeaderName id, Arena& arena) {
+  if (!headers.may_have(id)) return {};
+  std::size_t room = 0;
+  for (const HeaderField& field : headers) {
+    if (field.id == id) room += field.value.size() + 2;
+  }
+  TextWriter list(arena.allocate_chars(room), room);
   for (const HeaderField& field : headers) {
     if (field.id != id || field.value.empty()) continue;
-    if (!to.empty()) to += ", ";
-    to += field.value;
+    if (list.size() > 0) list.add(", ");
+    list.add(field.value);
   }
+  return list.written();
 }
 
 bool is_told(const Forwarded& told) {
@@ -74,69 +84,75 @@ bool has_usual(const HeaderList& headers) {
          headers.find(HeaderName::x_forwarded_host) || headers.find(kForwardedPort);
 }
 
-void append_separator(std::string& to) {
-  if (!to.empty()) to += ", ";
-}
-
 /// "for=192.0.2.1", "for="[2001:db8::1]"", or "for=unknown" of a unix socket. `text` is the address's.
-void append_node(Address::Family family, std::string_view text, std::string& to) {
-  to += "for=";
+void add_node(Address::Family family, std::string_view text, TextWriter& to) {
+  to.add("for=");
   if (family == Address::Family::none) {
-    to += "unknown";
+    to.add("unknown");
   } else if (family == Address::Family::ipv6) {
-    to.append("\"[").append(text).append("]\"");
+    to.add("\"[");
+    to.add(text);
+    to.add("]\"");
   } else {
-    to += text;
+    to.add(text);
   }
 }
 
-void append_quoted(std::string_view value, std::string& to) {
-  to += '"';
+void add_quoted(std::string_view value, TextWriter& to) {
+  to.add("\"");
   for (std::size_t begin = 0; begin < value.size();) {
     const auto quoted = [](char c) { return c == '"' || c == '\\'; };
     const auto from = value.begin() + static_cast<std::ptrdiff_t>(begin);
     const auto end = static_cast<std::size_t>(std::find_if(from + 1, value.end(), quoted) - value.begin());
-    if (quoted(value[begin])) to += '\\';
-    to += value.substr(begin, end - begin);
+    if (quoted(value[begin])) to.add("\\");
+    to.add(value.substr(begin, end - begin));
     begin = end;
   }
-  to += '"';
+  to.add("\"");
+}
+
+std::string_view text_of(const Address& address, char (&to)[kAddressText]) {
+  return address.family == Address::Family::none ? std::string_view() : address.ip_text(to);
 }
 
 /// The lists that every proxy adds who came to it to. One family of fields was believed (core/http/forwarded.h); where
 /// it was the other, this list begins with the client that it told of.
 void add_chain(Request& request, std::string_view host, HeaderList& to) {
-  const bool told = is_told(request.forwarded);
-  const bool usual = told && has_usual(request.headers);
-  char text[kAddressText];
+  Arena& arena = to.arena();
+  char peer_buffer[kAddressText];
+  char client_buffer[kAddressText];
   const Address& peer = request.connection->remote;
-  thread_local std::string list;
-  thread_local std::string elements;
-  list.clear();
-  elements.clear();
-  if (told && usual) append_list(request.headers, HeaderName::x_forwarded_for, list);
-  if (told && !usual) append_list(request.headers, HeaderName::forwarded, elements);
-  if (told && request.forwarded.client.family != Address::Family::none) {
-    const Address& client = request.forwarded.client;
-    const std::string_view client_text = client.ip_text(text);
-    if (list.empty()) list += client_text;
-    if (elements.empty()) append_node(client.family, client_text, elements);
+  const std::string_view peer_text = text_of(peer, peer_buffer);
+  std::string_view list;
+  std::string_view elements;
+  std::string_view client_text;
+  if (is_told(request.forwarded)) {
+    client_text = text_of(request.forwarded.client, client_buffer);
+    if (has_usual(request.headers)) {
+      list = list_of(request.headers, HeaderName::x_forwarded_for, arena);
+    } else {
+      elements = list_of(request.headers, HeaderName::forwarded, arena);
+    }
   }
-  std::string_view peer_text;
-  if (peer.family != Address::Family::none) {
-    peer_text = peer.ip_text(text);
-    append_separator(list);
-    list += peer_text;
-  }
-  append_separator(elements);
-  append_node(peer.family, peer_text, elements);
-  elements.append(";proto=").append(request.scheme());
+  if (list.empty()) list = client_text;
+  const bool has_both = !list.empty() && !peer_text.empty();
+  list = joined(arena, {list, has_both ? ", " : "", peer_text});
+  if (!list.empty()) to.add(HeaderName::x_forwarded_for, list);
+
+  constexpr std::size_t kFixed = 160;  // bytes: two nodes, and what stands around the values
+  const std::size_t room = kFixed + elements.size() + 2 * host.size();
+  TextWriter forwarded(arena.allocate_chars(room), room);
+  forwarded.add(elements);
+  if (elements.empty() && !client_text.empty()) add_node(request.forwarded.client.family, client_text, forwarded);
+  if (forwarded.size() > 0) forwarded.add(", ");
+  add_node(peer.family, peer_text, forwarded);
+  forwarded.add(";proto=");
+  forwarded.add(request.scheme());
   if (!host.empty()) {
-    elements += ";host=";
-    append_quoted(host, elements);
+    forwarded.add(";host=");
+    add_quoted(host, forwarded);
   }
-  if (!list.empty()) to.add(HeaderName::x_forwarded_for, to.arena().copy(list));
-  to.add(HeaderName::forwarded, to.arena().copy(elements));
+  to.add(HeaderName::forwarded, forwarded.written());
 }
 
 void add_forwarded(Request& request, HeaderList& to) {
@@ -145,18 +161,15 @@ void add_forwarded(Request& request, HeaderList& to) {
   to.add(HeaderName::x_forwarded_proto, request.scheme());
   if (!host.empty()) to.add(HeaderName::x_forwarded_host, host);
   if (const std::uint16_t port = request.server_port(); port != 0) {
-    std::string number;
-    append_number(port, number);
-    to.add(kForwardedPort, to.arena().copy(number));
+    std::array<char, 5> digits;
+    const char* const end = std::to_chars(digits.data(), digits.data() + digits.size(), port).ptr;
+    to.add({kForwardedPort, to.arena().copy({digits.data(), end})});
   }
-  thread_local std::string via;
-  via.clear();
-  append_list(request.headers, HeaderName::via, via);
-  append_separator(via);
-  via += request.version == HttpVersion::http2    ? "2.0 edge"
-         : request.version == HttpVersion::http10 ? "1.0 edge"
-                                                  : "1.1 edge";
-  to.add(HeaderName::via, to.arena().copy(via));
+  const std::string_view own = request.version == HttpVersion::http2    ? "2.0 edge"
+                               : request.version == HttpVersion::http10 ? "1.0 edge"
+                                                                        : "1.1 edge";
+  const std::string_view before = list_of(request.headers, HeaderName::via, to.arena());
+  to.add(HeaderName::via, before.empty() ? own : joined(to.arena(), {before, ", ", own}));
 }
 
 std::string_view rendered(const Template& value, const Request& request) {
