@@ -56,6 +56,10 @@ PathScan scan_path(std::string_view text) {
   bool after_slash = false;
   for (; scan.size < text.size(); ++scan.size) {
     const TargetByte byte = target_byte(text[scan.size]);
+    if (byte == TargetByte::plain) {
+      after_slash = false;
+      continue;
+    }
     if (byte == TargetByte::query) break;
     if (byte == TargetByte::bad) scan.bad = true;
     // A segment that begins with a dot is looked at closely only then: ".well-known" stays a rare case.
