@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "core/count_bytes.h"
 #include "core/http/field_syntax.h"
 
 namespace edge {
@@ -266,10 +267,8 @@ bool H1Parser::check_head(const char* from, std::size_t size) {
     }
     ++line_ends;
   }
-  for (const char* at = from;
-       (at = static_cast<const char*>(std::memchr(at, '\r', static_cast<std::size_t>(end - at)))); ++at) {
-    if (line_ends-- == 0) return fail_with(ErrorKind::malformed, "bare CR"), false;
-  }
+  const std::size_t returns = count_bytes({from, end}, [](unsigned char byte) { return byte == '\r'; });
+  if (returns > line_ends) return fail_with(ErrorKind::malformed, "bare CR"), false;
   return true;
 }
 
