@@ -57,7 +57,7 @@ Task<Response> ProxyHandler::handle(Request& request) {
   if (sticky) known = sticky->find(request.headers, lane().group(), lane().loop().unix_seconds());
   Result<std::unique_ptr<ServerExchange>> exchange = co_await client_.ask(asked, content, known.server);
   if (!exchange) co_return refuse(request, exchange.error());
-  const std::shared_ptr<const Server> server = (*exchange)->server();
+  const std::shared_ptr<const Server> server = sticky ? (*exchange)->server() : nullptr;
   Response response = answer(request, asked, std::move(*exchange));
   if (sticky && (server.get() != known.server || known.is_old)) set_sticky_cookie(request, *server, response);
   co_return response;

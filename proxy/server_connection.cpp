@@ -167,6 +167,8 @@ std::ptrdiff_t ServerConnection::send_parts(std::string_view& first, std::string
   std::ptrdiff_t taken = 0;
   if (tls_) {
     taken = encrypt_parts(first, second, third);
+  } else if (second.empty() && third.empty()) {
+    taken = ::send(fd(), first.data(), first.size(), MSG_NOSIGNAL);
   } else {
     std::array parts{vector_of(first), vector_of(second), vector_of(third)};
     msghdr message{};
