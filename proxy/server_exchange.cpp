@@ -29,8 +29,8 @@ bool is_idempotent(Method method) {
 
 }  // namespace
 
-ServerExchange::ServerExchange(std::shared_ptr<UpstreamLane> lane, ServerUse use)
-    : lane_(std::move(lane)),
+ServerExchange::ServerExchange(const std::shared_ptr<UpstreamLane>& lane, ServerUse&& use)
+    : lane_(lane),
       use_(std::move(use)),
       server_(use_.server()),
       memory_(lane_->memories().acquire()),

@@ -29,7 +29,7 @@ struct OutgoingContent {
 class ServerExchange final : private ServerConnection::Observer, public FromFreeLists {
  public:
   /// The lane outlives it, as the loop's edition does.
-  ServerExchange(std::shared_ptr<UpstreamLane> lane, ServerUse use);
+  ServerExchange(const std::shared_ptr<UpstreamLane>& lane, ServerUse&& use);
   ServerExchange(const ServerExchange&) = delete;
   ServerExchange& operator=(const ServerExchange&) = delete;
   ~ServerExchange();
