@@ -204,10 +204,10 @@ UpstreamCodec::Step FastCgiCodec::ended() {
     return Step::complete;
   }
   if (state_ == State::failed) return Step::failed;
-  state_ = State::failed;
-  error_ = {ErrorKind::bad_gateway, Side::upstream, false,
+  error_ = {ErrorKind::bad_gateway, Side::upstream, state_ == State::head,
             begun_ ? "the server closed the connection before the end of its answer"
                    : "the server closed the connection without an answer"};
+  state_ = State::failed;
   return Step::failed;
 }
 

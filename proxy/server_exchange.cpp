@@ -310,12 +310,15 @@ void ServerExchange::on_complete() {
   lane_->place_was_left();
 }
 
+/// Before its head nothing of an answer has gone to the client but hints, of which there may be more (RFC 9110 15.2).
+/// What the codec has said of it stands in error_.
 Error ServerExchange::failed_with(Error error) {
   const bool nothing_sent = !connection_ || connection_->bytes().sent == 0;
-  error.retryable = may_repeat_ = !codec_.begun() && !streamed_ && (nothing_sent || is_idempotent(client_->method));
-  was_stale_ = error.kind == ErrorKind::bad_gateway && connection_ && connection_->reused() &&
-               connection_->bytes().received == 0;
-  if (error.kind != ErrorKind::closed && use_ && !was_stale_) {
+  const bool spoke_nonsense = error_ && !error_->retryable;
+  error.retryable = may_repeat_ =
+      !has_head_ && !spoke_nonsense && !streamed_ && (nothing_sent || is_idempotent(client_->method));
+  was_stale_ = error.kind == ErrorKind::bad_gateway && connection_ && connection_->reused() && !codec_.begun();
+  if (error.side == Side::upstream && use_ && !was_stale_) {
     use_.failed(lane_->loop().now(), lane_->upstream().balance().eject, error.kind);
     server_->keep_failure(lane_->loop().unix_seconds(), error.context);
   }

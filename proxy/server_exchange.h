@@ -35,8 +35,8 @@ class ServerExchange final : private ServerConnection::Observer, public FromFree
   ~ServerExchange();
 
   /// Once: sends the request and waits for the head of the answer. Errors as those of ServerConnection and of the
-  /// content; `retryable`: nothing of an answer came, and repeating is safe as far as the connection is concerned, or
-  /// for requests with an idempotent method. `asked` lives as long as the exchange.
+  /// content; `retryable`: the head was not whole, nor anything that no server should say, and nobody has got the
+  /// request, or its method is idempotent and its content still there. `asked` lives as long as the exchange.
   Task<Result<void>> begin(const UpstreamRequest& asked, OutgoingContent content);
   /// A kept connection that the server had ended, or ended without a word, says nothing of the server: the request is
   /// to be sent again on a new one.

@@ -90,7 +90,8 @@ class UpstreamCodec {
   virtual bool begun() const = 0;
   /// After `complete`: the trailer fields, or null. They live as long as the request.
   virtual const HeaderList* trailers() const = 0;
-  /// After `failed`: bad_gateway of Side::upstream.
+  /// After `failed`: bad_gateway of Side::upstream; `retryable`: the server broke off before the head was whole, or
+  /// took no request, so that another one may do better than it.
   virtual const Error& error() const = 0;
 };
 

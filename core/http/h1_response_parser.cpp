@@ -124,7 +124,7 @@ ReadStep H1ResponseParser::read(const char* from, std::size_t size, std::size_t&
 ReadStep H1ResponseParser::ended() {
   switch (state_) {
     case State::head:
-      error_ = {ErrorKind::bad_gateway, Side::upstream, false,
+      error_ = {ErrorKind::bad_gateway, Side::upstream, true,
                 begun_ ? "the server closed the connection before the head of its answer was whole"
                        : "the server closed the connection without an answer"};
       break;

@@ -50,7 +50,7 @@ class H1ResponseParser {
   bool begun() const { return begun_; }
   /// After `complete`: those of a chunked answer that concern its content or framing left out; null when there is none.
   const HeaderList* trailers() const { return trailers_ && trailers_->size() > 0 ? &*trailers_ : nullptr; }
-  /// After `failed`: bad_gateway, Side::upstream.
+  /// After `failed`: bad_gateway, Side::upstream; `retryable`: the server closed before the head was whole.
   const Error& error() const { return error_; }
 
  private:

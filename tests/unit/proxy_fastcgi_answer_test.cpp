@@ -102,6 +102,7 @@ TEST_CASE("an answer that breaks off has failed") {
   Exchange nothing;
   CHECK(story(nothing.codec, "", 1) == "failed: the server closed the connection without an answer");
   CHECK_FALSE(nothing.codec.begun());
+  CHECK(nothing.codec.error().retryable);
   CHECK(told(output("A: 1\r\n\r\nab") + end_request(0, 9).substr(0, 20), "GET", true) == "<200 >\nA: 1\nab\nover");
 }
 

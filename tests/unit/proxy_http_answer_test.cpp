@@ -99,12 +99,26 @@ TEST_CASE(
   CHECK_FALSE(exchange.codec.begun());
   CHECK(exchange.codec.error().kind == ErrorKind::bad_gateway);
   CHECK(exchange.codec.error().side == Side::upstream);
+  CHECK(exchange.codec.error().retryable);
 
   Exchange answered;
   CHECK(story(answered.codec, kOk + "Content-Length: 0\r\n\r\n", 1) == "<200 OK>\n(0)\n\nagain");
   CHECK(answered.codec.begun());
   CHECK(answered.codec.ended() == UpstreamCodec::Step::complete);
   CHECK_FALSE(answered.codec.reusable());
+}
+
+TEST_CASE("after a head that breaks off another server may do better, after nonsense or half an answer it would not") {
+  const std::vector<std::pair<std::string, bool>> answers = {{"HTTP/1.1 200 OK\r\nContent-", true},
+                                                             {"HTTP/1.1 103 Early Hints\r\n\r\n", true},
+                                                             {"HTTP/1.1 200 OK\r\nno field\r\n\r\n", false},
+                                                             {kOk + "Content-Length: 2\r\n\r\na", false},
+                                                             {kOk + "Transfer-Encoding: chunked\r\n\r\n", false}};
+  for (const auto& [answer, is_retryable] : answers) {
+    Exchange exchange;
+    CHECK(story(exchange.codec, answer, 7).contains("failed: "));
+    CHECK(exchange.codec.error().retryable == is_retryable);
+  }
 }
 
 TEST_CASE("what spoils a connection for the next request") {
