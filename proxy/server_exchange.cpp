@@ -271,9 +271,20 @@ void ServerExchange::take(std::size_t received) {
   }
 }
 
+/// RFC 9110 15.5.9: the server has waited for a request for too long, on a connection that edge has kept, and this one
+/// crossed its word on the way. What may not be repeated gets that word, which is true of it as well.
+bool ServerExchange::tells_of_idleness(const UpstreamCodec::Head& head) const {
+  return head.status == 408 && head.closes && connection_->reused() && is_idempotent(client_->method);
+}
+
 /// edge has said 100 itself (RFC 9110 15.2).
 void ServerExchange::on_head() {
   const UpstreamCodec::Head& head = codec_.response();
+  was_stale_ = tells_of_idleness(head);
+  if (was_stale_) {
+    error_ = {ErrorKind::bad_gateway, Side::upstream, true, "the server ended a kept connection with status 408"};
+    return;
+  }
   has_head_ = head.status >= 200 || head.status == 101;
   if (has_head_) return answers();
   if (head.status == 100 || !client_->interim) return;
@@ -317,7 +328,8 @@ Error ServerExchange::failed_with(Error error) {
   const bool spoke_nonsense = error_ && !error_->retryable;
   error.retryable = may_repeat_ =
       !has_head_ && !spoke_nonsense && !streamed_ && (nothing_sent || is_idempotent(client_->method));
-  was_stale_ = error.kind == ErrorKind::bad_gateway && connection_ && connection_->reused() && !codec_.begun();
+  const bool is_reused = connection_ && connection_->reused();
+  was_stale_ = was_stale_ || (error.kind == ErrorKind::bad_gateway && is_reused && !codec_.begun());
   if (error.side == Side::upstream && use_ && !was_stale_) {
     use_.failed(lane_->loop().now(), lane_->upstream().balance().eject, error.kind);
     server_->keep_failure(lane_->loop().unix_seconds(), error.context);

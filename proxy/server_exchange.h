@@ -38,8 +38,8 @@ class ServerExchange final : private ServerConnection::Observer, public FromFree
   /// content; `retryable`: the head was not whole, nor anything that no server should say, and nobody has got the
   /// request, or its method is idempotent and its content still there. `asked` lives as long as the exchange.
   Task<Result<void>> begin(const UpstreamRequest& asked, OutgoingContent content);
-  /// A kept connection that the server had ended, or ended without a word, says nothing of the server: the request is
-  /// to be sent again on a new one.
+  /// A kept connection that the server had ended, without a word or with 408, says nothing of the server: the request
+  /// is to be sent again on a new one.
   bool may_begin_anew() const { return was_stale_ && may_repeat_; }
   Task<Result<void>> begin_anew(const UpstreamRequest& asked, OutgoingContent content);
   const UpstreamCodec::Head& head() const { return codec_.response(); }
@@ -85,6 +85,7 @@ class ServerExchange final : private ServerConnection::Observer, public FromFree
   void answers();
   void ended();
   void on_head();
+  bool tells_of_idleness(const UpstreamCodec::Head& head) const;
   void on_complete();
   Error failed_with(Error error);
 
@@ -111,7 +112,7 @@ class ServerExchange final : private ServerConnection::Observer, public FromFree
   bool reads_ahead_ = false;
   bool streamed_ = false;    // something of the client's body is gone
   bool may_repeat_ = false;  // of the last error
-  bool was_stale_ = false;   // the connection was a kept one, and nothing came of it
+  bool was_stale_ = false;   // the connection was a kept one, and no answer came of it
   bool has_head_ = false;
   bool sent_whole_ = false;
   bool complete_ = false;

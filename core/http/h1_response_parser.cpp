@@ -220,6 +220,7 @@ ReadStep H1ResponseParser::parse_head(std::string_view text) {
     begin = end;
   }
   if (!check_fields()) return ReadStep::failed;
+  head_->closes = !keep_alive_;
   return settle_framing();
 }
 

@@ -26,6 +26,7 @@ struct ReceivedHead {
   std::string_view reason;              // may be empty
   HeaderList headers;                   // without Content-Length
   std::optional<std::uint64_t> length;  // of the content; to HEAD and in 304 what it would have been
+  bool closes = false;                  // the server has said that it ends the connection behind this
 };
 
 /// Of one head, and of the trailers of one answer.
