@@ -19,7 +19,7 @@ constexpr Milliseconds kLongestBeginning{1'000};
 
 struct HealthCheck::Shared {
   Shared(Loop& main, HealthSettings from, Probe asks, std::uint32_t seed, std::function<void()> tells)
-      : loop(main), settings(std::move(from)), probe(std::move(asks)), came_back(std::move(tells)), random(seed) {}
+      : loop(main), settings(std::move(from)), probe(std::move(asks)), changed(std::move(tells)), random(seed) {}
 
   /// The first checks are spread, over a second at most.
   Milliseconds until_first() {
@@ -39,7 +39,7 @@ struct HealthCheck::Shared {
   Loop& loop;
   const HealthSettings settings;
   const Probe probe;
-  const std::function<void()> came_back;
+  const std::function<void()> changed;
   std::minstd_rand random;
 };
 
@@ -99,12 +99,12 @@ class HealthCheck::Checked final : public Deadline, public std::enable_shared_fr
       server_->let_up(shared_->loop.now());
       log::info("[{}] server {} is up again: {} health checks in a row were good", server_->upstream(), server_->name(),
                 shared_->settings.rise);
-      shared_->came_back();
     } else {
       server_->hold_down();
       log::warn("[{}] server {} is down: {} health checks in a row failed, at last: {}", server_->upstream(),
                 server_->name(), shared_->settings.fall, reason_);
     }
+    shared_->changed();
   }
 
   const std::shared_ptr<Shared> shared_;
@@ -117,8 +117,8 @@ class HealthCheck::Checked final : public Deadline, public std::enable_shared_fr
 };
 
 HealthCheck::HealthCheck(Loop& main, HealthSettings settings, Probe probe, std::uint32_t seed,
-                         std::function<void()> came_back)
-    : shared_(std::make_shared<Shared>(main, std::move(settings), std::move(probe), seed, std::move(came_back))) {}
+                         std::function<void()> changed)
+    : shared_(std::make_shared<Shared>(main, std::move(settings), std::move(probe), seed, std::move(changed))) {}
 
 HealthCheck::~HealthCheck() {
   for (const std::shared_ptr<Checked>& checked : checked_) checked->end();

@@ -33,10 +33,10 @@ class HealthCheck {
   /// lives until then. It may outlive the HealthCheck, so it owns what it uses.
   using Probe = std::function<Task<Result<int>>(std::shared_ptr<const Server> server, Cancellation& cancellation)>;
 
-  /// `seed`: any number, another one for each upstream, so that not all are asked at the same moment. `came_back`: a
-  /// server is up again; it owns what it uses.
+  /// `seed`: any number, another one for each upstream, so that not all are asked at the same moment. `changed`: a
+  /// server is up again, or down; it owns what it uses.
   HealthCheck(
-      Loop& main, HealthSettings settings, Probe probe, std::uint32_t seed, std::function<void()> came_back = [] {});
+      Loop& main, HealthSettings settings, Probe probe, std::uint32_t seed, std::function<void()> changed = [] {});
   HealthCheck(const HealthCheck&) = delete;
   HealthCheck& operator=(const HealthCheck&) = delete;
   /// Checks under way are cancelled, without effect. What is held down stays so.

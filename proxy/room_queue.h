@@ -9,7 +9,6 @@
 #include "core/intrusive_list.h"
 #include "core/net/deadline.h"
 #include "core/net/loop.h"
-#include "core/net/turn_end.h"
 
 namespace edge {
 
@@ -38,34 +37,37 @@ class RoomWait final : private Deadline, private Cancellation::Waiter {
   const Milliseconds timeout_;
   Cancellation& cancellation_;
   ListLink<RoomWait> link_;
-  IntrusiveList<RoomWait, &RoomWait::link_>* list_ = nullptr;  // in which it waits
   std::coroutine_handle<> waiter_;
   Outcome outcome_ = Outcome::room;
   bool has_waited_ = false;
 };
 
 /// One a lane, on its loop's thread. First come, first served.
-class RoomQueue final : private TurnEnd {
+class RoomQueue {
  public:
   explicit RoomQueue(Loop& loop) : loop_(loop) {}
 
   std::size_t size() const { return size_; }
-  /// At the end of the turn as many are woken as there were rooms made.
-  void room_was_made() { rooms_were_made(1); }
-  /// All are woken, as a server may have room for any number of them.
-  void server_came() { rooms_were_made(size_); }
+  /// Wakes them in their order, each at most once, as long as `holds()`: also those behind one that finds no room and
+  /// waits again, because it may not go to a server where the next one may.
+  template <class Holds>
+  void wake_while(Holds holds) {
+    std::size_t left = size_;
+    for (RoomWait* next = waiting_.front(); next && left > 0 && holds(); next = first_behind_, --left) {
+      first_behind_ = List::after(*next);
+      next->end(RoomWait::Outcome::room);
+    }
+    first_behind_ = nullptr;
+  }
 
  private:
   friend class RoomWait;
   using List = IntrusiveList<RoomWait, &RoomWait::link_>;
-  void rooms_were_made(std::size_t count);
-  void on_turn_end() override;
 
   Loop& loop_;
   List waiting_;
   RoomWait* first_behind_ = nullptr;  // those that wait again go before it; null: at the end
   std::size_t size_ = 0;
-  std::size_t rooms_ = 0;
 };
 
 }  // namespace edge

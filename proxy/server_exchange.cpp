@@ -44,7 +44,7 @@ ServerExchange::~ServerExchange() {
   connection_.reset();
   if (!use_) return;
   use_.end();
-  lane_->place_was_left();
+  lane_->place_was_left(server_);
 }
 
 Task<Result<void>> ServerExchange::begin(const UpstreamRequest& asked, OutgoingContent content) {
@@ -298,7 +298,7 @@ std::string_view ServerExchange::received_early() const {
 /// Before the end of the answer, which may have come with its head.
 void ServerExchange::answers() {
   const auto latency = std::chrono::duration_cast<Microseconds>(std::chrono::steady_clock::now() - sent_at_);
-  if (use_.succeeded(lane_->loop().now(), latency)) lane_->upstream().server_came_back();
+  if (use_.succeeded(lane_->loop().now(), latency)) lane_->upstream().servers_changed();
 }
 
 void ServerExchange::ended() {
@@ -318,7 +318,7 @@ void ServerExchange::on_complete() {
   if (codec_.reusable() && sent_whole_) lane_->keep(*server_, std::move(connection_));
   connection_.reset();
   use_.end();
-  lane_->place_was_left();
+  lane_->place_was_left(server_);
 }
 
 /// Before its head nothing of an answer has gone to the client but hints, of which there may be more (RFC 9110 15.2).

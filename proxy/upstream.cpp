@@ -79,27 +79,29 @@ void Upstream::set_waiting(std::size_t loop, std::uint32_t count) {
   std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
-void Upstream::room_was_made(std::size_t from) {
+template <class What>
+void Upstream::tell(Mark& mark, What what) {
+  const std::lock_guard lock(lock_);
+  mark.loop->post([lane = mark.lane, what = std::move(what)] {
+    if (const std::shared_ptr<UpstreamLane> alive = lane.lock()) what(*alive);
+  });
+}
+
+void Upstream::pass_on(const std::shared_ptr<Server>& server, std::size_t origin, std::size_t from) {
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  for (std::size_t i = 0; i < marks_.size(); ++i) {
-    Mark& mark = *marks_[i];
-    if (i == from || mark.waiting.load(std::memory_order_relaxed) == 0) continue;
-    return tell(mark, &UpstreamLane::place_was_left);
+  const auto next = [this](std::size_t loop) { return (loop + 1) % marks_.size(); };
+  for (std::size_t i = next(from); i != origin; i = next(i)) {
+    if (marks_[i]->waiting.load(std::memory_order_relaxed) == 0) continue;
+    return tell(*marks_[i], [server, origin](UpstreamLane& lane) { lane.place_was_left(server, origin); });
   }
 }
 
-void Upstream::server_came_back() {
+void Upstream::servers_changed() {
   std::atomic_thread_fence(std::memory_order_seq_cst);
   for (const std::unique_ptr<Mark>& mark : marks_) {
-    if (mark->waiting.load(std::memory_order_relaxed) > 0) tell(*mark, &UpstreamLane::server_came);
+    if (mark->waiting.load(std::memory_order_relaxed) == 0) continue;
+    tell(*mark, [](UpstreamLane& lane) { lane.servers_changed(); });
   }
-}
-
-void Upstream::tell(Mark& mark, void (UpstreamLane::*what)()) {
-  const std::lock_guard lock(lock_);
-  mark.loop->post([lane = mark.lane, what] {
-    if (const std::shared_ptr<UpstreamLane> alive = lane.lock()) (*alive.*what)();
-  });
 }
 
 std::uint32_t Upstream::waiting() const {

@@ -52,10 +52,11 @@ class Upstream {
   // The queue of those who wait while every server is full: loops share no waiter -----------------------------------
   /// Of a lane: so many wait in it.
   void set_waiting(std::size_t loop, std::uint32_t count);
-  /// Of a lane in which nobody waits: a server has room. Another in which somebody does is told.
-  void room_was_made(std::size_t from);
-  /// Any thread: one of the servers has come back. Every lane in which somebody waits is told.
-  void server_came_back();
+  /// Of the lane `from`, which has no use for a place that was left on the loop `origin`: the next in which somebody
+  /// waits is told, unless that would be where it came from.
+  void pass_on(const std::shared_ptr<Server>& server, std::size_t origin, std::size_t from);
+  /// Any thread: a server has come back, or may no longer be waited for. Every lane in which somebody waits is told.
+  void servers_changed();
   /// Any thread: how many wait, in all lanes.
   std::uint32_t waiting() const;
 
@@ -65,7 +66,8 @@ class Upstream {
     std::weak_ptr<UpstreamLane> lane;  // under lock_
     std::atomic<std::uint32_t> waiting{0};
   };
-  void tell(Mark& mark, void (UpstreamLane::*what)());
+  template <class What>
+  void tell(Mark& mark, What what);
 
   const config::Upstream settings_;
   const std::shared_ptr<const TlsClientContext> tls_;

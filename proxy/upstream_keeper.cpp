@@ -45,7 +45,7 @@ UpstreamKeeper::UpstreamKeeper(Loop& main, Resolver& resolver, std::shared_ptr<U
     const auto seed = static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(this) >> 4);
     health_.emplace(main,
                     HealthSettings{health->interval, health->timeout, health->statuses, health->rise, health->fall},
-                    health_probe(main, upstream_), seed, [upstream = upstream_] { upstream->server_came_back(); });
+                    health_probe(main, upstream_), seed, [upstream = upstream_] { upstream->servers_changed(); });
   }
   use(servers_.group());
 }

@@ -56,7 +56,7 @@ void UpstreamLane::use(std::shared_ptr<const ServerGroup> group) {
       return member.server->number() == site.first;
     });
   });
-  queue_.server_came();
+  servers_changed();
 }
 
 ServerUse UpstreamLane::try_choose(const Request& request, const Wish& wish) {
@@ -98,9 +98,38 @@ Task<Result<ServerUse>> UpstreamLane::choose(Request& request, const Wish& wish)
   }
 }
 
-void UpstreamLane::place_was_left() {
-  if (queue_.size() > 0) return queue_.room_was_made();
-  upstream_->room_was_made(loop_number_);
+void UpstreamLane::place_was_left(const std::shared_ptr<Server>& server, std::size_t origin) {
+  if (queue_.size() == 0) return upstream_->pass_on(server, origin, loop_number_);
+  Place place{server, origin};
+  if (std::ranges::find(places_, place) == places_.end()) places_.push_back(std::move(place));
+  loop_.at_turn_end(*this);
+}
+
+void UpstreamLane::servers_changed() {
+  all_ask_ = true;
+  loop_.at_turn_end(*this);
+}
+
+/// A place may be one that nobody here can use, as the server is a backup or has failed this request before, or be
+/// taken by a request that came meanwhile.
+void UpstreamLane::on_turn_end() {
+  const std::shared_ptr<UpstreamLane> alive = shared_from_this();  // whoever is woken may be the last to hold it
+  const bool all = std::exchange(all_ask_, false);
+  const std::vector<Place> places = std::exchange(places_, {});
+  const auto some_is_free = [&] {
+    return std::ranges::any_of(places, [this](const Place& place) { return is_free(place); });
+  };
+  queue_.wake_while([&] { return all || some_is_free(); });
+  for (const Place& place : places) {
+    if (is_free(place)) upstream_->pass_on(place.server, place.origin, loop_number_);
+  }
+}
+
+bool UpstreamLane::is_free(const Place& place) const {
+  const auto members = group_->members();
+  const auto member = std::ranges::find(members, place.server, &ServerGroup::Member::server);
+  if (member == members.end() || member->down || place.server->is_held_down()) return false;
+  return member->max_connections == 0 || place.server->in_flight() < member->max_connections;
 }
 
 /// While requests wait: the end of a rest is nobody's event.
@@ -110,7 +139,7 @@ void UpstreamLane::on_deadline() {
   const auto may_be_tried = [now](const ServerGroup::Member& member) {
     return !member.down && member.server->standing(now) == Standing::trial_due;
   };
-  if (std::ranges::any_of(group_->members(), may_be_tried)) queue_.server_came();
+  if (std::ranges::any_of(group_->members(), may_be_tried)) servers_changed();
   loop_.arm(*this, kBetweenLooks);
 }
 

@@ -7,10 +7,12 @@
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "core/http/request.h"
 #include "core/net/buffer_pool.h"
 #include "core/net/loop.h"
+#include "core/net/turn_end.h"
 #include "proxy/balancer.h"
 #include "proxy/exchange_memory.h"
 #include "proxy/idle_connections.h"
@@ -24,7 +26,7 @@ namespace edge {
 ServerEndpoint endpoint_of(const Upstream& upstream, const Server& server);
 
 /// Made on any thread, then used on its loop's only, where the last who holds it lets go of it.
-class UpstreamLane final : private Deadline {
+class UpstreamLane final : public std::enable_shared_from_this<UpstreamLane>, private Deadline, private TurnEnd {
  public:
   UpstreamLane(Loop& loop, std::size_t loop_number, std::shared_ptr<Upstream> upstream,
                std::shared_ptr<const ServerGroup> group);
@@ -50,10 +52,12 @@ class UpstreamLane final : private Deadline {
   Task<Result<ServerUse>> choose(Request& request, const Wish& wish);
   /// The same where nobody has to wait; empty: choose() tells why.
   ServerUse try_choose(const Request& request, const Wish& wish);
-  /// To be called when a ServerUse has ended: another request may have its place.
-  void place_was_left();
-  /// A server has come, or come back: all who wait ask again.
-  void server_came() { queue_.server_came(); }
+  /// To be called when a ServerUse has ended: another request may have its place, on this loop or another.
+  void place_was_left(const std::shared_ptr<Server>& server) { place_was_left(server, loop_number_); }
+  /// The same of a place that was left on the loop `origin`, where nobody had use for it.
+  void place_was_left(const std::shared_ptr<Server>& server, std::size_t origin);
+  /// A server has come, or come back, or is held down: all who wait ask again.
+  void servers_changed();
 
   /// Which of the kept connections an exchange may have.
   enum class Kept : std::uint8_t {
@@ -75,7 +79,14 @@ class UpstreamLane final : private Deadline {
     ServerEndpoint endpoint;
     IdleConnections idle;
   };
+  struct Place {
+    std::shared_ptr<Server> server;
+    std::size_t origin;  // the loop on which it was left
+    bool operator==(const Place&) const = default;
+  };
   void on_deadline() override;
+  void on_turn_end() override;
+  bool is_free(const Place& place) const;
   Site& site_of(const Server& server);
   void announce_waiting(std::size_t size) { upstream_->set_waiting(loop_number_, static_cast<std::uint32_t>(size)); }
 
@@ -85,6 +96,8 @@ class UpstreamLane final : private Deadline {
   std::shared_ptr<const ServerGroup> group_;
   Balancer balancer_;
   RoomQueue queue_;
+  std::vector<Place> places_;  // left in the present turn, while somebody waits
+  bool all_ask_ = false;       // at the end of the turn
   BufferPool buffers_;
   ExchangeMemoryPool memories_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Site>> sites_;  // by the server's number

@@ -52,18 +52,27 @@ struct Waiting {
     return holds();
   }
 
+  /// No loop has told another anything that it has not heard.
+  bool is_quiet() {
+    return std::ranges::all_of(loops, [](Loop& loop) {
+      pollfd events{.fd = uv_backend_fd(loop.uv()), .events = POLLIN, .revents = 0};
+      return ::poll(&events, 1, 0) == 0;
+    });
+  }
+
   Loop loops[2];
   std::shared_ptr<Upstream> upstream;
   std::shared_ptr<UpstreamLane> lanes[2];
-  TriedServers tried;
 };
 
 /// A request that asks a lane for a place at once.
 struct Asking {
-  Asking(Waiting& waiting, std::size_t lane)
-      : fake(waiting.loops[lane]),
-        wish{.tried = waiting.tried},
-        task(waiting.lanes[lane]->choose(fake.request, wish)) {}
+  Asking(Waiting& waiting, std::size_t loop, TriedServers before = {})
+      : fake(waiting.loops[loop]),
+        lane(waiting.lanes[loop]),
+        tried(before),
+        wish{.tried = tried},
+        task(lane->choose(fake.request, wish)) {}
 
   bool done() const { return task.done(); }
   /// The server's name, and the place is kept; else the error.
@@ -74,8 +83,15 @@ struct Asking {
     use = std::move(*result);
     return use->name();
   }
+  void leave() {
+    const std::shared_ptr<Server> server = use.server();
+    use.end();
+    lane->place_was_left(server);
+  }
 
   test::FakeRequest fake;
+  const std::shared_ptr<UpstreamLane> lane;
+  const TriedServers tried;
   const UpstreamLane::Wish wish;
   Task<Result<ServerUse>> task;
   ServerUse use;
@@ -99,14 +115,12 @@ TEST_SUITE("upstream lane") {
     waiting.turn();
     CHECK_FALSE(second.done());
     CHECK(waiting.upstream->waiting() == 2);
-    first.use.end();
-    waiting.lanes[0]->place_was_left();
+    first.leave();
     CHECK(waiting.turn_until([&] { return second.done(); }));
     CHECK_FALSE(third.done());
     CHECK(second.got() == "10.0.0.1:80");
     CHECK(waiting.upstream->waiting() == 1);
-    second.use.end();
-    waiting.lanes[1]->place_was_left();
+    second.leave();
     CHECK(waiting.turn_until([&] { return third.done(); }));
     CHECK(third.got() == "10.0.0.1:80");
     CHECK(waiting.upstream->waiting() == 0);
@@ -128,8 +142,7 @@ TEST_SUITE("upstream lane") {
     CHECK(asking[0]->got() == "10.0.0.2:80");
     CHECK(asking[2]->got() == "10.0.0.2:80");
     CHECK(waiting.upstream->waiting() == 1);
-    busy.use.end();
-    waiting.lanes[0]->place_was_left();
+    busy.leave();
     CHECK(waiting.turn_until([&] { return done() == 4; }));
   }
 
@@ -147,7 +160,7 @@ TEST_SUITE("upstream lane") {
     CHECK_FALSE(first.done());
     CHECK_FALSE(second.done());
     servers[1].server->let_up(waiting.loops[0].now());
-    waiting.upstream->server_came_back();
+    waiting.upstream->servers_changed();
     CHECK(waiting.turn_until([&] { return first.done() && second.done(); }));
     CHECK(first.got() == "10.0.0.2:80");
     CHECK(second.got() == "10.0.0.2:80");
@@ -172,7 +185,7 @@ TEST_SUITE("upstream lane") {
     Asking& other = first.done() ? second : first;
     CHECK(trying.got() == "10.0.0.2:80");
     CHECK_FALSE(other.done());
-    if (trying.use.succeeded(waiting.loops[0].now(), Microseconds(10))) waiting.upstream->server_came_back();
+    if (trying.use.succeeded(waiting.loops[0].now(), Microseconds(10))) waiting.upstream->servers_changed();
     CHECK(waiting.turn_until([&] { return other.done(); }));
     CHECK(other.got() == "10.0.0.2:80");
   }
@@ -185,13 +198,12 @@ TEST_SUITE("upstream lane") {
     Asking second(waiting, 0);
     Asking third(waiting, 0);
     for (int times = 0; times < 5; ++times) {
-      waiting.upstream->server_came_back();
+      waiting.upstream->servers_changed();
       waiting.turn();
       waiting.turn();
     }
     CHECK(waiting.upstream->waiting() == 3);
-    busy.use.end();
-    waiting.lanes[0]->place_was_left();
+    busy.leave();
     CHECK(waiting.turn_until([&] { return first.done(); }));
     CHECK_FALSE(second.done());
     CHECK(first.got() == "10.0.0.1:80");
@@ -211,9 +223,95 @@ TEST_SUITE("upstream lane") {
     first.fake.request.cancellation.request();
     REQUIRE(first.done());
     CHECK(first.task.take().error().kind == ErrorKind::closed);
-    busy.use.end();
-    waiting.lanes[0]->place_was_left();
+    busy.leave();
     CHECK(waiting.turn_until([&] { return second.done(); }));
     CHECK(second.got() == "10.0.0.1:80");
+  }
+
+  TEST_CASE("a place that the first one may not have is the next one's, on its loop and on others") {
+    const std::vector<ServerGroup::Member> servers = members({1, 2});
+    Waiting waiting(servers);
+    Asking busy(waiting, 0);
+    Asking busy_too(waiting, 0);
+    const std::string left = busy.got();
+    CHECK(busy_too.got() != left);
+    TriedServers tried;
+    tried.add(*busy.use);
+    Asking first(waiting, 0, tried);
+    Asking second(waiting, 0);
+    Asking third(waiting, 1, tried);
+    Asking fourth(waiting, 1);
+    busy.leave();
+    CHECK(waiting.turn_until([&] { return second.done(); }));
+    CHECK(second.got() == left);
+    second.leave();
+    CHECK(waiting.turn_until([&] { return fourth.done(); }));
+    CHECK(fourth.got() == left);
+    CHECK(waiting.upstream->waiting() == 2);
+    fourth.leave();
+    CHECK(waiting.turn_until([&] { return waiting.is_quiet(); }));  // it does not go round for ever
+    busy_too.leave();
+    CHECK(waiting.turn_until([&] { return first.done(); }));
+    CHECK(first.got() == servers[left == "10.0.0.1:80" ? 1 : 0].server->name());
+    CHECK_FALSE(third.done());
+    first.leave();
+    CHECK(waiting.turn_until([&] { return third.done(); }));
+  }
+
+  TEST_CASE("a place that nobody takes any more is that of who waits on another loop") {
+    Waiting waiting(members({1}));
+    Asking busy(waiting, 0);
+    CHECK(busy.got() == "10.0.0.1:80");
+    Asking leaving(waiting, 0);
+    Asking other(waiting, 1);
+    waiting.turn();
+    busy.leave();
+    leaving.fake.request.cancellation.request();  // before the end of the turn
+    REQUIRE(leaving.done());
+    CHECK(waiting.turn_until([&] { return other.done(); }));
+    CHECK(other.got() == "10.0.0.1:80");
+  }
+
+  TEST_CASE("several places that are left in one turn are as many requests', and no more") {
+    Waiting waiting(members({1, 2}));
+    Asking busy(waiting, 0);
+    Asking busy_too(waiting, 0);
+    CHECK(busy.got() != busy_too.got());
+    Asking first(waiting, 0);
+    Asking second(waiting, 0);
+    Asking third(waiting, 0);
+    busy.leave();
+    busy_too.leave();
+    CHECK(waiting.turn_until([&] { return first.done() && second.done(); }));
+    CHECK_FALSE(third.done());
+    CHECK(first.got() != second.got());
+    second.leave();
+    CHECK(waiting.turn_until([&] { return third.done(); }));
+  }
+
+  TEST_CASE("when the server that all wait for is left alone, the backup is theirs") {
+    const test::CapturedLog log;
+    std::vector<ServerGroup::Member> servers = members({1, 2}, 2);
+    servers[1].backup = true;
+    Waiting waiting(servers);
+    Asking busy(waiting, 0);
+    Asking busy_too(waiting, 0);
+    CHECK(busy.got() == "10.0.0.1:80");
+    CHECK(busy_too.got() == "10.0.0.1:80");
+    Asking first(waiting, 0);
+    Asking second(waiting, 1);
+    waiting.turn();
+    CHECK_FALSE(first.done());
+    SUBCASE("after it has failed a request") {
+      busy.use.failed(waiting.loops[0].now(), {.failures = 1, .duration = kPatience}, ErrorKind::bad_gateway);
+      busy.leave();
+    }
+    SUBCASE("by the health check") {
+      servers[0].server->hold_down();
+      waiting.upstream->servers_changed();
+    }
+    CHECK(waiting.turn_until([&] { return first.done() && second.done(); }));
+    CHECK(first.got() == "10.0.0.2:80");
+    CHECK(second.got() == "10.0.0.2:80");
   }
 }
