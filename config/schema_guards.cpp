@@ -69,7 +69,9 @@ std::span<const SectionSchema> guard_sections() {
        "threads, two at a time and 64 in a queue (more: 503), and are believed for five minutes. The app finds "
        "`REMOTE_USER` and `AUTH_TYPE` in its environ (an ASGI app as with `auth_request`), the access log "
        "`$remote_user`. Files that an app names "
-       "(`X-Accel-Redirect`) are sent without asking again; error pages too. Use TLS: the password is sent as it is.",
+       "(`X-Accel-Redirect`) are sent without asking again; error pages too. Where `try` leads to another route the "
+       "user goes with the request, as with nginx; a route with `basic_auth` or `auth_request` of its own finds it out "
+       "anew. Use TLS: the password is sent as it is.",
        {kBasicAuth}},
       {"sites[].routes[].basic_auth", "The same for one route.", {kBasicAuth}},
       {"sites[].auth_request",

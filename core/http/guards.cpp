@@ -14,6 +14,7 @@ Task<std::optional<Response>> pass(const Guards& guards, Request& request, bool 
   if (rules) {
     if (std::optional<Response> refusal = rules->judge_head(request)) co_return refusal;
   }
+  if (!guards.authorizers.empty()) request.user = request.auth_type = {};
   for (const auto& authorizer : guards.authorizers) {
     std::optional<Response> refusal = co_await authorizer->authorize(request);
     if (refusal) co_return refusal;

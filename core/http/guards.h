@@ -23,7 +23,8 @@ struct Guards {
 };
 
 /// In this order: rules that look at the head, the authorizers, rules that look at the body. Nothing: the request may
-/// pass; else what answers in its place. `with_rules`: false where the request was judged before, under another path.
+/// pass; else what answers in its place. Authorizers find out anew who the client is; without any, the user stays whom
+/// those of the route before have found. `with_rules`: false where the request was judged before, under another path.
 /// Everything outlives the task.
 Task<std::optional<Response>> pass(const Guards& guards, Request& request, bool with_rules);
 

@@ -1,4 +1,5 @@
 """A server of an upstream decides who passes: what it is asked, what its answers do, and that nothing passes without."""
+import base64
 import json
 import signal
 import subprocess
@@ -32,6 +33,12 @@ SITE = """\
           - {{path: /gone/, app: wsgi, auth_request: gone}}
           - {{path: /missing/, return: {{status: 404}}}}
           - {{path: /tried/, static: {{directory: ., try: [$uri, /there]}}, auth_request: off}}
+          - {{path: /named/open, static: {{directory: ., try: [$uri, /open/there]}}}}
+          - {{path: /named/asks, static: {{directory: ., try: [$uri, /there]}}}}
+          - path: /staff/
+            static: {{directory: ., try: [$uri, /open/there]}}
+            auth_request: off
+            basic_auth: {{realm: staff, users_file: users}}
           - {{path: /password/, app: wsgi, basic_auth: {{realm: staff, users_file: users}}}}
           - {{path: /bearer/, app: wsgi, auth_request: {{to: auth, headers: Authorization}}}}
 """
@@ -250,6 +257,21 @@ def test_where_try_leads_to_is_guarded(guarded):
     edge, auth, _ = guarded(answering(401))
     assert edge.get("/tried/users").status == 200 and not auth.seen
     assert edge.get("/tried/none").status == 401 and auth.seen[-1].get("X-Forwarded-Uri") == "/there"
+
+
+def test_the_user_goes_where_try_leads_to_unless_that_route_asks_again(guarded, tmp_path):
+    def knows_nobody_there(seen, client):
+        return (answering(204) if seen.get("X-Forwarded-Uri") == "/there" else GRANTS)(seen, client)
+    password = "Authorization: Basic " + base64.b64encode(b"ada:secret").decode()
+    edge, auth, _ = guarded(knows_nobody_there)
+    assert json.loads(edge.get("/staff/", headers=[password]).text).items() >= {
+        "REMOTE_USER": "ada", "AUTH_TYPE": "Basic"}.items() and not auth.seen
+    assert json.loads(edge.get("/named/open").text) == {
+        "REMOTE_USER": "ada", "AUTH_TYPE": "auth_request", "HTTP_X_USER": "ada", "length": 0}
+    assert json.loads(edge.get("/named/asks").text) == {"length": 0} and len(auth.seen) == 3
+    edge.stop()
+    assert (tmp_path / "access.log").read_text().splitlines() == [
+        "ada 200 /staff/", "ada 200 /named/open", "- 200 /named/asks"]
 
 
 def test_http2(guarded):

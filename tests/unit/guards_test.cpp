@@ -75,6 +75,21 @@ TEST_CASE("guards: rules of the head come before authorizers, and those before r
   CHECK(ask("/", 0, 0) == Told{422, "ab"});
 }
 
+TEST_CASE("guards: who asks finds out anew who the client is, who does not leaves it as it was") {
+  Loop loop;
+  FakeRequest fake(loop, "GET", "/");
+  std::string asked;
+  Guards guards;
+  for (const std::string_view expected : {"ada", ""}) {
+    fake.request.user = "ada";
+    fake.request.auth_type = "Basic";
+    CHECK_FALSE(run(loop, pass(guards, fake.request, false)));
+    CHECK(fake.request.user == expected);
+    CHECK(fake.request.auth_type.empty() == expected.empty());
+    guards.authorizers.push_back(std::make_unique<Noting>(asked, 'a', 0));
+  }
+}
+
 TEST_CASE("guards: where rules were asked before, only authorizers are") {
   CHECK(ask("/?bad", 0, 0, false) == Told{0, "ab"});
   CHECK(ask("/?bad", 401, 0, false) == Told{401, "a"});
