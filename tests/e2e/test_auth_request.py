@@ -9,6 +9,7 @@ import pytest
 
 from edge import PATIENCE, wait_until
 from origin import Hangup
+from php_fpm import PhpFpm
 
 SITE = """\
     edge: {{threads: 1}}
@@ -338,3 +339,45 @@ def test_a_flask_application_decides(serve, tmp_path, scheme, path):
     answer = edge.get("/page", method="POST", body=b"b" * 100_000, headers=["Cookie: user=ada", "X-User: root"])
     assert json.loads(answer.text) == {"REMOTE_USER": "ada", "AUTH_TYPE": "auth_request", "HTTP_X_USER": "ada",
                                        "length": 100_000}
+
+
+PHP_SITE = """\
+    apps: {{web: {{module: web, processes: 1}}}}
+    upstreams: {{check: {{servers: ["{server}"], fastcgi: {{root: {root}}}}}}}
+    sites:
+      - listen: ["127.0.0.1:0"]
+        auth_request: {{to: check, uri: "/check.php?for=staff", headers: X-User, user: X-User}}
+        routes: [{{path: /, app: web}}]
+"""
+PHP_CHECK = """\
+    <?php
+    $asked = [$_SERVER["REQUEST_METHOD"], $_GET["for"], $_SERVER["HTTP_X_FORWARDED_METHOD"], $_SERVER["HTTP_X_FORWARDED_URI"]];
+    error_log("asked: " . implode(" ", $asked) . " with " . strlen(file_get_contents("php://input")) . " bytes");
+    if (($_COOKIE["user"] ?? "") === "eve") exec("kill -9 " . getmypid());
+    if (isset($_COOKIE["user"])) {
+        header("X-User: " . $_COOKIE["user"]);
+    } else {
+        http_response_code(401);
+        header('WWW-Authenticate: Bearer realm="php"');
+    }
+    echo "not for the client";
+    """
+
+
+@pytest.mark.parametrize("tcp", [False, True], ids=["unix", "tcp"])
+def test_a_php_script_decides(serve, tmp_path, tcp):
+    fpm = PhpFpm(tmp_path / "fpm", tcp)
+    try:
+        site = PHP_SITE.format(server=fpm.url, root=tmp_path / "public")
+        edge = serve(site, {"web.py": FILES["web.py"], "public/check.php": PHP_CHECK})
+        refused = edge.get("/page", headers=["X-User: root"])
+        assert (refused.status, refused.get("WWW-Authenticate")) == (401, 'Bearer realm="php"')
+        assert "not for the client" not in refused.text
+        answer = edge.get("/page?a=1", method="POST", body=b"b" * 100_000, headers=["Cookie: user=ada", "X-User: root"])
+        assert json.loads(answer.text) == {"REMOTE_USER": "ada", "AUTH_TYPE": "auth_request", "HTTP_X_USER": "ada",
+                                           "length": 100_000}
+        assert "asked: GET staff POST /page?a=1 with 0 bytes" in fpm.log("php.log")
+        assert edge.get("/page", headers=["Cookie: user=eve"]).status == 500
+        edge.log.wait_for("auth_request: upstream check: server .*(reset by peer|closed the connection).*; answered 500")
+    finally:
+        fpm.end()

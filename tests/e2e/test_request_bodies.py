@@ -18,6 +18,15 @@ SITE = """\
           - path: /
             app: app
 """
+PROXIED = """\
+    log: {{access: off}}
+    edge: {{runtime_dir: ./run}}
+    upstreams: {{api: {{servers: ["{server}"]}}}}
+    sites:
+      - listen: ["127.0.0.1:0"]
+        client_max_body_size: 8M
+        routes: [{{path: /, proxy: api}}]
+"""
 APP = '''\
     """Tells what it read of the body, in two ways."""
     import hashlib
@@ -85,9 +94,13 @@ def test_only_a_large_body_is_a_file_and_it_has_no_name(serve):
     assert not spooled(edge)
 
 
+def may_mount():
+    told = subprocess.run([*MOUNTED[:3], "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True, check=False)
+    return told.returncode == 0
+
+
 def test_a_full_disk_is_a_507_and_is_not_full_afterwards(serve):
-    may_mount = subprocess.run([*MOUNTED[:3], "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True, check=False)
-    if may_mount.returncode != 0:
+    if not may_mount():
         pytest.skip("this user may not mount a small file system")
     edge = serve(SITE, {"app.py": APP, "run/.keep": ""}, launcher=MOUNTED)
     for _ in range(3):
@@ -97,3 +110,22 @@ def test_a_full_disk_is_a_507_and_is_not_full_afterwards(serve):
         body = content(900_000)
         assert edge.get("/", method="POST", body=body).text == f"{hashlib.sha256(body).hexdigest()} 900000"
         assert edge.get("/", method="POST", body=b"small").status == 200
+
+
+@pytest.mark.parametrize("in_chunks", [False, True], ids=["sized", "in chunks"])
+def test_a_full_disk_is_a_507_before_any_server_is_asked(serve, origins, in_chunks):
+    if not may_mount():
+        pytest.skip("this user may not mount a small file system")
+    origin = origins()
+    edge = serve(PROXIED.format(server=origin.url), {"run/.keep": ""}, launcher=MOUNTED)
+    for number in range(3):
+        with edge.connect() as client:
+            if in_chunks:
+                client.ask("POST", "/", headers=["Transfer-Encoding: chunked"]).send(chunked(content(3 << 20)) + b"0\r\n\r\n")
+            else:
+                client.ask("POST", "/", body=content(3 << 20))
+            assert client.answer("POST").status == 507
+        edge.log.wait_for(" error .*the request body cannot be kept in .*/run: No space left on device")
+        wait_until(lambda: not spooled(edge), "nothing is left of it")
+        assert edge.get("/", method="POST", body=content(900_000)).status == 200
+        assert [len(seen.body) for seen in origin.seen] == [900_000] * (number + 1)
