@@ -98,6 +98,7 @@ void fields(Is<ServerStatus> auto& server, auto at) {
   at("weight", server.weight);
   at("max_connections", server.max_connections);
   at("in_flight", server.in_flight);
+  at("idle", server.idle);
   at("served", server.served);
   at("failed", server.failed);
   at("latency_us", server.latency);

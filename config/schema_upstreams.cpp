@@ -16,7 +16,8 @@ constexpr Key kUpstream[] = {
         "Host names are looked up again so often. When that fails, the last good addresses stay."}
         .between(1'000, kMostTime),
     Key{"keepalive", Type::number, "64",
-        "Idle connections kept for each server and loop; `0`: none. For `uwsgi://` none can be kept. For `fastcgi://` "
+        "Idle connections kept for each server and loop (`edge status --json` shows how many there are, as `idle`); "
+        "`0`: none. For `uwsgi://` none can be kept. For `fastcgi://` "
         "none are unless this is given, because each would keep one of PHP-FPM's children from serving anybody else: "
         "`keepalive` times `edge.threads` must stay well below `pm.max_children`. A request that may not be repeated, "
         "such as a POST, takes only a connection that was in use within the last second: servers end idle ones without "

@@ -156,6 +156,23 @@ Server::PastFailure Server::past_failure() const {
   return past_failure_;
 }
 
+std::shared_ptr<Server::IdleCount> Server::add_idle_count() const {
+  auto count = std::make_shared<IdleCount>(0);
+  const std::lock_guard lock(idle_lock_);
+  std::erase_if(idle_counts_, [](const auto& known) { return known.expired(); });
+  idle_counts_.push_back(count);
+  return count;
+}
+
+std::uint32_t Server::idle() const {
+  const std::lock_guard lock(idle_lock_);
+  std::uint32_t sum = 0;
+  for (const auto& known : idle_counts_) {
+    if (const std::shared_ptr<const IdleCount> count = known.lock()) sum += count->load(kRelaxed);
+  }
+  return sum;
+}
+
 void Server::let_up(std::uint64_t now) {
   failures_in_a_row_.store(0, kRelaxed);
   passive_.store(Passive{.time = now}.pack(), kRelaxed);

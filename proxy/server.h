@@ -3,9 +3,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/address.h"
 #include "core/duration.h"
@@ -44,9 +46,9 @@ enum class Entry : std::uint8_t {
   resting,  // another request was faster to try it
 };
 
-/// Shared by all loops, from any thread, without locks but for past failures: each figure is right on its own, several
-/// together may be of different moments. Times are milliseconds of Loop::now(), the same clock on every loop. Requests
-/// come through a ServerUse (server_use.h), which calls what changes the counts.
+/// Shared by all loops, from any thread, without locks but for past failures and idle counts: each figure is right on
+/// its own, several together may be of different moments. Times are milliseconds of Loop::now(), the same clock on
+/// every loop. Requests come through a ServerUse (server_use.h), which calls what changes the counts.
 class Server {
  public:
   /// `upstream`: the name of the upstream, for the log. `url`: as it is configured. `up_since`: now, for a server that
@@ -97,6 +99,13 @@ class Server {
   void keep_failure(std::int64_t at, std::string_view text);
   PastFailure past_failure() const;
 
+  /// How many connections to it rest on one loop. Only that loop changes it, so that it costs no more than a store.
+  using IdleCount = std::atomic<std::uint32_t>;
+  /// For a loop, until that lets go of it.
+  std::shared_ptr<IdleCount> add_idle_count() const;
+  /// On all loops.
+  std::uint32_t idle() const;
+
   /// By the active health check. What is let up starts slowly and is no longer ejected.
   void hold_down() { held_down_.store(true, std::memory_order_relaxed); }
   void let_up(std::uint64_t now);
@@ -136,6 +145,8 @@ class Server {
   std::atomic<bool> held_down_{false};
   mutable std::mutex past_lock_;  // never held but to copy the next
   PastFailure past_failure_;
+  mutable std::mutex idle_lock_;  // never held but to see to the next
+  mutable std::vector<std::weak_ptr<const IdleCount>> idle_counts_;
 };
 
 /// "timed out", "refused, broke off or spoke nonsense": what a failure's kind means of a server.

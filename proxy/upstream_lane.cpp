@@ -145,7 +145,7 @@ void UpstreamLane::on_deadline() {
 
 UpstreamLane::Site& UpstreamLane::site_of(const Server& server) {
   std::unique_ptr<Site>& site = sites_[server.number()];
-  if (!site) site = std::make_unique<Site>(endpoint_of(*upstream_, server), settings());
+  if (!site) site = std::make_unique<Site>(endpoint_of(*upstream_, server), settings(), server);
   return *site;
 }
 

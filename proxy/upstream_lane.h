@@ -74,8 +74,8 @@ class UpstreamLane final : public std::enable_shared_from_this<UpstreamLane>, pr
 
  private:
   struct Site {
-    Site(ServerEndpoint to, const config::Upstream& settings)
-        : endpoint(std::move(to)), idle(settings.keepalive, settings.keepalive_timeout) {}
+    Site(ServerEndpoint to, const config::Upstream& settings, const Server& server)
+        : endpoint(std::move(to)), idle(settings.keepalive, settings.keepalive_timeout, server.add_idle_count()) {}
     ServerEndpoint endpoint;
     IdleConnections idle;
   };

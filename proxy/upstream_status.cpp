@@ -49,6 +49,7 @@ ServerStatus status_of(const ServerGroup::Member& member, const HealthCheck* hea
           .weight = member.weight,
           .max_connections = member.max_connections,
           .in_flight = server.in_flight(),
+          .idle = server.idle(),
           .served = server.served(),
           .failed = server.failed(),
           .latency = static_cast<std::uint64_t>(server.latency(now).count()),

@@ -22,6 +22,7 @@ struct ServerStatus {
   std::uint32_t weight = 1;
   std::uint32_t max_connections = 0;  // 0: no bound
   std::uint32_t in_flight = 0;
+  std::uint32_t idle = 0;  // connections that are kept for the next requests, of all loops
   std::uint64_t served = 0;
   std::uint64_t failed = 0;
   std::uint64_t latency = 0;  // microseconds; 0: not known

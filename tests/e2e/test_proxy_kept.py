@@ -1,15 +1,19 @@
 """Connections to servers that are kept: what a server says on one of its own accord is never the answer to a request."""
 import contextlib
+import json
+import signal
+import socket
 import threading
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from edge import PATIENCE
+from edge import PATIENCE, run, wait_until
 from origin import OK, Hangup
 
 SITE = """\
-    edge: {{threads: 1}}
+    edge: {{threads: 1, control: control.sock}}
     log: {{access: off}}
     upstreams:
       api: {{servers: ["{server}"], retries: 0, eject: {{failures: 1, for: 1h}}}}
@@ -98,3 +102,51 @@ def test_what_comes_while_it_rests_ends_it(serve, origins, word, method, body):
     assert closed.wait(PATIENCE)
     assert edge.get("/", method=method, body=body).status == 200
     assert [(seen.body, seen.connection) for seen in origin.seen] == [(b"", 0), (body or b"", 1)]
+
+
+def is_stopped(edge):
+    return Path(f"/proc/{edge.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
+
+
+@pytest.mark.parametrize("word", [WAITED, b""], ids=["408", "an end"])
+@pytest.mark.parametrize("method, body", [("GET", None), ("POST", b"order")], ids=["GET", "POST"])
+def test_it_is_looked_at_before_the_next_request(serve, origins, word, method, body):
+    """What came before the loop has been told of it: behind the request, and in the same turn."""
+    origin = origins()
+    edge = serve(SITE.format(server=origin.url))
+    with edge.connect() as client:
+        assert client.request("GET", "/").status == 200
+        edge.process.send_signal(signal.SIGSTOP)
+        wait_until(lambda: is_stopped(edge), "it stands still")
+        client.ask(method, "/", body=body)
+        if word:
+            origin.clients[0].sendall(word)
+        origin.clients[0].shutdown(socket.SHUT_WR)
+        edge.process.send_signal(signal.SIGCONT)
+        assert client.answer(method).status == 200
+    assert [(seen.body, seen.connection) for seen in origin.seen] == [(b"", 0), (body or b"", 1)]
+
+
+def idle(edge):
+    told = run("status", "--json", folder=edge.folder)
+    assert told.returncode == 0, told.stderr
+    [upstream] = json.loads(told.stdout)["upstreams"]
+    return [server["idle"] for server in upstream["servers"]]
+
+
+def test_status_shows_how_many_there_are(serve, origins):
+    together = threading.Barrier(3)
+
+    def answer(seen, client):
+        together.wait(PATIENCE)
+        return OK
+    origin = origins(answer)
+    edge = serve(SITE.format(server=origin.url).replace("threads: 1", "threads: 2"))
+    assert idle(edge) == [0]
+    with contextlib.ExitStack() as clients:
+        for client in [clients.enter_context(edge.connect()) for _ in range(3)]:
+            client.ask("GET", "/")
+        wait_until(lambda: idle(edge) == [3], "all three are kept")
+    for client in list(origin.clients):
+        client.shutdown(socket.SHUT_RDWR)
+    wait_until(lambda: idle(edge) == [0], "the server has ended them")

@@ -123,6 +123,29 @@ TEST_CASE("idle connections: the end that comes right before it is taken is seen
   }
 }
 
+TEST_CASE("idle connections: how many there are is told, whatever becomes of them") {
+  Served served;
+  auto second = served.one_more();
+  auto third = served.one_more();
+  const auto count = std::make_shared<Server::IdleCount>(0);
+  {
+    IdleConnections idle(2, kMinute, count);
+    idle.put(std::move(served.first.near));
+    idle.put(std::move(second.near));
+    CHECK(*count == 2);
+    idle.put(std::move(third.near));
+    CHECK(*count == 2);
+    CHECK(idle.take());
+    CHECK(*count == 1);
+    second.far.leave();
+    for (int turn = 0; turn < 1000 && *count > 0; ++turn) served.turns(1);
+    CHECK(*count == 0);
+    idle.put(served.one_more().near);
+    CHECK(*count == 1);
+  }
+  CHECK(*count == 0);
+}
+
 TEST_CASE("idle connections: one with bytes that nobody asked for is not kept") {
   Served served;
   IdleConnections idle(4, kMinute);

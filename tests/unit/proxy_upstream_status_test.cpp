@@ -54,6 +54,9 @@ TEST_SUITE("upstream status") {
     server(2).note_success(loop.now(), loop.now(), Microseconds(1'500));
     CHECK(budget.try_retry(loop.now()));
     CHECK_FALSE(budget.try_retry(loop.now()));
+    const auto first_loop = server(2).add_idle_count();
+    first_loop->store(5);
+    server(2).add_idle_count()->store(7);  // of a loop that has ended
     const UpstreamStatus shown = status();
     CHECK(shown.name == "api");
     CHECK(shown.retried == 1);
@@ -67,6 +70,8 @@ TEST_SUITE("upstream status") {
     CHECK(shown.servers[1].weight == 3);
     CHECK(shown.servers[1].max_connections == 7);
     CHECK(shown.servers[1].in_flight == 1);
+    CHECK(shown.servers[1].idle == 5);
+    CHECK(shown.servers[0].idle == 0);
     CHECK(shown.servers[1].served == 1);
     CHECK(shown.servers[1].latency == 1'500);
     CHECK(shown.servers[3].state == "down");
