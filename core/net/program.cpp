@@ -184,8 +184,8 @@ Result<pid_t> Program::start() const {
   pid_t pid = -1;
   {
     const SignalsHeld held;
-    // vfork() copies no memory, so no loop takes page faults afterwards. But a change of user would mark the memory that
-    // is shared, and so this process, as one that may be neither dumped nor traced.
+    // vfork() copies no memory, so no loop takes page faults afterwards. But a change of user would mark the memory
+    // that is shared, and so this process, as one that may be neither dumped nor traced.
     pid = account ? fork() : vfork();
     if (pid == 0) child.run();
   }
