@@ -35,8 +35,7 @@ constexpr Key kUpstream[] = {
     Key{"retries", Type::number, "2",
         "Other servers tried when one cannot be reached, is too slow or breaks off before the head of its answer is "
         "whole, and repeating is safe: the method is idempotent, or nothing of the request was sent. What is no HTTP, "
-        "or "
-        "too large a head, is 502 at once. Of all requests at most a fifth is repeated."}
+        "or too large a head, is 502 at once. Of all requests at most a fifth is repeated."}
         .between(0, 100),
     Key{"queue", Type::number, "1000",
         "Requests of each loop that may wait while every server has its `max_connections`; above it 503."}

@@ -204,9 +204,11 @@ UpstreamCodec::Step FastCgiCodec::ended() {
     return Step::complete;
   }
   if (state_ == State::failed) return Step::failed;
-  error_ = {ErrorKind::bad_gateway, Side::upstream, state_ == State::head,
-            begun_ ? "the server closed the connection before the end of its answer"
-                   : "the server closed the connection without an answer"};
+  const bool in_head = state_ == State::head;
+  error_ = {ErrorKind::bad_gateway, Side::upstream, in_head,
+            !begun_   ? "the server closed the connection without an answer"
+            : in_head ? "the server closed the connection before the head of its answer was whole"
+                      : "the server closed the connection before the end of its answer"};
   state_ = State::failed;
   return Step::failed;
 }

@@ -9,19 +9,21 @@
 #include "core/intrusive_list.h"
 #include "core/net/deadline.h"
 #include "core/net/loop.h"
+#include "proxy/tried_servers.h"
 
 namespace edge {
 
 class RoomQueue;
 
 /// `const RoomWait::Outcome outcome = co_await wait;`: until it is this request's turn. It may be awaited again when
-/// there was no room after all, without losing its place; its time runs on from the first await.
+/// there was no room after all, without losing its place; its time runs on from the first await. `tried`: which servers
+/// it may not go to; it may grow meanwhile.
 class RoomWait final : private Deadline, private Cancellation::Waiter {
  public:
   enum class Outcome : std::uint8_t { room, timed_out, cancelled };
 
-  RoomWait(RoomQueue& queue, Milliseconds timeout, Cancellation& cancellation)
-      : queue_(queue), timeout_(timeout), cancellation_(cancellation) {}
+  RoomWait(RoomQueue& queue, const TriedServers& tried, Milliseconds timeout, Cancellation& cancellation)
+      : queue_(queue), tried_(tried), timeout_(timeout), cancellation_(cancellation) {}
 
   bool await_ready() const { return outcome_ == Outcome::timed_out || cancellation_.requested(); }
   void await_suspend(std::coroutine_handle<> waiter);
@@ -34,6 +36,7 @@ class RoomWait final : private Deadline, private Cancellation::Waiter {
   void end(Outcome outcome);
 
   RoomQueue& queue_;
+  const TriedServers& tried_;
   const Milliseconds timeout_;
   Cancellation& cancellation_;
   ListLink<RoomWait> link_;
@@ -48,14 +51,18 @@ class RoomQueue {
   explicit RoomQueue(Loop& loop) : loop_(loop) {}
 
   std::size_t size() const { return size_; }
-  /// Wakes them in their order, each at most once, as long as `holds()`: also those behind one that finds no room and
-  /// waits again, because it may not go to a server where the next one may.
-  template <class Holds>
-  void wake_while(Holds holds) {
+  /// Wakes them in their order, each at most once, as long as `holds()`, but for those of whom `may_use(tried)` says
+  /// no: also those behind one that finds no room and waits again, because it may not go to a server where the next one
+  /// may.
+  template <class Holds, class MayUse>
+  void wake_while(Holds holds, MayUse may_use) {
     std::size_t left = size_;
-    for (RoomWait* next = waiting_.front(); next && left > 0 && holds(); next = first_behind_, --left) {
+    bool goes_on = holds();
+    for (RoomWait* next = waiting_.front(); next && left > 0 && goes_on; next = first_behind_, --left) {
       first_behind_ = List::after(*next);
+      if (!may_use(next->tried_)) continue;
       next->end(RoomWait::Outcome::room);
+      goes_on = holds();
     }
     first_behind_ = nullptr;
   }

@@ -40,7 +40,7 @@ UpstreamKeeper::UpstreamKeeper(Loop& main, Resolver& resolver, std::shared_ptr<U
     : main_(main),
       upstream_(std::move(upstream)),
       servers_(main, resolver, settings_of(*upstream_), std::move(before),
-               [this](std::shared_ptr<const ServerGroup> group) { use(group); }) {
+               [this](const std::shared_ptr<const ServerGroup>& group) { use(group); }) {
   if (const auto& health = upstream_->settings().health) {
     const auto seed = static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(this) >> 4);
     health_.emplace(main,

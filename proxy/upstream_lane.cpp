@@ -66,7 +66,7 @@ ServerUse UpstreamLane::try_choose(const Request& request, const Wish& wish) {
 }
 
 Task<Result<ServerUse>> UpstreamLane::choose(Request& request, const Wish& wish) {
-  RoomWait wait(queue_, settings().queue_timeout, request.cancellation);
+  RoomWait wait(queue_, wish.tried, settings().queue_timeout, request.cancellation);
   for (bool announced = false;;) {
     const std::uint64_t now = loop_.now();
     std::expected<ServerUse, NoServer> picked =
@@ -117,18 +117,27 @@ void UpstreamLane::on_turn_end() {
   const bool all = std::exchange(all_ask_, false);
   const std::vector<Place> places = std::exchange(places_, {});
   const auto some_is_free = [&] {
-    return std::ranges::any_of(places, [this](const Place& place) { return is_free(place); });
+    return all || std::ranges::any_of(places, [this](const Place& place) { return is_free(place); });
   };
-  queue_.wake_while([&] { return all || some_is_free(); });
+  const auto may_use_one = [&](const TriedServers& tried) {
+    return all || std::ranges::any_of(places, [&tried](const Place& place) { return !tried.has(*place.server); });
+  };
+  queue_.wake_while(some_is_free, may_use_one);
   for (const Place& place : places) {
-    if (is_free(place)) upstream_->pass_on(place.server, place.origin, loop_number_);
+    // Of a server that this loop does not know yet, or no more, the next may.
+    if (!member_of(place) || is_free(place)) upstream_->pass_on(place.server, place.origin, loop_number_);
   }
 }
 
-bool UpstreamLane::is_free(const Place& place) const {
+const ServerGroup::Member* UpstreamLane::member_of(const Place& place) const {
   const auto members = group_->members();
   const auto member = std::ranges::find(members, place.server, &ServerGroup::Member::server);
-  if (member == members.end() || member->down || place.server->is_held_down()) return false;
+  return member == members.end() ? nullptr : &*member;
+}
+
+bool UpstreamLane::is_free(const Place& place) const {
+  const ServerGroup::Member* const member = member_of(place);
+  if (!member || member->down || place.server->is_held_down()) return false;
   return member->max_connections == 0 || place.server->in_flight() < member->max_connections;
 }
 

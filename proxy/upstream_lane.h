@@ -86,6 +86,7 @@ class UpstreamLane final : public std::enable_shared_from_this<UpstreamLane>, pr
   };
   void on_deadline() override;
   void on_turn_end() override;
+  const ServerGroup::Member* member_of(const Place& place) const;
   bool is_free(const Place& place) const;
   Site& site_of(const Server& server);
   void announce_waiting(std::size_t size) { upstream_->set_waiting(loop_number_, static_cast<std::uint32_t>(size)); }

@@ -134,7 +134,7 @@ def find_app(module, settings):
 def look_for_app(module, wanted):
     """The app, whatever it is, and words for it."""
     if wanted:
-        plain = getattr(module, wanted, None)
+        plain = getattr(module, wanted, None) if wanted.isidentifier() else None
         return special.named(module, wanted) if plain is None else (plain, "%s in %s" % (wanted, place(module)))
     present = [name for name in LOOKED_FOR if hasattr(module, name)]
     for name in present:

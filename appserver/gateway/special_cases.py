@@ -65,7 +65,8 @@ def import_file(path):
 
 
 def without_our_frames(trace):
-    ours = ("importlib", "importlib._bootstrap", "importlib._bootstrap_external")
+    ours = ("importlib", "importlib._bootstrap", "importlib._bootstrap_external", "_frozen_importlib",
+            "_frozen_importlib_external")  # the last two: before somebody has imported importlib
     while trace is not None:
         names = trace.tb_frame.f_globals
         if names is not globals() and names.get("__name__") not in ours:

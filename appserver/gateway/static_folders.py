@@ -1,5 +1,6 @@
 # Which folders of files an app has, for a route with `static: auto`. Stands before left_open.py in the source that an
 # interpreter runs, when a route asks. Looks only at what the app has imported itself, and its errors break nothing.
+# `special` is bootstrap.py's.
 import os
 import sys
 
@@ -58,7 +59,7 @@ def static_folders(app, module):
         try:
             look(app, module, found)
         except BaseException as error:
-            found.warnings.append("the folders of %s cannot be found: %s" % (name, brief(error)))
+            found.warnings.append("the folders of %s cannot be found: %s" % (name, special.brief(error)))
     return found.message()
 
 

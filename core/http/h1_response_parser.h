@@ -42,7 +42,7 @@ class H1ResponseParser {
   ReadStep ended();
 
   /// After `head`, until the next head. Every field as it was received, but for Content-Length, and for Connection
-  /// where it says no more than that the connection is kept.
+  /// and Proxy-Connection where they say no more than that the connection is kept.
   ReceivedHead& head() { return *head_; }
   /// After `complete`: the connection may take another request.
   bool reusable() const { return state_ == State::complete && keep_alive_; }

@@ -29,9 +29,8 @@ class HeadLines {
   std::size_t queue();
 
  private:
-  static constexpr std::size_t kMostReason = 100;  // bytes
-  static constexpr std::size_t kMostOwn =
-      kMostReason + 156;  // of the status line, the length, one field, the last line
+  static constexpr std::size_t kMostReason = 100;             // bytes
+  static constexpr std::size_t kMostOwn = kMostReason + 156;  // of the status line, two short fields, the last line
 
   HeadLines(ClientConnection& connection, std::size_t room);
   char* with_room(std::size_t room);

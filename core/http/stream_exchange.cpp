@@ -83,6 +83,7 @@ Task<Result<void>> StreamExchange::write_file(int fd, std::uint64_t offset, std:
   // twice, which costs a quarter more for 1 MiB.
   std::uint64_t warm_until = connection_->warm_until(fd, offset, std::min<std::uint64_t>(length, kSendFileStep));
   if (!connection_->flush_output(flags)) co_return std::unexpected(client_gone());
+  if (connection_->has_pending()) warm_until = 0;  // it may have changed when that has left
   const Result<void> flushed = co_await flush();
   if (!flushed) co_return flushed;
   int steps = 0;

@@ -186,7 +186,7 @@ Result<pid_t> Program::start() const {
     const SignalsHeld held;
     // vfork() copies no memory, so no loop takes page faults afterwards. But a change of user would mark the memory
     // that is shared, and so this process, as one that may be neither dumped nor traced.
-    pid = account ? fork() : vfork();
+    pid = account ? fork() : vfork();  // NOLINT(bugprone-unsafe-functions): posix_spawn() sets neither limits nor user
     if (pid == 0) child.run();
   }
   if (pid < 0) return failed(*this, "", errno);

@@ -168,6 +168,18 @@ def test_a_plain_wsgi_app_starts_without_what_others_need(serve_app, callable):
     assert app.ask().body == b"[]"
 
 
+def test_a_module_that_makes_names_up_is_asked_for_no_call(serve_app):
+    source = "def make(): return answer(b'made')\ndef __getattr__(name): raise ValueError(name)"
+    app = serve_app(textwrap.dedent(ANSWER) + source, callable="make()")
+    assert app.ask().body == b"made"
+
+
+def test_a_module_that_cannot_be_read_is_said_without_the_frames_of_the_import(serve_app, tmp_path):
+    (tmp_path / "shop_app.py").symlink_to("/proc/self/mem")     # a file that every user may open and none can read
+    why = "OSError: [Errno 5] Input/output error"
+    assert failure(serve_app, None) == f"shop: {why}\nimporting shop_app failed: {why}"
+
+
 def test_an_app_that_is_refused_may_have_modules_named_as_the_standard_ones(serve_app, tmp_path):
     for name in ("struct", "os", "sys"):
         (tmp_path / f"{name}.py").write_text("raise ImportError('not for edge')\n")

@@ -39,16 +39,26 @@ class ColdFile {
     }
     REQUIRE(::posix_fadvise(fd_.get(), kBegin, kEnd - kBegin, POSIX_FADV_DONTNEED) == 0);
   }
+  /// Whether a look finds the hole, in one of several tries: the kernel need not let go of what it has just touched,
+  /// and the look of a thread that is put aside may find what it has begun to read itself.
+  template <class Look>
+  bool finds_hole(Look look) const {
+    bool found = false;
+    for (int tries = 0; tries < 5 && !found; ++tries) {
+      cool();
+      found = look();
+    }
+    return found;
+  }
   int fd() const { return fd_.get(); }
   const std::string& content() const { return content_; }
   /// False: this file system keeps it in memory all the same, so there is nothing to test.
   bool is_cold() const {
-    bool cold = false;
-    for (int tries = 0; tries < 5 && !cold; ++tries) {  // the kernel need not let go of what it has just touched
+    const bool cold = finds_hole([this] {
       char byte;
-      cold = read_from_memory(fd_.get(), &byte, 1, kMiddle) < 0;
-      cool();
-    }
+      return read_from_memory(fd_.get(), &byte, 1, kMiddle) < 0;
+    });
+    cool();
     if (!cold) MESSAGE("the temporary folder is in memory: nothing can be cold there");
     return cold;
   }

@@ -286,8 +286,9 @@ class App:
         command = launcher or [python]
         self.process = subprocess.Popen(
             [*command, "-c", "".join(source.read_text() for source in SOURCES), json.dumps(settings),
-             SPECIAL_CASES.read_text()], env={**inherited, **SANITIZED, **(environment or {})}, pass_fds=[theirs.fileno(), gateway], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, start_new_session=True)
+             SPECIAL_CASES.read_text()],
+            env={**inherited, **SANITIZED, **(environment or {})}, pass_fds=[theirs.fileno(), gateway],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
         theirs.close()
         os.close(gateway)
         self.out = Lines(self.process.stdout)

@@ -98,7 +98,7 @@ TEST_CASE("an answer that breaks off has failed") {
   CHECK(told(output("A: 1\r\n\r\nab"), "GET", true) ==
         "failed: the server closed the connection before the end of its answer");
   CHECK(told(output("A: 1\r\n"), "GET", true) ==
-        "failed: the server closed the connection before the end of its answer");
+        "failed: the server closed the connection before the head of its answer was whole");
   Exchange nothing;
   CHECK(story(nothing.codec, "", 1) == "failed: the server closed the connection without an answer");
   CHECK_FALSE(nothing.codec.begun());
