@@ -44,7 +44,7 @@ class ColdFile {
   template <class Look>
   bool finds_hole(Look look) const {
     bool found = false;
-    for (int tries = 0; tries < 5 && !found; ++tries) {
+    for (int tries = 0; tries < kTries && !found; ++tries) {
       cool();
       found = look();
     }
@@ -65,6 +65,7 @@ class ColdFile {
 
  private:
   static constexpr std::size_t kPiece = 64 << 10;
+  static constexpr int kTries = 300;  // there are spells, of tens of tries, in which nothing is let go
 
   TemporaryDirectory folder_;
   std::string content_;
