@@ -97,6 +97,16 @@ struct Asking {
   ServerUse use;
 };
 
+/// Takes the two places that server 1 has.
+struct BothPlaces {
+  explicit BothPlaces(Waiting& waiting, std::size_t second_loop = 0) : first(waiting, 0), second(waiting, second_loop) {
+    CHECK(first.got() == "10.0.0.1:80");
+    CHECK(second.got() == "10.0.0.1:80");
+  }
+  Asking first;
+  Asking second;
+};
+
 std::vector<ServerGroup::Member> members(std::initializer_list<unsigned> numbers, std::uint32_t most = 1) {
   std::vector<ServerGroup::Member> made;
   for (const unsigned number : numbers) made.push_back({.server = test::make_server(number), .max_connections = most});
@@ -150,10 +160,7 @@ TEST_SUITE("upstream lane") {
     const std::vector<ServerGroup::Member> servers = members({1, 2}, 2);
     Waiting waiting(servers);
     servers[1].server->hold_down();
-    Asking busy(waiting, 0);
-    Asking busy_too(waiting, 1);
-    CHECK(busy.got() == "10.0.0.1:80");
-    CHECK(busy_too.got() == "10.0.0.1:80");
+    BothPlaces busy(waiting, 1);
     Asking first(waiting, 0);
     Asking second(waiting, 1);
     waiting.turn();
@@ -173,10 +180,7 @@ TEST_SUITE("upstream lane") {
     Server& resting = *servers[1].server;
     const std::uint64_t now = waiting.loops[0].now();
     resting.note_failure(now, now, waiting.upstream->balance().eject, ErrorKind::timed_out);
-    Asking busy(waiting, 0);
-    Asking busy_too(waiting, 0);
-    CHECK(busy.got() == "10.0.0.1:80");
-    CHECK(busy_too.got() == "10.0.0.1:80");
+    BothPlaces busy(waiting);
     Asking first(waiting, 0);
     Asking second(waiting, 1);
     CHECK_FALSE(first.done());
@@ -294,17 +298,14 @@ TEST_SUITE("upstream lane") {
     std::vector<ServerGroup::Member> servers = members({1, 2}, 2);
     servers[1].backup = true;
     Waiting waiting(servers);
-    Asking busy(waiting, 0);
-    Asking busy_too(waiting, 0);
-    CHECK(busy.got() == "10.0.0.1:80");
-    CHECK(busy_too.got() == "10.0.0.1:80");
+    BothPlaces busy(waiting);
     Asking first(waiting, 0);
     Asking second(waiting, 1);
     waiting.turn();
     CHECK_FALSE(first.done());
     SUBCASE("after it has failed a request") {
-      busy.use.failed(waiting.loops[0].now(), {.failures = 1, .duration = kPatience}, ErrorKind::bad_gateway);
-      busy.leave();
+      busy.first.use.failed(waiting.loops[0].now(), {.failures = 1, .duration = kPatience}, ErrorKind::bad_gateway);
+      busy.first.leave();
     }
     SUBCASE("by the health check") {
       servers[0].server->hold_down();
