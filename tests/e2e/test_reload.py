@@ -199,21 +199,6 @@ class Asking:
             thread.join()
 
 
-def test_twenty_reloads_under_load_fail_no_request_and_close_no_connection(serve, tmp_path):
-    edge = serve(ONE, {"blog/app.py": version(0)})
-    with Asking(edge, ["/"] * 6 + ["/slow"] * 2) as asking:
-        asking.wait_for("v0")
-        for number in range(1, 21):
-            write_files(tmp_path, {"blog/next.py": version(number)})
-            (tmp_path / "blog" / "next.py").rename(tmp_path / "blog" / "app.py")
-            reload(edge)
-            asking.wait_for(f"v{number}")
-            assert asking.wrong == []
-    assert asking.wrong == [] and asking.answered == asking.asked
-    assert asking.versions == {f"v{number}" for number in range(21)}
-    edge.stop()
-
-
 def test_signals_that_come_together_are_reloads_one_after_another(serve, tmp_path):
     edge = serve(ONE, {"blog/app.py": version(1)})
     write_files(tmp_path, {"blog/app.py": version(2)})

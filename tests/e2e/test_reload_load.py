@@ -85,6 +85,7 @@ def test_fifty_reloads_under_load_fail_nothing(serve, tmp_path):
             reload(tmp_path, number)
             asking.wait_for(number)
     assert asking.numbers == set(range(51))
+    assert "while it answered" not in edge.log.text(), "a GET that was asked twice is a worker that was killed at it"
     assert edge.get("/even").text == "even" and edge.get("/odd").text == "blog"
 
 
