@@ -42,7 +42,10 @@ constexpr Key kApp[] = {
         "WSGI: requests handed ahead to a busy worker while its service time is short; `1`: none."}
         .between(1, 64),
     Key{"request_timeout", Type::duration, "60s",
-        "A request that ran longer gets 504; its worker's stacks are logged and the worker is replaced."}
+        "A request that ran longer without a byte of its answer gets 504. Once the answer has begun it is the longest "
+        "pause between two pieces of it, while the client takes them: a stream that goes on may last for ever, and one "
+        "that pauses longer breaks off. The worker's stacks are logged, an exception is raised in the view, and if "
+        "that does not help the worker is replaced."}
         .between(1, kMostTime),
     Key{"start_timeout", Type::duration, "60s", "An import that took longer has failed."}.between(1, kMostTime),
     Key{"max_requests", Type::number, "0",

@@ -68,6 +68,12 @@ APP = '''\
             note("closed, client gone: %r" % gone())
 
 
+    def tick(pauses):
+        for pause in pauses:
+            yield b"tick"
+            time.sleep(pause)
+
+
     def application(environ, start_response):
         path = environ["PATH_INFO"].rsplit("/", 1)[1]
         if path in ("spin", "sleep", "stubborn", "count"):
@@ -83,6 +89,8 @@ APP = '''\
                 note("raised %s" % type(error).__name__)
                 raise
         start_response("200 OK", [])
+        if path in ("ticks", "stalls"):
+            return tick([0.5] * 6 if path == "ticks" else [1000])
         return stream(environ["edge.disconnected"]) if path == "stream" else [str(os.getpid()).encode()]
 '''
 PLACES = {"spin": "spin", "sleep": "sleep", "count": "count"}
@@ -133,6 +141,25 @@ def test_a_worker_that_stays_stuck_is_replaced(serve, threads, path):
     edge.log.wait_for(rf"\[shop\] request \w+: worker 0 \(pid {before}\) was still at it 1000 ms after "
                       "edge_gateway.RequestTimeout|the worker is killed")
     wait_until(lambda: pid_of(edge) != before, "another worker answers")
+
+
+def test_a_stream_that_goes_on_may_run_longer(serve):
+    edge = start(serve, request_timeout="2s")
+    with edge.connect() as connection:
+        began = time.monotonic()
+        answer = connection.request("GET", "/ticks")
+        assert (answer.status, answer.text) == (200, "tick" * 6) and time.monotonic() - began > 2.5
+    assert "request_timeout" not in edge.log.text()
+
+
+def test_a_stream_that_pauses_too_long_breaks_off(serve):
+    edge = start(serve)
+    with edge.connect() as connection:
+        connection.ask("GET", "/stalls")
+        assert connection.head().status == 200 and connection.chunk() == b"tick"
+        assert connection.is_closed(), "without a last chunk"
+    edge.log.wait_for(r"\[shop\] worker 0 \(pid \d+\): request \w+ \(GET /stalls\) ran longer than request_timeout "
+                      r"\(300 ms\)$")
 
 
 def test_other_threads_go_on_beside_a_stuck_one(serve):
