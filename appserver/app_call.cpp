@@ -45,8 +45,7 @@ void AppCall::begin(Request& request, std::string_view script_name, const Reques
     case AppQueue::Outcome::waiting:
       return wait_in_queue();
     case AppQueue::Outcome::full:
-      return fail({ErrorKind::unavailable, Side::app, false,
-                   fmt::format("the queue of app {} is full ({} requests wait)", app, lane_.app().queue)});
+      return fail(lane_.queue_is_full());
     case AppQueue::Outcome::closed:
       return fail({ErrorKind::unavailable, Side::app, false, fmt::format("app {} is stopping", app)});
   }

@@ -56,6 +56,7 @@ AppHandler::AppHandler(AppLane& lane, std::string script_name, bool cancel_on_di
 
 Task<Response> AppHandler::handle(Request& request) {
   request.upstream = {.address = request.arena.copy(lane_.app().name)};  // the lane's settings may change
+  if (!request.body.empty() && lane_.queue().turns_away()) co_return refuse(request, lane_.queue_is_full());
   RequestSpool spool(lane_.loop(), lane_.spool_directory(), wire::kMaxInlineBody);
   const Result<void> spooled = co_await spool.read(request.body);
   if (!spooled) co_return refuse(request, spooled.error());

@@ -1,6 +1,8 @@
 // One loop's channels to the workers of one app.
 #include "appserver/app_lane.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cassert>
 
@@ -33,6 +35,11 @@ void AppLane::recycle(AppCall& call) {
   std::unique_ptr<AppCall> owned(&call);
   owned->reset();
   if (free_calls_.size() < kMostFreeCalls) free_calls_.push_back(std::move(owned));
+}
+
+Error AppLane::queue_is_full() const {
+  return {ErrorKind::unavailable, Side::app, false,
+          fmt::format("the queue of app {} is full ({} requests wait)", app_->name, app_->queue)};
 }
 
 Result<void> AppLane::add_worker(const std::shared_ptr<WorkerProcess>& worker, std::vector<UniqueFd> answers) {

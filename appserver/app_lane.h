@@ -31,6 +31,7 @@ class AppLane final : private Deadline {
   const config::App& app() const { return *app_; }
   /// From now on calls go by these settings, of the same app.
   void use(std::shared_ptr<const config::App> app) { app_ = std::move(app); }
+  Error queue_is_full() const;
   const std::string& spool_directory() const { return spool_directory_; }
   ReadBlocks& blocks() { return blocks_; }
 

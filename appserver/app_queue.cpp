@@ -38,7 +38,7 @@ AppQueue::Outcome AppQueue::acquire(Ticket& ticket, Slot*& slot) {
   const std::lock_guard lock(mutex_);
   if (stopped_) return Outcome::closed;
   Slot* const best = waiting_.empty() ? best_slot() : nullptr;
-  if (!best && waiting_count_ >= limits_.waiting) {
+  if (is_full(best)) {
     ++counters_.refused;
     return Outcome::full;
   }
@@ -55,6 +55,13 @@ AppQueue::Outcome AppQueue::acquire(Ticket& ticket, Slot*& slot) {
   best->held_.push_back(ticket);
   slot = best;
   return Outcome::granted;
+}
+
+bool AppQueue::turns_away() {
+  const std::lock_guard lock(mutex_);
+  if (stopped_ || !is_full(waiting_.empty() ? best_slot() : nullptr)) return false;
+  ++counters_.refused;
+  return true;
 }
 
 void AppQueue::finish(Ticket& ticket) {

@@ -58,6 +58,8 @@ class AppQueue {
     closed,   // stop() was called
   };
   Outcome acquire(Ticket& ticket, Slot*& slot);
+  /// A ticket that came now would not get in, and is counted as refused: before its body is read.
+  bool turns_away();
   /// The answer is complete: measures the service time and frees the slot.
   void finish(Ticket& ticket);
   /// Takes a ticket out that no slot holds, because it waited too long or its client has left. False, and nothing is
@@ -116,6 +118,7 @@ class AppQueue {
   // With the mutex held:
   void list_slot(Slot& slot);
   bool takes_more(const Slot& slot) const;
+  bool is_full(const Slot* free) const { return !free && waiting_count_ >= limits_.waiting; }
   Slot* best_slot();
   void occupy(Ticket& ticket, Slot& slot);
   void vacate(Ticket& ticket);

@@ -1,12 +1,13 @@
 """The queue before an app: bounded in length and time, first come first served, and blind to clients that have left."""
+import json
 import re
 import threading
 import time
 
-from edge import wait_until
+from edge import run, wait_until
 
 SITE = """\
-    edge: {threads: %s}
+    edge: {threads: %s, control: control.sock}
     log: {access: {path: access.log, format: "$uri $status $upstream_queue_time"}}
     apps:
       app: {module: app, processes: 2%s}
@@ -85,23 +86,62 @@ def gone(edge):
 
 def test_a_full_queue_answers_503_at_once_with_retry_after(serve):
     edge = serve(site(", queue: 2, depth: 1", threads=1), {"app.py": APP})
+    waiting = fill(edge)
+    with edge.connect() as refused:                     # while every worker is held: the answers wait for none
+        answers = [refused.request("GET", "/one-too-many") for _ in range(100)]
+    assert {answer.status for answer in answers} == {503}
+    assert all(int(answer.get("Retry-After")) > 0 for answer in answers)
+    queue = queue_of(edge)
+    assert (queue["refused"], queue["waiting"], queue["timed_out"], queue["granted"]) == (100, 2, 0, 2)
+    empty(edge, waiting)
+    edge.log.wait_for(r" \[app\] request \w+ \(GET /one-too-many\): the queue of app app is full \(2 requests wait\)$")
+    assert calls(edge) == ["/wait/0", "/wait/1", "/wait/queued", "/wait/queued"], "no Python ran for what was refused"
+    edge.stop()
+    waits = {line.split()[2] for line in access_log(edge) if line.startswith("/one-too-many ")}
+    assert waits == {"0.000"}, "and it was never in the queue"
+
+
+def queue_of(edge):
+    return json.loads(run("status", "--json", folder=edge.folder).stdout)["apps"][0]["queue"]
+
+
+def access_log(edge):
+    return (edge.folder / "access.log").read_text().splitlines()
+
+
+def fill(edge):
+    """Connections that hold every worker, and those that wait in a queue of two."""
     held = occupy(edge)
     queued = [edge.connect() for _ in range(2)]
     for connection in queued:
         connection.ask("GET", "/wait/queued")
         assert edge.get("/probe").text == "here"        # the one loop has read what came before
-    with edge.connect() as refused:
-        begun = time.monotonic()
-        answers = [refused.request("GET", "/one-too-many") for _ in range(100)]
-        assert time.monotonic() - begun < 5, "a refusal waits for nobody"
-    assert {answer.status for answer in answers} == {503}
-    assert all(int(answer.get("Retry-After")) > 0 for answer in answers)
+    return held + queued
+
+
+def empty(edge, connections):
     open_gate(edge)
-    for connection in held + queued:
+    for connection in connections:
         assert connection.answer().status == 200
         connection.close()
-    assert "/one-too-many" not in calls(edge)
-    edge.log.wait_for(r"the queue of app app is full \(2 requests wait\)")
+
+
+def test_a_full_queue_answers_before_it_has_read_a_body(serve):
+    edge = serve(site(", queue: 2, depth: 1", threads=1), {"app.py": APP})
+    waiting = fill(edge)
+    with edge.connect() as asks_first:
+        asks_first.send(b"POST /refused HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n")
+        answer = asks_first.answer("POST")
+        assert (answer.status, answer.get("Retry-After"), answer.keeps_alive) == (503, "1", False)
+    with edge.connect() as sends, edge.connect() as chunks:
+        head = b"POST /refused HTTP/1.1\r\nHost: localhost\r\n"
+        sends.send(head + b"Content-Length: 1000000\r\n\r\n").send_slowly(b"x" * 1000)
+        chunks.send(head + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+        for connection in (sends, chunks):              # neither body is at its end
+            assert connection.answer("POST").status == 503
+    empty(edge, waiting)
+    assert "/refused" not in calls(edge)
+    assert edge.get("/taken", "POST", body=b"x" * 1000).status == 200
 
 
 def test_a_request_that_waited_too_long_answers_503_and_says_so(serve):
@@ -110,7 +150,8 @@ def test_a_request_that_waited_too_long_answers_503_and_says_so(serve):
     answer = edge.get("/late")
     assert answer.status == 503
     assert int(answer.get("Retry-After")) > 0
-    edge.log.wait_for(r"GET /late.*no worker of app app was free within queue_timeout \(200 ms\)")
+    edge.log.wait_for(r" \[app\] request \w+ \(GET /late\): no worker of app app was free within queue_timeout "
+                      r"\(200 ms\)$")
     open_gate(edge)
     for connection in held:
         assert connection.answer().status == 200
@@ -151,6 +192,19 @@ def test_first_come_first_served(serve):
     for connection in held + waiting:
         assert connection.answer().status == 200
         connection.close()
+    assert calls(edge)[1:] == [f"/{number:02}" for number in range(20)]
+
+
+def test_first_come_first_served_over_all_loops(serve):
+    edge = serve(site(", depth: 1", threads=3).replace("processes: 2", "processes: 1"), {"app.py": APP})
+    held = occupy(edge, workers=1)
+    waiting = []
+    for number in range(20):
+        connection = edge.connect()                     # to whichever loop the kernel chooses
+        connection.ask("GET", f"/{number:02}")
+        waiting.append(connection)
+        wait_until(lambda: queue_of(edge)["waiting"] == len(waiting), "it is in the queue")
+    empty(edge, held + waiting)
     assert calls(edge)[1:] == [f"/{number:02}" for number in range(20)]
 
 
