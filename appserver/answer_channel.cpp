@@ -207,6 +207,14 @@ void AnswerChannel::add_running(std::vector<RunningRequest>& to) const {
   }
 }
 
+void AnswerChannel::cut_off(std::string_view why) {
+  if (closing()) return;
+  lane_.queue().close(slot_, lane_.loop().index());
+  for (AppCall* call = calls_.front(); call; call = calls_.after(*call)) {
+    if (lane_.queue().is_held(*call)) call->cut_off(why);
+  }
+}
+
 void AnswerChannel::shut(std::string_view why) {
   const AppLane::Event event(lane_);
   break_off(why);

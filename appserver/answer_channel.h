@@ -52,6 +52,8 @@ class AnswerChannel final : public Socket {
   void worker_gone(std::string_view how);
   /// The requests of this loop that the thread is at; of those of an ASGI app the oldest.
   void add_running(std::vector<RunningRequest>& to) const;
+  /// The worker is about to be killed, and why: fails what it is at. What it has not begun goes to other workers.
+  void cut_off(std::string_view why);
   /// Fails what is expected, closes.
   void shut(std::string_view why);
 

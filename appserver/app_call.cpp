@@ -209,9 +209,18 @@ void AppCall::fail(Error error) {
 }
 
 void AppCall::lose(std::string_view how) {
-  log::error("[{}] {} while it answered {}", lane_.app().name, how, description());
-  const bool repeatable = status_ == 0 && request_ && is_safe(request_->method);
-  fail({ErrorKind::bad_gateway, Side::app, repeatable, std::string(how)});
+  if (!error_) log::error("[{}] {} while it answered {}", lane_.app().name, how, description());
+  fail({ErrorKind::bad_gateway, Side::app, is_repeatable(), std::string(how)});
+}
+
+void AppCall::cut_off(std::string_view why) {
+  log::error("[{}] worker {} (pid {}): {} was cut off after {} ms: {}", lane_.app().name, channel_->worker().number(),
+             channel_->worker().pid(), description(), lane_.loop().now() - sent_at_, why);
+  if (!abandoned()) fail({ErrorKind::timed_out, Side::app, is_repeatable(), fmt::format("cut off: {}", why)});
+}
+
+bool AppCall::is_repeatable() const {
+  return status_ == 0 && request_ && is_safe(request_->method);
 }
 
 void AppCall::wake_if_ready() {

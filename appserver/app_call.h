@@ -81,6 +81,8 @@ class AppCall final : public Ticket, private Deadline, private Cancellation::Wai
   void bring_file(FileRange file);
   /// The worker is gone or cannot be understood. The ticket is out of the queue.
   void lose(std::string_view how);
+  /// A worker that is at it is about to be killed, and why: says so in the log, and fails.
+  void cut_off(std::string_view why);
   bool abandoned() const { return request_ == nullptr; }
   /// More is buffered than the loop wants to hold.
   bool is_full() const;
@@ -110,6 +112,7 @@ class AppCall final : public Ticket, private Deadline, private Cancellation::Wai
   std::string_view encode();
   void fail(Error error);
   void fail_in_queue();
+  bool is_repeatable() const;
   Milliseconds queue_time_left() const;
   void expire();
   void watch_answer();

@@ -63,6 +63,13 @@ void AppLane::worker_gone(const WorkerProcess& worker, std::string_view how) {
   }
 }
 
+void AppLane::cut_off(const WorkerProcess* worker, std::string_view why) {
+  const Event event(*this);
+  for (AnswerChannel* channel = channels_.front(); channel; channel = channels_.after(*channel)) {
+    if (!worker || &channel->worker() == worker) channel->cut_off(why);
+  }
+}
+
 std::vector<RunningRequest> AppLane::running() const {
   std::vector<RunningRequest> all;
   for (const AnswerChannel* channel = channels_.front(); channel; channel = channels_.after(*channel)) {

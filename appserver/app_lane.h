@@ -43,6 +43,8 @@ class AppLane final : private Deadline {
   Result<void> add_worker(const std::shared_ptr<WorkerProcess>& worker, std::vector<UniqueFd> answers);
   /// The process has ended, and `how`; its slots are closed.
   void worker_gone(const WorkerProcess& worker, std::string_view how);
+  /// The process is about to be killed, and why; null: every process is. What they are at fails.
+  void cut_off(const WorkerProcess* worker, std::string_view why);
   /// What this loop's requests are at in the workers.
   std::vector<RunningRequest> running() const;
   /// Who deals with requests that ran longer than request_timeout; called on the loop's thread, once for a request.

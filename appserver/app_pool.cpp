@@ -115,7 +115,7 @@ void AppPool::stop(std::move_only_function<void()> stopped) {
   when_stopped_ = std::move(stopped);
   close_queue();
   if (generations_.empty()) return finish_if_ended();
-  if (!started_ || !serving_) return kill();
+  if (!started_ || !serving_) return kill("the app is stopping");
   house_.main.arm(stop_deadline_, app_->shutdown_timeout);
 }
 
@@ -125,15 +125,16 @@ void AppPool::on_queue_idle() {
 }
 
 void AppPool::on_stop_deadline() {
-  log::warn("[{}] shutdown_timeout ({} ms) has passed: what is left of the app is killed", name(),
-            app_->shutdown_timeout.count());
-  kill();
+  const std::string why = fmt::format("shutdown_timeout ({} ms) has passed", app_->shutdown_timeout.count());
+  log::warn("[{}] {}: what is left of the app is killed", name(), why);
+  kill(why);
 }
 
-void AppPool::kill() {
+void AppPool::kill(const std::string& why) {
   close_queue();
   if (std::exchange(killed_, true)) return;
   queue_.refuse_waiting();
+  house_.cut_off(nullptr, why);
   for (const auto& generation : generations_) generation->kill();
 }
 

@@ -76,8 +76,8 @@ class AppPool final : private Generation::Owner {
   /// Refuses new requests, answers what waits or is under way, ends the workers; what is not done within
   /// app.shutdown_timeout is killed. `stopped` runs on the main loop when no process and no channel is left. Once.
   void stop(std::move_only_function<void()> stopped);
-  /// Kills every process now. stop() is still to be called, before or after.
-  void kill();
+  /// Kills every process now; `why` is for the log. stop() is still to be called, before or after.
+  void kill(const std::string& why);
 
  private:
   struct Swap {

@@ -37,6 +37,9 @@ struct AppHouse {
   std::string self_exe;
   UniqueFd gateway;
   OpenFolders open_folders{};  // null: the app is not asked for its folders of files
+
+  /// A worker is about to be killed, and why; null: all are. The loops are told.
+  void cut_off(const std::shared_ptr<WorkerProcess>& worker, const std::string& why);
 };
 
 /// On the main loop's thread.
@@ -177,6 +180,7 @@ class Generation final : private Zygote::Supervisor {
   };
   Result<WorkerEnds> make_channels(Seat& seat);
   void on_seat_deadline(Seat& seat);
+  std::string name(const Seat& seat) const;
   void join(Seat& seat);
   void on_joined(std::uint32_t number, const std::shared_ptr<WorkerProcess>& worker, bool well);
   void retire(Seat& seat);

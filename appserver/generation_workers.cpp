@@ -30,6 +30,12 @@ bool is_child_of(pid_t pid, pid_t parent) {
 
 }  // namespace
 
+void AppHouse::cut_off(const std::shared_ptr<WorkerProcess>& worker, const std::string& why) {
+  for (std::size_t i = 0; i < loops.size(); ++i) {
+    loops[i]->post([lane = lanes[i].get(), worker, why] { lane->cut_off(worker.get(), why); });
+  }
+}
+
 Generation::Seat::Seat(Generation& in, std::uint32_t at)
     : generation(in), number(at), delay(in.app_->restart_delay, in.app_->restart_max_delay) {}
 
@@ -170,18 +176,25 @@ void Generation::on_seat_deadline(Seat& seat) {
     return balance();
   }
   if (seat.state == Seat::State::leaving) {
-    trouble(fmt::format("worker {} gen {} (pid {}) did not finish within shutdown_timeout ({} ms): it is killed",
-                        seat.number, number_, seat.worker->pid(), app_->shutdown_timeout.count()));
+    const auto limit = app_->shutdown_timeout.count();
+    trouble(fmt::format("{} did not finish within shutdown_timeout ({} ms): it is killed", name(seat), limit));
+    house_.cut_off(seat.worker, fmt::format("shutdown_timeout ({} ms) has passed", limit));
     if (seat.worker->pid() == 0) return zygote_->kill();  // it was never forked
     return seat.worker->kill();
   }
-  trouble(fmt::format("worker {} was not ready within start_timeout ({} ms): it is killed", seat.number,
+  trouble(fmt::format("{} was not ready within start_timeout ({} ms): it is killed", name(seat),
                       app_->start_timeout.count()));
   if (seat.worker->pid() != 0) {
     seat.worker->kill();
   } else {
     zygote_->kill();  // it does not even fork
   }
+}
+
+/// For the log, as far as it is known.
+std::string Generation::name(const Seat& seat) const {
+  const std::string name = fmt::format("worker {} gen {}", seat.number, number_);
+  return seat.worker->pid() == 0 ? name : fmt::format("{} (pid {})", name, seat.worker->pid());
 }
 
 void Generation::on_worker_import_failed(std::uint32_t number, std::string_view text) {

@@ -47,7 +47,7 @@ void Apps::retire(App app) {
   leaving_.push_back(std::make_unique<Leaving>(Leaving{std::move(app)}));
   Leaving& leaving = *leaving_.back();
   leaving.app.lease.reset();
-  if (killed_) leaving.app.pool->kill();
+  if (!killed_.empty()) leaving.app.pool->kill(killed_);
   if (stopping_) end(leaving);
 }
 
@@ -96,10 +96,10 @@ void Apps::tell_if_stopped() {
   if (left_ == 0 && leaving_.empty() && when_stopped_) std::exchange(when_stopped_, nullptr)();
 }
 
-void Apps::kill() {
-  killed_ = true;
-  for (const App& app : apps_) app.pool->kill();
-  for (const auto& leaving : leaving_) leaving->app.pool->kill();
+void Apps::kill(const std::string& why) {
+  killed_ = why;
+  for (const App& app : apps_) app.pool->kill(why);
+  for (const auto& leaving : leaving_) leaving->app.pool->kill(why);
 }
 
 void Apps::clear() {

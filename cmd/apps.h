@@ -43,7 +43,8 @@ class Apps {
 
   /// Stops all; `done` runs when no process is left. Once.
   void stop(std::move_only_function<void()> done);
-  void kill();
+  /// `why` is for the log.
+  void kill(const std::string& why);
   /// When the loops do not run any more.
   void clear();
 
@@ -66,7 +67,7 @@ class Apps {
   std::uint64_t last_number_ = 0;
   std::size_t left_ = 0;  // of apps_, with processes
   bool stopping_ = false;
-  bool killed_ = false;
+  std::string killed_;  // why; empty: they are not
   std::move_only_function<void()> when_stopped_;
 };
 

@@ -8,6 +8,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cmd/access_renewal.h"
@@ -71,6 +72,7 @@ class Service final : private ControlTarget {
   std::string cannot_upgrade() const;
   Offer offer() const;
   void upgraded(UpgradeReport report, const std::set<std::string>& taken, Answer<UpgradeReport> tell);
+  Milliseconds time_to_leave() const;
   void leave_to(pid_t successor, std::set<std::string> taken);
   UniqueFd taken_over(const std::string& key);
   Result<void> write_pid_file();
@@ -80,10 +82,10 @@ class Service final : private ControlTarget {
 
   // service_stop.cpp
   void stop_asked(const std::string& by);
-  void settle();
+  void settle(std::string_view key, Milliseconds limit);
   void drain();
   void stop_apps();
-  void cut(const char* why);
+  void cut(const std::string& why);
   void finish();
 
   const config::Snapshot& snapshot() const { return *running_.snapshot; }
@@ -110,7 +112,8 @@ class Service final : private ControlTarget {
   Alarm renew_certificates_{[this] { renew_certificates(); }};
   std::vector<Answer<ReopenReport>> reopening_;
   Alarm look_reopened_{[this] { answer_reopened(); }};
-  Alarm stop_deadline_{[this] { cut("shutdown_timeout has passed with requests under way"); }};
+  Alarm stop_deadline_{[this] { cut(stop_limit_ + " has passed"); }};
+  std::string stop_limit_;       // the setting and its value
   std::uint64_t begun_ = 0;      // Loop::now()
   std::int64_t started_at_ = 0;  // seconds since the epoch
   std::size_t reloads_ = 0;      // that were asked for and are not answered

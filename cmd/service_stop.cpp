@@ -1,4 +1,6 @@
 // Stopping: gracefully, or at once.
+#include <fmt/format.h>
+
 #include <chrono>
 
 #include "cmd/service.h"
@@ -13,19 +15,20 @@ void Service::stop_asked(const std::string& by) {
   log::info("{}: stopping when what is under way is answered, within {} s", by,
             std::chrono::duration_cast<std::chrono::seconds>(snapshot().process.shutdown_timeout).count());
   if (!running_.inherited.predecessor.serves()) running_.inherited.manager.stopping();
-  settle();
+  settle("edge.shutdown_timeout", snapshot().process.shutdown_timeout);
   drain();
 }
 
-/// Nothing changes any more, and what is under way has its time to end.
-void Service::settle() {
+/// Nothing changes any more, and what is under way has its time to end, by the setting `key`.
+void Service::settle(std::string_view key, Milliseconds limit) {
   watched_.clear();
   certificates_.watch.reset();
   renew_certificates_.disarm();
   access_renewal_.stop();
   reload_.stop();
   running_.keepers.end();
-  running_.main.arm(stop_deadline_, snapshot().process.shutdown_timeout);
+  stop_limit_ = fmt::format("{} ({} ms)", key, limit.count());
+  running_.main.arm(stop_deadline_, limit);
 }
 
 void Service::drain() {
@@ -46,12 +49,15 @@ void Service::stop_apps() {
   reload_.when_stopped([this] { running_.apps.stop([this] { finish(); }); });
 }
 
-void Service::cut(const char* why) {
+void Service::cut(const std::string& why) {
   if (std::exchange(cut_, true)) return;
   log::warn("stopping at once: {}", why);
   status_ = kExitCut;
-  for (const auto& loop : running_.loops) loop->kill();
-  running_.apps.kill();
+  running_.apps.kill(why);
+  // Once the loops have told the clients of what was cut off.
+  for (const auto& loop : running_.loops) {
+    loop->loop().post([this, at = loop.get()] { running_.main.post([at] { at->kill(); }); });
+  }
 }
 
 void Service::finish() {

@@ -89,15 +89,21 @@ void Service::upgraded(UpgradeReport report, const std::set<std::string>& taken,
   if (finishing_) finish();
 }
 
+/// The service goes on, so workers have the time that those have which are replaced.
+Milliseconds Service::time_to_leave() const {
+  Milliseconds time = snapshot().process.shutdown_timeout;
+  for (const config::App& app : snapshot().apps) time = std::max(time, app.shutdown_timeout);
+  return time;
+}
+
 /// What the successor has taken it goes on with; the backlog of the rest is served here to its end.
 void Service::leave_to(pid_t successor, std::set<std::string> taken) {
   stop_begun_ = true;
   log::info("upgrade: pid {} serves now; this one, pid {}, ends when what is under way is answered, within {} s",
-            successor, ::getpid(),
-            std::chrono::duration_cast<std::chrono::seconds>(snapshot().process.shutdown_timeout).count());
+            successor, ::getpid(), std::chrono::duration_cast<std::chrono::seconds>(time_to_leave()).count());
   if (reloads_ > 0) running_.inherited.manager.ready();  // they waited, and come to nothing
   running_.inherited.manager.moved_to(successor);
-  settle();
+  settle("shutdown_timeout", time_to_leave());
   bans_.leave();
   running_.addresses.leave(taken);
   if (taken.contains(pid_file_key(pid_file_.path()))) pid_file_.forget();

@@ -15,6 +15,8 @@
 namespace edge::config {
 namespace {
 
+constexpr Milliseconds kLeastToFinish{30'000};
+
 bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c < 0;
 }
@@ -201,6 +203,7 @@ App load_app(const Section& section, const std::string& name) {
   section.read("depth", app.depth);
   section.read("request_timeout", app.request_timeout);
   section.read("start_timeout", app.start_timeout);
+  app.shutdown_timeout = std::max(kLeastToFinish, app.request_timeout);
   section.read("shutdown_timeout", app.shutdown_timeout);
   read_restart(section, app);
   read_socket(section, app);

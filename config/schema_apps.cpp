@@ -58,8 +58,14 @@ constexpr Key kApp[] = {
         "`MemoryError`. `0`: never, and no limit."}
         .between(0, 1ULL << 50),
     Key{"restart", Type::map, "{}", "Back-off of a worker that dies while starting."},
-    Key{"shutdown_timeout", Type::duration, "30s", "How long a worker may take to finish what it holds."}.between(
-        1, kMostTime),
+    Key{"shutdown_timeout", Type::duration, "~",
+        "How long a worker may take to finish what it holds when it is replaced: by a reload, `edge restart`, `edge "
+        "upgrade`, `max_requests` or `max_memory`. What it is at then is cut off, with a line in the log: a request "
+        "that is safe to repeat is asked again, another gets 504. Without it as long as `request_timeout`, and at "
+        "least `30s`: so no request is cut off that could have been answered. "
+        "A shorter one cuts off requests that had time left. A stop of edge ends after `edge.shutdown_timeout`, "
+        "whatever this says."}
+        .between(1, kMostTime),
     Key{"socket", Type::text, "~",
         "Serve the plain uwsgi protocol here as well, for a web server in front: `:3031` (IPv4 and IPv6), "
         "`127.0.0.1:3031`, `[::1]:3031`, `fd:3` (inherited), or a path with a `/` in it. Whoever can connect is "

@@ -59,7 +59,11 @@ constexpr Key kEdge[] = {
         "What `limits` count by takes so much at most, 32 bytes for each key. Where it is full, a new key takes the "
         "place of one that counts nothing any more, else of the one that would soonest. A change needs a restart."}
         .between(4096, 1ULL << 36),
-    Key{"shutdown_timeout", Type::duration, "30s", "How long a graceful stop may take."}.between(1, kMostTime),
+    Key{"shutdown_timeout", Type::duration, "30s",
+        "How long a graceful stop of edge may take. Requests that an app is at then are cut off: 504, and a line in "
+        "the log for each. What waits in a queue gets 503, other connections are closed. An `edge upgrade` stops "
+        "nothing: the process before has as long as the longest `shutdown_timeout`, this one or an app's."}
+        .between(1, kMostTime),
     Key{"trusted_proxies", Type::texts, "[]",
         "Proxies in front whose word about the client is believed: addresses, networks (`10.0.0.0/8`), and `unix:` for "
         "whoever comes through a unix socket. From them `X-Forwarded-For`, `-Proto`, `-Host` and `-Port` tell the "

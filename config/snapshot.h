@@ -103,7 +103,7 @@ struct App {
   std::string group;               // empty: the user's own
   Milliseconds restart_delay{100};
   Milliseconds restart_max_delay{10'000};
-  Milliseconds shutdown_timeout{30'000};
+  Milliseconds shutdown_timeout{60'000};
   std::optional<Listen> socket;  // serves the plain uwsgi protocol too
   unsigned socket_mode = 0660;
   std::vector<std::string> reload_on;   // absolute paths or patterns

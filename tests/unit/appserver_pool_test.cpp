@@ -156,7 +156,8 @@ TEST_CASE("a stop kills what does not end in time") {
   pool.stop();
   pool.run_until([&pid] { return !is_alive(pid); });
   CHECK(status == 503);  // it is safe to repeat, but nothing new begins
-  CHECK(log.contains("shutdown_timeout (100 ms) has passed"));
+  CHECK(log.contains("[hello] shutdown_timeout (100 ms) has passed: what is left of the app is killed"));
+  CHECK(log.contains(" (GET /hang) was cut off after "));
 }
 
 TEST_CASE("a kill ends everything at once") {
@@ -164,7 +165,7 @@ TEST_CASE("a kill ends everything at once") {
   Pool pool(hello.app);
   REQUIRE(pool.start());
   const std::string pid = pool.get("/").body;
-  pool.pool->kill();
+  pool.pool->kill("the test ends it");
   pool.stop();
   pool.run_until([&pid] { return !is_alive(pid); });
 }
