@@ -105,11 +105,11 @@ void ServerConnection::on_deadline() {
 
 Error ServerConnection::gave_up(Woken why, std::string_view what) const {
   if (why == Woken::cancelled) return client_gone();
-  return {ErrorKind::timed_out, Side::upstream, !may_have_sent_, fmt::format("{}: {}", where_, what)};
+  return {ErrorKind::timed_out, Side::upstream, !has_sent_, fmt::format("{}: {}", where_, what)};
 }
 
 Error ServerConnection::failure(std::string_view why) const {
-  return {ErrorKind::bad_gateway, Side::upstream, safe_to_repeat(), fmt::format("{}: {}", where_, why)};
+  return {ErrorKind::bad_gateway, Side::upstream, !has_sent_, fmt::format("{}: {}", where_, why)};
 }
 
 Error ServerConnection::broken() const {
@@ -184,18 +184,22 @@ std::ptrdiff_t ServerConnection::send_parts(std::string_view& first, std::string
 
 std::ptrdiff_t ServerConnection::encrypt_parts(std::string_view first, std::string_view second,
                                                std::string_view third) {
-  may_have_sent_ = true;
-  const std::ptrdiff_t taken = tls_->write(first, second);
+  const std::uint64_t before = tls_->sent();
+  std::ptrdiff_t taken = tls_->write(first, second);
   const bool whole = taken >= 0 && static_cast<std::size_t>(taken) == first.size() + second.size();
-  if (!whole || third.empty() || tls_->has_unsent()) return taken;
-  const std::ptrdiff_t more = tls_->write(third);
-  return more < 0 ? more : taken + more;
+  if (whole && !third.empty() && !tls_->has_unsent()) {
+    const std::ptrdiff_t more = tls_->write(third);
+    taken = more < 0 ? more : taken + more;
+  }
+  has_sent_ = has_sent_ || tls_->sent() > before;
+  return taken;
 }
 
 std::ptrdiff_t ServerConnection::send_file_now(int file, std::uint64_t offset, std::uint64_t length) {
   if (tls_) {
-    may_have_sent_ = true;
+    const std::uint64_t before = tls_->sent();
     const std::ptrdiff_t taken = tls_->write_file(file, offset, length, true);
+    has_sent_ = has_sent_ || tls_->sent() > before;
     return taken == -2 ? kFileTooShort : count_sent(taken);
   }
   auto at = static_cast<off_t>(offset);
@@ -212,7 +216,7 @@ std::ptrdiff_t ServerConnection::count_sent(std::ptrdiff_t taken) {
     return kBroken;
   }
   bytes_.sent += static_cast<std::uint64_t>(taken);
-  may_have_sent_ = may_have_sent_ || taken > 0;
+  has_sent_ = has_sent_ || taken > 0;
   return taken;
 }
 
@@ -337,7 +341,7 @@ void ServerConnection::rouse() {
   observe(nullptr);
   bytes_ = {};
   reused_ = true;
-  readable_ = may_have_sent_ = false;
+  readable_ = has_sent_ = false;
 }
 
 }  // namespace edge

@@ -37,7 +37,7 @@ struct ServerEndpoint {
 /// none) or the cancellation, and what it is given outlives it.
 ///
 /// Errors: bad_gateway (refused, reset, TLS) and timed_out, both of Side::upstream, with the server's address; closed,
-/// of Side::client, when cancelled. They are retryable where safe_to_repeat(). After an error the connection is of no
+/// of Side::client, when cancelled. They are retryable unless has_sent(). After an error the connection is of no
 /// further use.
 class ServerConnection final : public Socket, private Deadline, private TurnEnd, private Cancellation::Waiter {
  public:
@@ -77,14 +77,14 @@ class ServerConnection final : public Socket, private Deadline, private TurnEnd,
   bool truncated() const;
   /// It served a request before, so the server may have ended it for idleness at the moment when it was taken.
   bool reused() const { return reused_; }
-  /// Nothing of the request was sent, or the connection was reused and nothing of an answer has come. Whether the
-  /// request itself may be repeated is the caller's judgement.
-  bool safe_to_repeat() const { return !may_have_sent_ || (reused_ && bytes_.received == 0); }
+  /// The kernel has taken something of the present exchange, so the server may have it, whether or not the call that
+  /// sent it failed later. Only what nobody has got may be repeated whatever it is.
+  bool has_sent() const { return has_sent_; }
   struct Bytes {
     std::uint64_t sent = 0;
     std::uint64_t received = 0;
   };
-  /// Content, without TLS's own, of the present exchange.
+  /// Content, without TLS's own, of the present exchange. Of a call that failed nothing is counted.
   const Bytes& bytes() const { return bytes_; }
 
   // Without waiting: tunnels and idle connections -------------------------------------------------------------------
@@ -182,10 +182,10 @@ class ServerConnection final : public Socket, private Deadline, private TurnEnd,
   int error_ = 0;  // errno of what broke it
   std::uint64_t rests_since_ = 0;
   Woken woken_ = Woken::readable;
-  bool wants_room_ = false;     // whoever waits, or the observer
-  bool readable_ = false;       // the kernel may have something
-  bool unheard_ = false;        // the server takes nothing more
-  bool may_have_sent_ = false;  // something of the request
+  bool wants_room_ = false;  // whoever waits, or the observer
+  bool readable_ = false;    // the kernel may have something
+  bool unheard_ = false;     // the server takes nothing more
+  bool has_sent_ = false;
   bool reused_ = false;
 };
 

@@ -324,7 +324,7 @@ void ServerExchange::on_complete() {
 /// Before its head nothing of an answer has gone to the client but hints, of which there may be more (RFC 9110 15.2).
 /// What the codec has said of it stands in error_.
 Error ServerExchange::failed_with(Error error) {
-  const bool nothing_sent = !connection_ || connection_->bytes().sent == 0;
+  const bool nothing_sent = !connection_ || !connection_->has_sent();
   const bool spoke_nonsense = error_ && !error_->retryable;
   error.retryable = may_repeat_ =
       !has_head_ && !spoke_nonsense && !streamed_ && (nothing_sent || is_idempotent(client_->method));

@@ -192,6 +192,7 @@ bool TlsEnd::send_with(std::string_view records) {
   const ssize_t sent = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
   if (sent < 0 && !would_block()) return stop_sending(std::strerror(errno)), false;
   const auto taken = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
+  sent_ += taken;
   const std::size_t from_gathered = std::min(taken, gathered.size());
   return keep(gathered.substr(from_gathered)) && keep(records.substr(taken - from_gathered));
 }
@@ -209,6 +210,7 @@ int TlsEnd::flush_unsent() {
     if (would_block()) return 0;
     return stop_sending(std::strerror(errno)), -1;
   }
+  sent_ += static_cast<std::uint64_t>(sent);
   if (static_cast<std::size_t>(sent) < unsent_.size()) return unsent_.erase(0, static_cast<std::size_t>(sent)), 0;
   unsent_ = {};  // gives the memory back
   return 1;

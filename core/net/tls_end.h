@@ -51,6 +51,8 @@ class TlsEnd {
   /// reading might wait. `warm`: it was just read by another thread, and is taken whatever the page cache says now.
   std::ptrdiff_t write_file(int file, std::uint64_t offset, std::uint64_t size, bool warm);
 
+  /// Encrypted bytes that the kernel has taken, those of the handshake too. A write() that breaks may have added some.
+  std::uint64_t sent() const { return sent_; }
   /// Encrypted bytes that the kernel has not taken: at most kMostUnsent.
   bool has_unsent() const { return !unsent_.empty(); }
   /// 1 when nothing is left, 0 when something is, -1 when broken.
@@ -103,6 +105,7 @@ class TlsEnd {
   SslPointer session_;
   std::string unsent_;
   std::string error_;
+  std::uint64_t sent_ = 0;
   std::size_t receives_ = 0;  // left in this call
   int fd_;
   bool more_follows_ = false;  // another record leaves with the one that is made

@@ -4,9 +4,11 @@ import struct
 
 import pytest
 
+from certificates import Authority
 from edge import wait_until
-from origin import OK, Hangup
+from origin import OK, Hangup, Seen, read_head
 from recording_server import END, STDERR, STDOUT, RecordingServer, fastcgi_answer, record
+from tls_origin import TlsOrigin
 
 SITE = """\
     edge: {{threads: 1}}
@@ -96,6 +98,38 @@ def test_what_may_not_be_repeated_is_not(serve, origins, method, path):
         assert edge.get(path, method=method, body=body).status == 502
     assert sorted(seen.body for server in servers for seen in server.seen) == bodies
     assert "another server is asked" not in edge.log.text()
+
+
+class LeavesAtOnce(TlsOrigin):
+    def _serve_secured(self, client, number):
+        client.close()
+
+
+class ResetsAfterTheHead(TlsOrigin):
+    def _serve_secured(self, client, number):
+        with client:
+            self.seen.append(Seen(read_head(client, b"")[0], b"", number))
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+@pytest.mark.parametrize("server, newest", [(LeavesAtOnce, False), (ResetsAfterTheHead, True)])
+@pytest.mark.parametrize("size", [120_000, 900_000])
+def test_what_has_left_over_tls_is_not_repeated(serve, tmp_path, server, newest, size):
+    """Of a body that goes in many records some leave before one fails, and then none of them is counted as sent."""
+    authority = Authority(tmp_path / "authority")
+    pair = authority.issue("server", ["IP:127.0.0.1"])
+    servers = [server(pair=pair, newest=newest) for _ in range(2)]
+    try:
+        edge = serve(SITE.format(servers=urls(*servers), more=f"{NEVER_EJECT}, tls: {{ca: {authority.certificate}}}"))
+        targets = [f"/{number}" for number in range(20)]
+        assert {edge.get(target, method="POST", body=b"x" * size).status for target in targets} == {502}
+        assert [one.connections for one in servers] == [10, 10]
+        seen = [seen.target for one in servers for seen in one.seen]
+        assert len(seen) == len(set(seen))
+        assert "another server is asked" not in edge.log.text()
+    finally:
+        for one in servers:
+            one.close()
 
 
 @pytest.mark.parametrize("nonsense", [b"HTTP/1.1 200 OK\r\nNo field\r\n\r\n", b"\x15\x03\x01", HALF + b"x" * 100_000,

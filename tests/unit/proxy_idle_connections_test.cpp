@@ -60,13 +60,9 @@ TEST_CASE("idle connections: the last one in is the first one out, with a new ex
   CHECK(first->reused());
   CHECK(first->bytes().sent == 0);
   CHECK(first->bytes().received == 0);
-  CHECK(first->safe_to_repeat());
+  CHECK(!first->has_sent());
   REQUIRE(served.first.send("next"));
-  CHECK(served.first.far.hear() == "next");
-  CHECK(first->safe_to_repeat());  // it may have been ended while the request was under way
-  served.first.far.say("yes");
-  CHECK(served.first.receive() == "yes");
-  CHECK(!first->safe_to_repeat());
+  CHECK(first->has_sent());
 }
 
 TEST_CASE("idle connections: no more than are wanted, the oldest goes") {

@@ -1,6 +1,7 @@
 // ServerConnection over TLS: whom it trusts, what it shows, what it resumes, and the same exchanges as without.
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <poll.h>
 
 #include <ctime>
 #include <optional>
@@ -282,6 +283,42 @@ TEST_CASE("server over tls: ten megabytes, a file, and an early answer in the mi
   CHECK(pair.receive() == "HTTP/1.1 413 ");
   const std::string end = pair.receive();
   CHECK((end.empty() || end.starts_with('!')));
+}
+
+TEST_CASE("server over tls: something of a call that failed may be there, and nothing where none left") {
+  const Authorities authorities;
+  const TemporaryDirectory folder;
+  const std::string text(8 << 20, 'x');  // more than the kernel takes
+  const UniqueFd file(::open(folder.write("content", text).c_str(), O_RDONLY | O_CLOEXEC));
+  using Sending = std::function<Task<Result<ServerConnection::SendProgress>>(SecurePair&)>;
+  const Sending from_memory = [&text](SecurePair& pair) {
+    return pair.near->send("head", text, {}, kLong, pair.cancellation);
+  };
+  const Sending from_file = [&](SecurePair& pair) {
+    return pair.near->send_file(file.get(), 0, text.size(), kLong, pair.cancellation);
+  };
+  for (const Sending& sending : {from_memory, from_file}) {
+    for (const bool is_reset_before : {false, true}) {
+      SecurePair pair(server_of(authorities.named("DNS:api.test")), authorities.client());
+      REQUIRE(pair.near);
+      CHECK(!pair.near->has_sent());  // the handshake is no part of the request
+      if (is_reset_before) {
+        pair.far->reset();
+        pollfd reset{pair.near->fd(), 0, 0};
+        REQUIRE(::poll(&reset, 1, static_cast<int>(kLong.count())) == 1);
+      } else {
+        pair.far->leave();  // what comes then is answered with a reset
+      }
+      const auto sent = finish(pair.loop, sending(pair));
+      REQUIRE(sent);
+      CHECK(sent->sent == Sent::answered);
+      CHECK(pair.near->has_sent() == !is_reset_before);
+      std::string heard = pair.receive();
+      if (heard.empty()) continue;  // it left in order before it reset
+      CHECK(heard.starts_with('!'));
+      CHECK(pair.error.retryable == is_reset_before);
+    }
+  }
 }
 
 TEST_CASE("server over tls: an end without TLS's own is told, and what is inside already is received") {
