@@ -2,17 +2,16 @@
 #include "cmd/certificates.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <ctime>
 #include <optional>
 
 #include "core/log.h"
 #include "core/net/tls_certificate_files.h"
 #include "core/net/tls_development.h"
+#include "core/net/tls_file_state.h"
 #include "core/net/tls_ocsp.h"
 #include "core/net/tls_thread.h"
 
@@ -31,18 +30,6 @@ std::vector<std::string> files_of(const TlsSettings& settings) {
   return files;
 }
 
-/// What tells a file that was changed or replaced.
-std::string state_of(const std::vector<std::string>& files) {
-  std::string state;
-  for (const std::string& file : files) {
-    struct stat now{};
-    if (::stat(file.c_str(), &now) != 0) continue;
-    state +=
-        fmt::format("{}:{}:{}:{}.{};", now.st_dev, now.st_ino, now.st_size, now.st_mtim.tv_sec, now.st_mtim.tv_nsec);
-  }
-  return state;
-}
-
 }  // namespace
 
 class Certificates::Loader {
@@ -56,7 +43,7 @@ class Certificates::Loader {
       Result<void> made = make_for_development(site, settings);
       if (!made) return std::unexpected(std::move(made.error()));
     }
-    std::string state = state_of(files_of(settings));
+    std::string state = tls_file_state(files_of(settings));
     if (auto known = find(settings, site.hosts, &state)) return known;
     CertificateCheck check;
     Result<std::vector<TlsCertificate>> loaded = load_certificates(settings.certificates, site.hosts, now_, check);
@@ -95,10 +82,7 @@ class Certificates::Loader {
   /// What was read as root, when it cannot be read any more.
   std::shared_ptr<const SiteCertificates> keep(const TlsSettings& settings, const config::Site& site,
                                                const Error& error) {
-    const bool is_denied = std::ranges::any_of(files_of(settings), [](const std::string& file) {
-      return ::access(file.c_str(), R_OK) != 0 && errno == EACCES;
-    });
-    auto kept = is_denied ? find(settings, site.hosts, nullptr) : nullptr;
+    auto kept = has_denied_file(files_of(settings)) ? find(settings, site.hosts, nullptr) : nullptr;
     if (kept) {
       log::warn(
           "{}: {}; the certificate that was read before stays: let edge's user read the files, or restart edge when "
@@ -230,13 +214,16 @@ std::shared_ptr<const TlsContext> Certificates::of_site(std::size_t index) const
 
 bool Certificates::is_current() const {
   return std::ranges::all_of(sites_,
-                             [](const auto& site) { return site->state == state_of(files_of(site->settings)); });
+                             [](const auto& site) { return site->state == tls_file_state(files_of(site->settings)); });
 }
 
-std::vector<std::string> certificate_files(const config::Snapshot& snapshot) {
+std::vector<std::string> certificate_files(const config::Snapshot& snapshot, const UpstreamsByName& upstreams) {
   std::vector<std::string> files;
   for (const config::Site& site : snapshot.sites) {
     if (site.tls) std::ranges::copy(files_of(*site.tls), std::back_inserter(files));
+  }
+  for (const auto& [name, upstream] : upstreams) {
+    if (upstream->tls()) std::ranges::copy(upstream->tls()->files(), std::back_inserter(files));
   }
   std::ranges::sort(files);
   const auto twice = std::ranges::unique(files);

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "cmd/upstreams.h"
 #include "config/load.h"
 #include "config/snapshot.h"
 #include "core/net/tls_context.h"
@@ -57,6 +58,6 @@ class Certificates {
 };
 
 /// The files whose change means that certificates are to be read again.
-std::vector<std::string> certificate_files(const config::Snapshot& snapshot);
+std::vector<std::string> certificate_files(const config::Snapshot& snapshot, const UpstreamsByName& upstreams);
 
 }  // namespace edge

@@ -121,7 +121,7 @@ void Changeover::start_apps(std::move_only_function<void(const AppPool*)> done) 
   const auto ready = [this, alive = std::weak_ptr(alive_)] {
     if (!alive.expired() && --starting_ == 0 && when_started_) std::exchange(when_started_, nullptr)(nullptr);
   };
-  new_keepers_ = running_.keepers.make(parts_.upstreams);
+  make_keepers();
   ++starting_;
   when_looked_up_ = ready;
   looked_up_by_ = running_.main.now() + kLookUpTime;

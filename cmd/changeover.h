@@ -1,7 +1,7 @@
 // Changeover: from the configuration that is in force to another: all that can fail is made beside what serves, and
 // then either takes its place on every loop, or is taken back with nothing changed.
 //
-//   open_addresses, make_apps -> open_logs, build -> start_apps -> commit, or abandon
+//   open_addresses, make_apps -> open_logs, build -> start_apps or make_keepers -> commit, or abandon
 #pragma once
 
 #include <functional>
@@ -46,9 +46,12 @@ class Changeover {
   /// are new. `done` runs once, in a later turn, unless abandon() comes first: with nothing when all are ready, or with
   /// the first that cannot be started.
   void start_apps(std::move_only_function<void(const AppPool* failed)> done);
+  /// Who looks after the upstreams that are new. start_apps() does it; where no apps are started, before commit().
+  void make_keepers() { new_keepers_ = running_.keepers.make(parts_.upstreams); }
   /// Other certificates than those in force were read.
   bool has_new_certificates() const {
-    return !running_.certificates || parts_.certificates->sites() != running_.certificates->sites();
+    return !running_.certificates || parts_.certificates->sites() != running_.certificates->sites() ||
+           have_new_files(parts_.upstreams, running_.upstreams);
   }
   /// Files of lists have changed since they were read, or others are read.
   bool has_new_lists() const { return running_.access && !parts_.access->same_files(*running_.access); }

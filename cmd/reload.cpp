@@ -52,6 +52,7 @@ Task<void> Reload::prepare(Job& job) {
     Result<void> renewed = co_await make_change(job);
     if (stops_here(job)) co_return;
     if (!renewed) co_return refuse(job, renewed.error().context);
+    job.change->make_keepers();
     co_return commit(job);
   }
   const auto load = [file = running_.snapshot->file, this] { return config::load(file, environment_); };

@@ -125,7 +125,7 @@ void Service::reload_on_signal() {
 /// Of the configuration that is in force.
 void Service::watch_certificates() {
   if (stop_begun_) return;
-  const std::vector<std::string> files = certificate_files(*running_.snapshot);
+  const std::vector<std::string> files = certificate_files(*running_.snapshot, running_.upstreams);
   const bool makes_own = std::ranges::any_of(
       running_.snapshot->sites, [](const config::Site& site) { return site.tls && site.tls->self_signed; });
   running_.main.arm(renew_certificates_, makes_own ? kRenewDevelopment : Milliseconds(0));
@@ -140,7 +140,8 @@ void Service::watch_certificates() {
   std::vector<std::string> patterns;
   for (const std::string& file : files) patterns.push_back(literal_pattern(file));
   certificates_.watch = std::make_unique<PathWatch>(running_.main, patterns, kLookForChanges, changed);
-  if (!running_.certificates->is_current()) renew_certificates();  // changed before the watch began
+  const bool are_current = running_.certificates->is_current() && have_current_files(running_.upstreams);
+  if (!are_current) renew_certificates();  // changed before the watch began
 }
 
 void Service::renew_certificates() {

@@ -1,11 +1,13 @@
 // Making upstreams of their settings.
 #include "cmd/upstreams.h"
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <utility>
 
 #include "core/log.h"
+#include "core/net/tls_file_state.h"
 
 namespace edge {
 
@@ -13,7 +15,17 @@ namespace {
 
 using TlsOfUpstream = std::shared_ptr<const TlsClientContext>;
 
-Result<TlsOfUpstream> tls_of(const config::Upstream& upstream) {
+/// What was read as root, when it cannot be read any more.
+TlsOfUpstream kept_tls(const config::Upstream& upstream, const Upstream* before, const std::string& problem) {
+  if (!before || !before->tls() || !(before->settings().tls == upstream.tls)) return {};
+  if (!has_denied_file(before->tls()->files())) return {};
+  log::warn("{}; what was read before stays: let edge's user read the files, or restart edge when they have changed",
+            problem);
+  return before->tls();
+}
+
+/// `before`: the upstream of that name in force, or null.
+Result<TlsOfUpstream> tls_of(const config::Upstream& upstream, const Upstream* before) {
   if (upstream.protocol != config::UpstreamProtocol::https) return TlsOfUpstream();
   const config::UpstreamTls& tls = upstream.tls;
   const std::int64_t now =
@@ -23,10 +35,15 @@ Result<TlsOfUpstream> tls_of(const config::Upstream& upstream) {
   if (!made) {
     Error error = std::move(made.error());
     error.context = upstream.place.text() + ": upstreams." + upstream.name + ".tls: " + error.context;
+    if (TlsOfUpstream kept = kept_tls(upstream, before, error.context)) return kept;
     return std::unexpected(std::move(error));
   }
   for (const std::string& warning : check.warnings) log::warn("upstreams.{}.tls: {}", upstream.name, warning);
   return made;
+}
+
+bool has_current_files(const Upstream& upstream) {
+  return !upstream.tls() || upstream.tls()->is_current();
 }
 
 }  // namespace
@@ -35,16 +52,30 @@ Result<UpstreamsByName> make_upstreams(const config::Snapshot& to, const Upstrea
                                        const std::vector<Loop*>& loops) {
   UpstreamsByName made;
   for (const config::Upstream& settings : to.upstreams) {
-    const auto known = before.find(settings.name);
-    if (known != before.end() && known->second->settings() == settings) {
-      made.emplace(settings.name, known->second);
+    const auto at = before.find(settings.name);
+    const std::shared_ptr<Upstream> known = at == before.end() ? nullptr : at->second;
+    const bool is_same = known && known->settings() == settings;
+    if (is_same && has_current_files(*known)) {
+      made.emplace(settings.name, known);
       continue;
     }
-    Result<TlsOfUpstream> tls = tls_of(settings);
+    Result<TlsOfUpstream> tls = tls_of(settings, known.get());
     if (!tls) return std::unexpected(std::move(tls.error()));
-    made.emplace(settings.name, std::make_shared<Upstream>(settings, std::move(*tls), loops));
+    const bool is_kept = is_same && *tls == known->tls();
+    made.emplace(settings.name, is_kept ? known : std::make_shared<Upstream>(settings, std::move(*tls), loops));
   }
   return made;
+}
+
+bool have_current_files(const UpstreamsByName& upstreams) {
+  return std::ranges::all_of(upstreams, [](const auto& one) { return has_current_files(*one.second); });
+}
+
+bool have_new_files(const UpstreamsByName& upstreams, const UpstreamsByName& before) {
+  return std::ranges::any_of(upstreams, [&before](const auto& one) {
+    const auto was = before.find(one.first);
+    return was != before.end() && was->second != one.second && was->second->settings() == one.second->settings();
+  });
 }
 
 const UpstreamKeeper* UpstreamKeepers::find(const std::string& name) const {

@@ -16,10 +16,17 @@ namespace edge {
 
 using UpstreamsByName = std::map<std::string, std::shared_ptr<Upstream>>;
 
-/// Those of `to`: the ones of `before` whose settings are the same, with all that is known of their servers, else new
-/// ones, for `loops`. On any thread, and blocking, because it reads the files of TLS. An error says where.
+/// Those of `to`: the ones of `before` whose settings and files of TLS are the same, with all that is known of their
+/// servers, else new ones, for `loops`. On any thread, and blocking, because it reads the files. An error says where.
+/// Files that edge may not read any more since it has given up the rights of root stay as they were read.
 Result<UpstreamsByName> make_upstreams(const config::Snapshot& to, const UpstreamsByName& before,
                                        const std::vector<Loop*>& loops);
+
+/// Whether the files of TLS are those that were read. Blocking for microseconds.
+bool have_current_files(const UpstreamsByName& upstreams);
+
+/// Whether one of them is the same as `before` but for what its files of TLS hold.
+bool have_new_files(const UpstreamsByName& upstreams, const UpstreamsByName& before);
 
 /// Who looks after the servers of each upstream that is in force. On the main loop.
 class UpstreamKeepers {

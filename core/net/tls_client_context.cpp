@@ -20,6 +20,7 @@
 #include "core/net/tls_client_stream.h"
 #include "core/net/tls_common_rules.h"
 #include "core/net/tls_error.h"
+#include "core/net/tls_file_state.h"
 #include "core/net/tls_owned.h"
 #include "core/net/tls_pem.h"
 
@@ -73,6 +74,15 @@ bool expect(SSL* ssl, const std::string& server_name) {
          SSL_set_tlsext_host_name(ssl, server_name.c_str()) == 1;
 }
 
+std::vector<std::string> files_of(const TlsClientSettings& settings) {
+  std::vector<std::string> files;
+  if (settings.verify) files.push_back(settings.ca.empty() ? system_store() : settings.ca);
+  files.push_back(settings.certificate);
+  files.push_back(settings.key);
+  std::erase(files, std::string());
+  return files;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const TlsClientContext>> TlsClientContext::make(const TlsClientSettings& settings,
@@ -80,8 +90,14 @@ Result<std::shared_ptr<const TlsClientContext>> TlsClientContext::make(const Tls
   std::shared_ptr<TlsClientContext> made(new TlsClientContext);
   made->context_.reset(SSL_CTX_new(TLS_client_method()));
   if (!made->context_) return tls_failure("TLS: " + take_tls_error());
+  made->files_ = files_of(settings);
+  made->state_ = tls_file_state(made->files_);
   if (Result<> used = made->use(settings, now, check); !used) return std::unexpected(std::move(used.error()));
   return made;
+}
+
+bool TlsClientContext::is_current() const {
+  return state_ == tls_file_state(files_);
 }
 
 Result<> TlsClientContext::use(const TlsClientSettings& settings, std::int64_t now, CertificateCheck& check) {

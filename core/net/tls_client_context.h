@@ -35,6 +35,10 @@ class TlsClientContext {
   TlsClientContext& operator=(const TlsClientContext&) = delete;
 
   bool verifies() const { return verifies_; }
+  /// Those that it was made of, the system's authorities among them.
+  const std::vector<std::string>& files() const { return files_; }
+  /// Whether they are what was read. Blocking for microseconds.
+  bool is_current() const;
 
   /// A client's side of a new session without a socket, for a server called `server_name` (a host's name, or an IP
   /// address without brackets). It resumes what was kept for `place`. Null: no memory, or no such name can be.
@@ -58,6 +62,8 @@ class TlsClientContext {
   std::string kept_for(std::string_view place) const;
 
   SslContextPointer context_;
+  std::vector<std::string> files_;
+  std::string state_;  // of the files when they were read
   bool verifies_ = true;
   mutable std::mutex lock_;  // held for a moment in each handshake
   mutable std::vector<Kept> sessions_;

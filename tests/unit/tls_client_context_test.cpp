@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 #include <ctime>
+#include <filesystem>
 #include <string>
 
 #include "core/net/tls_client_stream.h"
@@ -60,6 +61,23 @@ TEST_CASE("tls client context: the system's authorities") {
   folder.write("store.pem", "no certificates");
   CHECK(refusal({}).starts_with("TLS: the system's authorities in " + store + ": "));
   REQUIRE(::unsetenv("SSL_CERT_FILE") == 0);
+}
+
+TEST_CASE("tls client context: it is current until one of its files changes") {
+  const TemporaryDirectory folder;
+  const Issued issued = issue();
+  const std::string ca = folder.write("ca.pem", issued.pem).string();
+  const std::string certificate = folder.write("edge.pem", issued.pem).string();
+  const std::string key = folder.write("edge.key", issued.key_pem).string();
+  for (const std::string& changed : {ca, certificate, key}) {
+    const Made made = make({.ca = ca, .certificate = certificate, .key = key});
+    REQUIRE(made.context);
+    CHECK((*made.context)->files() == std::vector{ca, certificate, key});
+    CHECK((*made.context)->is_current());
+    const std::string before = changed == key ? issued.key_pem : issued.pem;
+    folder.write(std::filesystem::path(changed).filename().string(), before + "\n");
+    CHECK(!(*made.context)->is_current());
+  }
 }
 
 TEST_CASE("tls client context: edge's own certificate") {
