@@ -74,6 +74,9 @@ constexpr Key kEject[] = {
 
 constexpr Key kHealth[] = {
     Key{"path", Type::text, "", "What is asked for, by GET."},
+    Key{"host", Type::text, "~",
+        "The host that is asked for, with a port where it has an unusual one; without it that of the first server. An "
+        "application that knows the hosts it is for, such as Django by `ALLOWED_HOSTS`, refuses others."},
     Key{"interval", Type::duration, "5s", "Between two checks of a server."}.between(100, kMostTime),
     Key{"timeout", Type::duration, "2s", "Of one check."}.between(1, kMostTime),
     Key{"status", Type::texts, "200-399", "What counts as well: statuses and ranges."},

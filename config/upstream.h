@@ -46,6 +46,7 @@ struct Eject {
 
 struct HealthCheck {
   std::string path;
+  std::string host{};  // empty: the first server's
   Milliseconds interval{5'000};
   Milliseconds timeout{2'000};
   std::vector<std::pair<int, int>> statuses{{200, 399}};  // inclusive ranges

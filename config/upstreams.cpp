@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "config/answers.h"
+#include "core/arena.h"
 #include "core/http/field_syntax.h"
+#include "core/http/path.h"
 
 namespace edge::config {
 namespace {
@@ -116,6 +118,11 @@ void read_balance(const Section& section, Upstream& to) {
   }
 }
 
+bool is_authority(std::string_view text) {
+  Arena arena;
+  return parse_host(text, arena).has_value();
+}
+
 void read_health(const Section& upstream, Upstream& to) {
   if (!upstream.given("health")) return;
   const Section section = upstream.inner("health", "upstreams.NAME.health");
@@ -126,6 +133,9 @@ void read_health(const Section& upstream, Upstream& to) {
                          std::ranges::all_of(health.path, [](char c) { return c > ' ' && c < 0x7f && c != '#'; });
   if (section.given("path") && !is_target)
     section.problem("path", "expected a path that begins with /, escaped as in a URL");
+  section.read("host", health.host);
+  if (section.given("host") && !is_authority(health.host))
+    section.problem("host", "expected a host such as www.example.com or www.example.com:8443");
   section.read("interval", health.interval);
   section.read("timeout", health.timeout);
   section.read("rise", health.rise);

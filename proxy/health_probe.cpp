@@ -76,7 +76,7 @@ Task<Result<int>> probe(Loop& main, std::shared_ptr<const Upstream> upstream, st
   const ServerConnection::Pointer connection = std::move(*connected);
   OwnRequest own(main, health.path);
   UpstreamRequest asked(own.request);
-  const std::string host = authority_of(*upstream);
+  const std::string host = health.host.empty() ? authority_of(*upstream) : health.host;
   asked.method = "GET";
   asked.target = health.path;
   asked.host = host;

@@ -335,6 +335,14 @@ def test_health_checks_keep_requests_away(serve, origins):
     assert sick.seen[0].target == "/healthz"
 
 
+@pytest.mark.parametrize("more, host", [("", None), (", host: 'shop.example:8443'", "shop.example:8443")])
+def test_health_checks_ask_for_a_host(proxied, more, host):
+    """An application of Django's answers 400 for a host that is not among its ALLOWED_HOSTS."""
+    edge, origin = proxied(more=f"health: {{path: /healthz, interval: 100ms{more}}}")
+    wait_until(lambda: origin.seen, "the server is asked")
+    assert origin.seen[0].get("Host") == (host or f"127.0.0.1:{origin.port}")
+
+
 def test_a_reload_keeps_connections_to_servers(proxied):
     edge, origin = proxied()
     assert edge.get("/").status == 200

@@ -309,6 +309,7 @@ class SnapshotText {
       const HealthCheck& health = *upstream.health;
       text_ += fmt::format(" health={} every {}ms within {}ms rise {} fall {}", health.path, health.interval.count(),
                            health.timeout.count(), health.rise, health.fall);
+      field("health.host", health.host, {});
       for (const auto& [first, last] : health.statuses) text_ += fmt::format(" {}-{}", first, last);
     }
     field("sticky", upstream.sticky.cookie, preset.sticky.cookie);
