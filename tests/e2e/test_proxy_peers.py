@@ -1,7 +1,7 @@
 """Real servers behind edge: uWSGI by its own protocol, by FastCGI and by HTTP, gunicorn, nginx, and one by TLS."""
+import re
 import shutil
 import socket
-import ssl
 import subprocess
 
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from certificates import DAY, Authority
 from edge import PATIENCE, wait_until
 from nginx import Nginx
-from origin import OK, Origin
+from tls_origin import TlsOrigin
 
 SITE = """\
     upstreams:
@@ -68,6 +68,21 @@ def test_uwsgi(serve, peer, scheme, option):
         asked(edge)
 
 
+@pytest.mark.parametrize("scheme, option", [("uwsgi", "--socket"), ("http", "--http-socket")])
+def test_uwsgi_over_tcp(serve, tmp_path, scheme, option):
+    (tmp_path / "app.py").write_text(APP)
+    with open(tmp_path / "uwsgi.log", "wb") as log:
+        uwsgi = subprocess.Popen([needs("uwsgi"), "--plugin", "python3", option, "127.0.0.1:0", "--wsgi-file", "app.py",
+                                  "--die-on-term"], cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        bound = wait_until(lambda: re.search(r"bound to TCP address 127\.0\.0\.1:(\d+)",
+                                             (tmp_path / "uwsgi.log").read_text()), "uWSGI listens")
+        asked(serve(SITE.format(url=f"{scheme}://127.0.0.1:{bound[1]}", more="")))
+    finally:
+        uwsgi.terminate()
+        uwsgi.wait(PATIENCE)
+
+
 def test_gunicorn(serve, peer):
     path = peer(needs("gunicorn"), "--bind", "unix:{socket}", "app:application")
     asked(serve(SITE.format(url=f"http://unix:{path}", more="")))
@@ -94,18 +109,6 @@ def test_nginx(serve, tmp_path):
         nginx.end()
 
 
-class TlsOrigin(Origin):
-    def __init__(self, context):
-        self.context = context
-        super().__init__(lambda seen, client: OK)
-
-    def _serve(self, client, number):
-        try:
-            super()._serve(self.context.wrap_socket(client, server_side=True), number)
-        except OSError:
-            client.close()
-
-
 @pytest.mark.parametrize("name, more, status", [
     ("localhost", "tls: {{ca: {ca}}}", 200), ("localhost", "", 502), ("other.example", "tls: {{ca: {ca}}}", 502),
     ("other.example", "tls: {{ca: {ca}, server_name: other.example}}", 200), ("other.example", "tls: {{verify: false}}", 200),
@@ -113,9 +116,7 @@ class TlsOrigin(Origin):
 def test_tls(serve, tmp_path, name, more, status):
     authority = Authority(tmp_path / "authority")
     pair = authority.issue("server", [name], ends=90 * DAY)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pair.certificate, pair.key)
-    origin = TlsOrigin(context)
+    origin = TlsOrigin(pair=pair)
     try:
         edge = serve(SITE.format(url=f"https://localhost:{origin.port}", more=more.format(ca=authority.certificate)))
         assert edge.get("/").status == status
