@@ -126,7 +126,9 @@ constexpr Key kStatic[] = {
     Key{"precompressed", Type::boolean, "false",
         "To clients that understand them send `a.css.br`, `a.css.zst` or `a.css.gz` in place of `a.css`, where such a "
         "file is there and not older than `a.css`."},
-    Key{"hidden_files", Type::boolean, "false", "Serve names that begin with a dot."},
+    Key{"hidden_files", Type::boolean, "false",
+        "Serve names that begin with a dot. `.well-known` at the top of a request's path is served without it (RFC "
+        "8615)."},
     Key{"follow_symlinks", Type::choice, "inside",
         "`inside`: symbolic links that do not lead out of the folder are followed. `always`: all of them; who may make "
         "links there may have any file served. `never`: none."}

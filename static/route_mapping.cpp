@@ -19,6 +19,14 @@ std::string prefix_to_strip(const RoutePath& route) {
   return route.path;
 }
 
+/// RFC 8615 gives such paths to whoever runs the host, to be found by all: certificates are asked for by them. How many
+/// bytes at the beginning of the path are of that name.
+std::size_t well_known_size(std::string_view path) {
+  constexpr std::string_view kWellKnown = "/.well-known";
+  if (!path.starts_with(kWellKnown)) return 0;
+  return path.size() == kWellKnown.size() || path[kWellKnown.size()] == '/' ? kWellKnown.size() : 0;
+}
+
 }  // namespace
 
 RouteMapping::RouteMapping(const RoutePath& route, bool strip_prefix, bool hidden_files)
@@ -37,7 +45,7 @@ std::optional<std::string_view> RouteMapping::relative(std::string_view path) co
 
 std::optional<std::string_view> RouteMapping::relative_of_named(std::string_view path) const {
   if (!path.starts_with('/') || is_below(path)) return relative(path);
-  if (!hidden_files_ && path.find("/.") != path.npos) return std::nullopt;
+  if (!hidden_files_ && path.find("/.", well_known_size(path)) != path.npos) return std::nullopt;
   return path.substr(1);
 }
 
@@ -60,7 +68,8 @@ std::optional<std::string_view> RouteMapping::path_of(std::string_view below, Ar
 /// A path that configuration names need not begin as the route does: then nothing of it is spared.
 bool RouteMapping::has_hidden_segment(std::string_view path) const {
   if (named_whole_ && path == named_) return false;
-  std::size_t from = !named_whole_ && path.starts_with(named_) ? named_.size() : 0;
+  const std::size_t named = !named_whole_ && path.starts_with(named_) ? named_.size() : 0;
+  std::size_t from = std::max(named, well_known_size(path));
   if (from >= path.size()) return false;
   if (path[from] != '/') from = path.rfind('/', from);  // the route names a part of this segment only
   return path.find("/.", from) != path.npos;

@@ -26,7 +26,7 @@ class RouteMapping {
 
   /// The part of `path` (normalised, decoded) to look up below the directory, without a slash at its beginning; empty
   /// for the directory itself. Nothing: the route has no such path, or, without hidden_files, a segment that the route
-  /// does not name itself begins with ".".
+  /// does not name itself begins with ".", other than ".well-known" at the top.
   std::optional<std::string_view> relative(std::string_view path) const;
 
   /// The same for a path that configuration names: one that is not below the route's own is looked up below the

@@ -88,6 +88,28 @@ TEST_CASE("route mapping: hidden segments, unless the route names them") {
   CHECK(RouteMapping(all, true, true).relative("/.git/config") == ".git/config");
 }
 
+TEST_CASE("route mapping: .well-known at the top of the request's path is no hidden segment") {
+  check_rows(Kind::prefix, "/",
+             {{"/.well-known", ".well-known", ".well-known"},
+              {"/.well-known/", ".well-known/", ".well-known/"},
+              {"/.well-known/acme-challenge/a", ".well-known/acme-challenge/a", ".well-known/acme-challenge/a"},
+              {"/.well-known/.git", "nothing", "nothing"},
+              {"/.well-known/a/.env", "nothing", "nothing"},
+              {"/.well-known/.well-known/a", "nothing", "nothing"},
+              {"/.well-known-too/a", "nothing", "nothing"},
+              {"/.Well-Known/a", "nothing", "nothing"},
+              {"/.well", "nothing", "nothing"},
+              {"/a/.well-known/b", "nothing", "nothing"}});
+  check_rows(Kind::pattern, "x", {{"/.well-known/x", ".well-known/x", ".well-known/x"}});
+  check_rows(Kind::prefix, "/static/", {{"/static/.well-known/a", "nothing", "nothing"}});
+  check_rows(Kind::prefix, "/.well", {{"/.well-known/.a", "nothing", "nothing"}});
+  RoutePath elsewhere;
+  elsewhere.path = "/a/";
+  const RouteMapping mapping(elsewhere, true, false);
+  CHECK(mapping.relative_of_named("/.well-known/b") == ".well-known/b");
+  CHECK_FALSE(mapping.relative_of_named("/.well-known/.b"));
+}
+
 TEST_CASE("route mapping: of a path that configuration names, only what begins as the route does is spared") {
   const auto named = [](Kind kind, std::string_view route, bool strip, std::string_view path) {
     RoutePath of;
