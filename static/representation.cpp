@@ -82,8 +82,11 @@ std::vector<HeaderField> fields_of(const RepresentationFields::Facts& facts) {
   add(HeaderName::etag, facts.entity_tag);
   add(HeaderName::last_modified, facts.last_modified);
   if (facts.varies) add(HeaderName::vary, kVary);
-  add(HeaderName::accept_ranges, "bytes");
-  if (!facts.encoding.empty()) add(HeaderName::content_encoding, facts.encoding);
+  if (facts.encoding.empty()) {
+    add(HeaderName::accept_ranges, "bytes");
+  } else {  // ranges are of the plain file: one added to what came encoded would spoil it
+    add(HeaderName::content_encoding, facts.encoding);
+  }
   add(HeaderName::content_type, facts.type);
   return fields;
 }
