@@ -14,6 +14,7 @@
 #include "core/filters/header_rules.h"
 #include "core/http/header_list.h"
 #include "core/http/router.h"
+#include "core/log.h"
 
 namespace edge {
 
@@ -129,7 +130,10 @@ Task<void> Encodings::prepare(const Request& request, Place place, std::shared_p
   }
   std::optional<std::string> coded;
   const Compress work{version, coding, settings->level};
-  if (version->plain().size <= kMostOnLoop && !version->plain().is_open_file()) {
+  const bool on_loop = version->plain().size <= kMostOnLoop && !version->plain().is_open_file();
+  log::debug("request {}: {} is compressed ({}) on the {}", request.id(), place.path, coding_name(coding),
+             on_loop ? "loop" : "thread pool");
+  if (on_loop) {
     coded = work();
   } else {
     coded = co_await request.loop.offload(work);

@@ -13,12 +13,22 @@ namespace {
 constexpr std::uint64_t kEntryOverhead = 256;  // bytes: list, table, and what the allocator adds
 constexpr std::uint64_t kLargestShare = 4;     // no file takes more than this part of the memory
 
+bool was_cold(const FileVersion& version) {
+  return version.facts().size <= FileVersion::kMostInMemory && version.plain().is_open_file();
+}
+
 }  // namespace
 
 bool HotFiles::is_unchanged(const Entry& entry, int directory) {
   struct stat status;
   const FileFacts& facts = entry.version->facts();
   return fstatat(directory, entry.path.c_str(), &status, 0) == 0 && is_same(facts, status);
+}
+
+/// What changed so lately can change once more within the same tick, which no time would tell; and a small file that
+/// was not in the page cache is better read when it is.
+bool HotFiles::is_brief(const FileVersion& version, std::int64_t unix_now) const {
+  return version.facts().changed > unix_now - settled_ || was_cold(version);
 }
 
 /// A file that is open can be written to; what is in memory stays what it is.
@@ -35,11 +45,13 @@ std::shared_ptr<FileVersion> HotFiles::find(const Place& place, std::uint64_t no
     remove(found->second);
     return nullptr;
   }
-  if (now - entry.looked_at >= valid_) {
-    if (!is_unchanged(entry, place.directory)) {
-      remove(found->second);
-      return nullptr;
-    }
+  const bool is_due = now - entry.looked_at >= valid_;
+  const bool is_over = is_due && entry.is_brief;
+  if (is_over || ((is_due || entry.is_brief) && !is_unchanged(entry, place.directory))) {
+    remove(found->second);
+    return nullptr;
+  }
+  if (is_due) {
     entry.looked_at = now;
     if (entry.version->has_neighbours()) entry.version = entry.version->without_neighbours();
     count(entry);
@@ -48,20 +60,23 @@ std::shared_ptr<FileVersion> HotFiles::find(const Place& place, std::uint64_t no
   return entry.version;
 }
 
-void HotFiles::keep(const Place& place, const std::shared_ptr<FileVersion>& version, std::uint64_t now,
-                    std::int64_t unix_now) {
-  const FileFacts& facts = version->facts();
-  const bool was_cold = facts.size <= FileVersion::kMostInMemory && version->plain().is_open_file();
-  const bool is_large = version->memory() > most_memory_ / kLargestShare;
-  if (was_cold || is_large || facts.modified > unix_now - kSettled) return;
+std::shared_ptr<FileVersion> HotFiles::keep(const Place& place, std::shared_ptr<FileVersion> version, std::uint64_t now,
+                                            std::int64_t unix_now) {
   if (const auto before = by_place_.find(Key{place.owner, place.path}); before != by_place_.end()) {
+    const Entry& entry = *before->second;
+    if (entry.version->facts() == version->facts() && now - entry.looked_at < valid_) return entry.version;
     remove(before->second);
   }
-  entries_.push_front({.owner = place.owner, .path = std::string(place.path), .version = version, .looked_at = now});
+  const bool brief = is_brief(*version, unix_now);
+  const bool is_large = version->memory() > most_memory_ / kLargestShare;
+  if (is_large || (brief && !version->manner().compressible)) return version;
+  entries_.push_front(
+      {.owner = place.owner, .path = std::string(place.path), .version = version, .looked_at = now, .is_brief = brief});
   Entry& kept = entries_.front();
   by_place_.emplace(Key{kept.owner, kept.path}, entries_.begin());
   count(kept);
   make_room();
+  return version;
 }
 
 void HotFiles::recount(const Place& place) {

@@ -3,6 +3,9 @@
 //
 // An entry is believed for `valid` after it was looked at. Then it is looked at again: one fstatat, and a file that was
 // changed, replaced or removed is gone from here. So nothing is served that is older than that.
+//
+// A file that changed a moment ago is kept only where it may be compressed, so that this is done once for all who ask
+// at a time: it is looked at for each of them, and let go after `valid`.
 #pragma once
 
 #include <atomic>
@@ -26,9 +29,9 @@ class HotFiles {
   static constexpr std::int64_t kSettled = 2;      // seconds: what changed later may change again unseen, for file
                                                    // systems count time in ticks
 
-  /// `memory`: bytes in all; 0 keeps nothing.
-  explicit HotFiles(std::uint64_t memory, Milliseconds valid = kValid)
-      : most_memory_(memory), valid_(static_cast<std::uint64_t>(valid.count())) {}
+  /// `memory`: bytes in all; 0 keeps nothing. `settled`: in seconds.
+  explicit HotFiles(std::uint64_t memory, Milliseconds valid = kValid, std::int64_t settled = kSettled)
+      : most_memory_(memory), valid_(static_cast<std::uint64_t>(valid.count())), settled_(settled) {}
   HotFiles(const HotFiles&) = delete;
   HotFiles& operator=(const HotFiles&) = delete;
 
@@ -43,9 +46,10 @@ class HotFiles {
   };
   /// The version that is there, or null. `now` is Loop::now().
   std::shared_ptr<FileVersion> find(const Place& place, std::uint64_t now);
-  /// Keeps what was just found there, unless it changed a moment ago or takes too much. `unix_now` is in seconds since
-  /// the epoch.
-  void keep(const Place& place, const std::shared_ptr<FileVersion>& version, std::uint64_t now, std::int64_t unix_now);
+  /// Keeps what was just found there, unless it takes too much or must not be kept. Returns what to answer with: the
+  /// same version, or, where another request was quicker, that one's. `unix_now` is in seconds since the epoch.
+  std::shared_ptr<FileVersion> keep(const Place& place, std::shared_ptr<FileVersion> version, std::uint64_t now,
+                                    std::int64_t unix_now);
   /// The version that may be kept under that place has got another form.
   void recount(const Place& place);
   /// Drops everything. From now on it takes as much memory as this.
@@ -72,18 +76,21 @@ class HotFiles {
     std::uint64_t looked_at = 0;  // Loop::now()
     std::uint64_t memory = 0;
     std::uint64_t descriptors = 0;
-    bool used = false;  // since it was passed over last
+    bool used = false;      // since it was passed over last
+    bool is_brief = false;  // looked at each time, and gone after `valid`
   };
   using Entries = std::list<Entry>;
 
   static bool is_unchanged(const Entry& entry, int directory);
   static bool is_believable(const FileVersion& version);
+  bool is_brief(const FileVersion& version, std::int64_t unix_now) const;
   void count(Entry& entry);
   void remove(Entries::iterator entry);
   void make_room();
 
   std::uint64_t most_memory_;
   std::uint64_t valid_;
+  std::int64_t settled_;  // seconds
   std::atomic<std::uint32_t> last_owner_ = 0;
   std::uint64_t memory_ = 0;
   std::uint64_t descriptors_ = 0;

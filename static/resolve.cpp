@@ -53,8 +53,12 @@ Resolved not_opened(int error, OpenStep step) {
 }
 
 FileFacts facts_of(const struct stat& status) {
-  return {static_cast<std::uint64_t>(status.st_size), status.st_mtim.tv_sec,
-          static_cast<std::uint32_t>(status.st_mtim.tv_nsec), status.st_ino};
+  return {static_cast<std::uint64_t>(status.st_size),
+          status.st_mtim.tv_sec,
+          static_cast<std::uint32_t>(status.st_mtim.tv_nsec),
+          status.st_ino,
+          status.st_ctim.tv_sec,
+          static_cast<std::uint32_t>(status.st_ctim.tv_nsec)};
 }
 
 Resolved open_file(int directory, const char* path, OpenStep step, Links links) {
@@ -112,9 +116,7 @@ Resolved resolve_folder(int directory, const Wanted& wanted, OpenStep step) {
 }  // namespace
 
 bool is_same(const FileFacts& facts, const struct stat& status) {
-  return status.st_ino == facts.inode && static_cast<std::uint64_t>(status.st_size) == facts.size &&
-         status.st_mtim.tv_sec == facts.modified &&
-         static_cast<std::uint32_t>(status.st_mtim.tv_nsec) == facts.modified_ns;
+  return facts_of(status) == facts;
 }
 
 bool is_untouched(int fd, const FileFacts& facts) {

@@ -21,6 +21,9 @@ struct FileFacts {
   std::int64_t modified = 0;      // seconds since the epoch
   std::uint32_t modified_ns = 0;  // nanoseconds within that second
   std::uint64_t inode = 0;
+  std::int64_t changed = 0;      // st_ctim, seconds since the epoch: nobody can set it, so it also moves where content
+  std::uint32_t changed_ns = 0;  // is replaced under an old time, or rights are taken (and where a link is made)
+  bool operator==(const FileFacts&) const = default;
 };
 
 bool is_same(const FileFacts& facts, const struct stat& status);

@@ -280,7 +280,9 @@ Task<Response> StaticHandler::answer(Request& request, std::string_view path, Re
       const std::string_view file = is_index ? index_path(request.arena, path, resolved.name) : path;
       const FileVersion::Manner manner = encodings_.manner(request, types_.type_of(file), resolved.facts.size);
       std::shared_ptr<FileVersion> version = FileVersion::of(std::move(resolved), manner, request.loop.unix_seconds());
-      if (may_be_kept) hot_.keep(hot_place(file), version, request.loop.now(), request.loop.unix_seconds());
+      if (may_be_kept) {
+        version = hot_.keep(hot_place(file), std::move(version), request.loop.now(), request.loop.unix_seconds());
+      }
       Response response = co_await answer_file(request, file, std::move(version));
       co_return response;
     }

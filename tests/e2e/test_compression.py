@@ -1,7 +1,10 @@
 """Compression: which answers are coded for whom, what their heads say, and streams that stay streams."""
+import argparse
 import gzip
+import stat
 import subprocess
 import zlib
+from pathlib import Path
 
 import brotli
 import pytest
@@ -30,6 +33,7 @@ SITE = """\
             headers: {Content-Type: text/css, Vary: Cookie, ETag: '"rule"'}
           - {path: /missing/, static: {directory: ./files}}
           - {path: /files/, static: {directory: ./files}}
+          - {path: /links/, static: {directory: ./files, follow_symlinks: always}}
           - {path: /secret/, app: app, compress: false}
           - {path: /strict/, app: app, compress: {types: application/json, min_size: 10, level: 9}}
 """ % {"large": "all work and no play " * 200}
@@ -249,7 +253,27 @@ def test_routes_switch_it_off_or_set_their_own(edge):
     assert answer.get("Content-Encoding") == "gzip" and content(answer) == PAGE[:100]
 
 
-def test_files_are_compressed_once_for_each_version(edge):
+def test_files_are_compressed_once_for_each_version(serve):
+    edge = serve(SITE.replace("log: {", "log: {level: debug, ").replace("http:", "edge: {threads: 1}\n    http:", 1), FILES)
+    old = {"small.html": Path(stat.__file__), "large.html": Path(argparse.__file__)}    # no file of the test's own
+    for name, path in old.items():                      # has lain there long enough to be kept for good
+        (edge.folder / "files" / name).unlink(missing_ok=True)
+        (edge.folder / "files" / name).symlink_to(path)
+    contents = {name: path.read_bytes() for name, path in old.items()}  # so that the kernel has them in memory
+    for _ in range(3):
+        for name, expected in contents.items():
+            for coding in DECODE:
+                answer = get(edge, f"/links/{name}", coding)
+                assert answer.get("Content-Encoding") == coding and content(answer) == expected
+    edge.stop()                                         # its log is whole then
+    log = edge.log.text()
+    for coding in DECODE:
+        assert log.count(f"small.html is compressed ({coding}) on the loop") == 1
+        assert log.count(f"large.html is compressed ({coding}) on the thread pool") == 1
+    assert log.count("is compressed (") == len(old) * len(DECODE)
+
+
+def test_what_compressed_files_say_in_their_heads(edge):
     for path in ["/files/page.html", "/files/small.html", "/files/small.html",
                  "/?field=X-Accel-Redirect:/files/small.html"]:
         answer = get(edge, path)

@@ -1,10 +1,13 @@
 """Files that are replaced, cut short and removed while they are served, and an edge that is out of descriptors: never a
 wrong byte, never a crash, and nothing old for longer than a second."""
+import contextlib
 import hashlib
 import itertools
 import os
 import shutil
 import threading
+import time
+import zlib
 
 import pytest
 
@@ -121,24 +124,88 @@ def test_an_encoding_follows_its_file(edge):
     wait_until(lambda: edge.get("/page.txt").body == b"newer " * 1000, "every loop has the new one")
 
 
+def test_other_content_of_the_same_size_under_the_same_time_is_seen(serve):
+    """As `cp --preserve=timestamps` and `rsync -t --inplace` leave it."""
+    edge = serve(SITE.replace("log:", "edge: {threads: 1}\n    log:"), {"files/.keep": ""})
+    path = put(edge, "a.bin", b"old")
+    before = path.stat()
+    wait_until(lambda: time.time() > before.st_ctime + 3, "it has settled, so that it is kept")
+    assert edge.get("/a.bin").body == edge.get("/a.bin").body == b"old"
+    path.write_bytes(b"new")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    wait_until(lambda: edge.get("/a.bin").body == b"new", "the new content is served")
+
+
+@pytest.mark.parametrize("in_future", [False, True])
+def test_a_file_that_was_just_written_is_compressed_once_a_second_for_all(serve, in_future):
+    site = SITE.replace("log: {", "edge: {threads: 1}\n    log: {level: debug, ").replace("text/plain", "text/css")
+    edge = serve(site, {"files/.keep": ""})
+    content = numbered(b"rule", 2 << 20)
+    path = edge.folder / "files" / "a.css"
+    path.write_bytes(content)
+    if in_future:
+        os.utime(path, (time.time() + 86_400,) * 2)
+    began = time.monotonic()
+    gzip = ["Accept-Encoding: gzip"]
+    with contextlib.ExitStack() as open_ones:
+        clients = [open_ones.enter_context(edge.connect()) for _ in range(24)]
+        for _ in range(2):
+            for client in clients:
+                client.ask("GET", "/a.css", headers=gzip)
+            answers = [client.answer() for client in clients]
+            for answer in answers:
+                body = zlib.decompress(answer.body, 31) if answer.get("Content-Encoding") else answer.body
+                assert answer.status == 200 and body == content
+    wait_until(lambda: edge.get("/a.css", headers=gzip).get("Content-Encoding") == "gzip", "it is sent compressed")
+    seconds = time.monotonic() - began
+    edge.stop()                                         # its log is whole then
+    made = edge.log.text().count("a.css is compressed (gzip) on the thread pool")
+    assert 1 <= made <= 2 + seconds
+
+
+def descriptors_of(edge):
+    return len(os.listdir(f"/proc/{edge.pid}/fd"))
+
+
 def test_out_of_descriptors_it_answers_503_and_recovers(serve):
+    """Each client that is slow to read a large file of its own holds two descriptors, until none is left."""
     prlimit = shutil.which("prlimit")
     if not prlimit:
         pytest.skip("there is no prlimit here")
     if b"__ubsan_" in BINARY.read_bytes():              # it takes an object for a wild one when it cannot open a pipe
         pytest.skip("the sanitizer needs descriptors of its own to look at memory")
-    edge = serve(SITE, {"files/.keep": ""}, launcher=(prlimit, "--nofile=120:120"))
-    contents = {}
-    for number in range(90):
-        contents[f"{number}.bin"] = numbered(b"%d" % number, 70_000)
-        put(edge, f"{number}.bin", contents[f"{number}.bin"])
-    for name, content in contents.items():              # more than may stay open beside what edge needs
-        answer = edge.get("/" + name)
-        assert answer.status == 200 and answer.body == content
-    held = [edge.connect(receive_buffer=4096) for _ in range(60)]
-    for connection in held:
-        connection.ask("GET", "/0.bin")
-    for connection in held:
-        connection.tear()
-    wait_until(lambda: edge.get("/1.bin").status == 200, "it serves again")
-    edge.stop()
+    most, held = 120, 60
+    edge = serve(SITE.replace("log:", "edge: {threads: 1}\n    log:"), {"files/.keep": ""},
+                 launcher=(prlimit, f"--nofile={most}:{most}"))
+    content, small = numbered(b"large", 4 << 20), b"small"
+    put(edge, "small.bin", small)
+    first = put(edge, "0.bin", content)
+    for number in range(1, held):
+        os.link(first, first.with_name(f"{number}.bin"))
+    with contextlib.ExitStack() as open_ones:
+        clients = [open_ones.enter_context(edge.connect(receive_buffer=4096)) for _ in range(held)]
+        for client in clients:                          # an answer proves that it was let in
+            answer = client.request("GET", "/small.bin")
+            assert answer.status == 200 and answer.body == small
+        reading, refused = {}, {}
+        for number, client in enumerate(clients):
+            head = client.ask("GET", f"/{number}.bin").head()
+            if head.status == 200:
+                reading[number] = client
+            else:
+                assert head.status == 503
+                client.exactly(int(head.get("Content-Length")))
+                refused[number] = client
+        assert len(reading) > 10 and len(refused) > 10
+        assert most - 2 <= descriptors_of(edge) <= most
+        edge.log.wait_for("Too many open files")
+        done = list(reading)[:5]
+        for number in done:                             # who has begun to read is served to the end
+            assert reading[number].exactly(len(content)) == content
+        for number, client in list(reading.items())[5:]:
+            client.tear()
+        wait_until(lambda: descriptors_of(edge) < most - 20, "those that have left have given back what they held")
+        for number, client in list(refused.items())[:5]:
+            answer = client.request("GET", f"/{number}.bin")
+            assert answer.status == 200 and answer.body == content
+    assert edge.get("/small.bin").body == small

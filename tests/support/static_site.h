@@ -116,9 +116,11 @@ class StaticSite {
   Loop loop;
   config::StaticFiles files;
   RoutePath route;
-  HotFiles hot{32 << 20, Milliseconds(0)};
+  HotFiles hot{32 << 20, Milliseconds(0), kSettlesAtOnce};
 
  private:
+  static constexpr std::int64_t kSettlesAtOnce = -3600;  // seconds: a file that was just written counts as an old one
+
   StaticHandler::Machine machine_;
   std::unique_ptr<StaticHandler> handler_;
 };

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "support/captured_log.h"
 #include "support/static_site.h"
 
 using namespace edge;
@@ -13,6 +14,12 @@ using namespace edge::test;
 namespace {
 
 constexpr std::string_view kStyle = "/static/a.css";
+
+int count(std::string_view text, std::string_view part) {
+  int found = 0;
+  for (std::size_t at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++found;
+  return found;
+}
 
 /// A site whose only file is a.css, of 4000 bytes that compress well.
 struct CodedSite {
@@ -26,7 +33,7 @@ struct CodedSite {
   }
   struct Coded {
     int status = 0;
-    std::string encoding, vary, tag, content, range;
+    std::string encoding, vary, tag, content, range, ranges;
   };
   Coded ask(std::string_view accept, const FakeRequest::Headers& more = {}, std::string_view target = kStyle) {
     FakeRequest fake(site.loop, "GET", target, more);
@@ -37,8 +44,13 @@ struct CodedSite {
     fake.request.route = &route;
     const Response response = run(site.loop, site.handler().handle(fake.request));
     const auto value = [&](HeaderName name) { return std::string(response.headers.get(name)); };
-    return {response.status,         value(HeaderName::content_encoding), value(HeaderName::vary),
-            value(HeaderName::etag), answer_of(response).content,         value(HeaderName::content_range)};
+    return {response.status,
+            value(HeaderName::content_encoding),
+            value(HeaderName::vary),
+            value(HeaderName::etag),
+            answer_of(response).content,
+            value(HeaderName::content_range),
+            value(HeaderName::accept_ranges)};
   }
 
   std::string plain = std::string(4000, 'x');
@@ -98,6 +110,7 @@ TEST_CASE("encodings: a neighbour that is older, empty, a folder or gone is none
 TEST_CASE("encodings: a file is compressed once for each version, small on the loop and large on the pool") {
   for (const std::size_t size : {std::size_t{4000}, Encodings::kMostOnLoop + 1, FileVersion::kMostInMemory + 1}) {
     CodedSite site;
+    CapturedLog log;
     site.plain = std::string(size, 'y');
     site.write("a.css", site.plain);
     site.compress.emplace();
@@ -109,13 +122,56 @@ TEST_CASE("encodings: a file is compressed once for each version, small on the l
     const std::uint64_t memory = site.site.hot.memory();
     CHECK(site.ask("gzip").content == first.content);
     CHECK(site.site.hot.memory() == memory);
+    const std::string where = size == 4000 ? "loop" : "thread pool";
+    CHECK(count(log.text(), "a.css is compressed (gzip) on the " + where) == 1);
     CHECK(site.ask("br").encoding == "br");
     CHECK(site.ask("").content == site.plain);
+    CHECK(count(log.text(), "is compressed") == 2);
     site.write("a.css", std::string(size, 'z'), 2'000'000);
     const CodedSite::Coded second = site.ask("gzip");
     CHECK(second.content != first.content);
     CHECK(second.tag != first.tag);
+    CHECK(count(log.text(), "is compressed") == 3);
   }
+}
+
+TEST_CASE("encodings: a file that was just written is compressed once for all who ask within the time to live") {
+  constexpr Milliseconds kHour{3'600'000};
+  for (const time_t modified : {time_t{1'000'000}, time_t{4'000'000'000}}) {  // long ago, and in the future
+    CodedSite site;
+    site.compress.emplace();
+    site.write("a.css", site.plain, modified);
+    HotFiles hot(32 << 20, kHour);
+    const auto handler = StaticHandler::open(site.site.files, site.site.route, hot).value();
+    CapturedLog log;
+    const auto ask = [&] {
+      FakeRequest fake(site.site.loop, "GET", kStyle, {{"Accept-Encoding", "gzip"}});
+      Route route;
+      route.http.compress = site.compress;
+      fake.request.route = &route;
+      const Response response = run(site.site.loop, handler->handle(fake.request));
+      CHECK(response.headers.get(HeaderName::content_encoding) == "gzip");
+      return answer_of(response).content;
+    };
+    const std::string first = ask();
+    for (int i = 0; i < 5; ++i) CHECK(ask() == first);
+    CHECK(count(log.text(), "is compressed") == 1);
+    site.write("a.css", std::string(5000, 'y'), modified);
+    CHECK(ask() != first);
+    CHECK(count(log.text(), "is compressed") == 2);
+  }
+}
+
+TEST_CASE("encodings: an encoded answer does not speak of ranges, which are of the plain file") {
+  CodedSite site;
+  site.site.files.precompressed = true;
+  site.compress.emplace();
+  site.write("a.css.gz", "as gzip");
+  CHECK(site.ask("").ranges == "bytes");
+  CHECK(site.ask("gzip").ranges.empty());
+  CHECK(site.ask("br").encoding == "br");
+  CHECK(site.ask("br").ranges.empty());
+  CHECK(site.ask("gzip", {{"Range", "bytes=0-9"}}).ranges == "bytes");
 }
 
 TEST_CASE("encodings: a neighbour goes before the compressor, and makes up for a coding that is not compressed to") {

@@ -27,7 +27,18 @@ struct Place {
   std::shared_ptr<FileVersion> version(const std::string& path) const {
     Resolved resolved = resolve(directory.get(), {path, false, {}, Links::inside}, OpenStep::by_segment);
     REQUIRE(resolved.outcome == Resolved::Outcome::file);
-    return FileVersion::of(std::move(resolved), {"text/plain"}, kLater);
+    return FileVersion::of(std::move(resolved), {"text/plain", compressible}, kLater);
+  }
+  std::shared_ptr<FileVersion> keep_at(const std::string& path, std::int64_t unix_now, std::uint64_t now = 0) {
+    return hot.keep({owner, directory.get(), path}, version(path), now, unix_now);
+  }
+  /// Repeats the change until the clock of the file system has gone on since the last one: it counts in ticks.
+  template <class Change>
+  void change(const std::string& path, Change change) const {
+    const FileFacts before = version(path)->facts();
+    do {
+      change(folder / path);
+    } while (version(path)->facts() == before);
   }
   void keep(const std::string& path, std::uint64_t now = 0) {
     hot.keep({owner, directory.get(), path}, version(path), now, kLater);
@@ -45,6 +56,7 @@ struct Place {
   UniqueFd directory{::open((folder / "").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
   HotFiles hot;
   std::uint32_t owner;
+  bool compressible = false;
 };
 
 void age(const std::filesystem::path& path) {
@@ -88,6 +100,28 @@ TEST_CASE("hot files: another time, or another file of the same size and time, i
   CHECK(place.find("c", 1'000) == nullptr);
 }
 
+TEST_CASE("hot files: other content of the same size under the same time is another version") {
+  Place place;
+  place.write("a", "old");
+  age(place.folder / "a");
+  place.keep("a");
+  place.change("a", [&](const std::filesystem::path& path) {
+    place.write("a", "new");
+    age(path);
+  });
+  CHECK(place.content("a", 999) == "old");
+  CHECK(place.find("a", 1'000) == nullptr);
+}
+
+TEST_CASE("hot files: other rights are another version, for they may be too few to read it") {
+  Place place;
+  place.write("a", "content");
+  place.keep("a");
+  place.change("a", [](const std::filesystem::path& path) { REQUIRE(::chmod(path.c_str(), 0600) == 0); });
+  CHECK(place.content("a", 999) == "content");
+  CHECK(place.find("a", 1'000) == nullptr);
+}
+
 TEST_CASE("hot files: directories do not mix, and a new owner has nothing") {
   Place place;
   place.write("a", "a");
@@ -113,12 +147,48 @@ TEST_CASE("hot files: a new beginning keeps nothing of the old, and has its own 
 TEST_CASE("hot files: what has changed just now may change again within the same tick") {
   Place place;
   place.write("a", "x");
-  const std::shared_ptr<FileVersion> version = place.version("a");
-  const std::int64_t changed = version->facts().modified;
-  place.hot.keep({place.owner, place.directory.get(), "a"}, version, 0, changed + 1);
+  const std::int64_t changed = place.version("a")->facts().changed;
+  place.keep_at("a", changed + 1);
   CHECK(place.find("a") == nullptr);
-  place.hot.keep({place.owner, place.directory.get(), "a"}, version, 0, changed + 2);
-  CHECK(place.find("a") == version);
+  const std::shared_ptr<FileVersion> kept = place.keep_at("a", changed + 2);
+  CHECK(place.find("a") == kept);
+}
+
+TEST_CASE("hot files: a time in the future, which files may be given, says nothing of when they settle") {
+  Place place;
+  place.write("a", "x");
+  const std::int64_t changed = place.version("a")->facts().changed;
+  const timespec times[2] = {{changed + 86'400, 0}, {changed + 86'400, 0}};
+  REQUIRE(::utimensat(AT_FDCWD, (place.folder / "a").c_str(), times, 0) == 0);
+  const std::shared_ptr<FileVersion> kept = place.keep_at("a", changed + 60);
+  CHECK(place.find("a") == kept);
+}
+
+TEST_CASE("hot files: what has changed just now is kept briefly where it may be compressed, and looked at each time") {
+  Place place;
+  place.compressible = true;
+  place.write("a", "x");
+  const std::int64_t now = place.version("a")->facts().changed + 1;
+  const std::shared_ptr<FileVersion> kept = place.keep_at("a", now, 5'000);
+  CHECK(place.find("a", 5'000) == kept);
+  CHECK(place.find("a", 5'999) == kept);
+  CHECK(place.find("a", 6'000) == nullptr);  // the same to all appearance, but that proves nothing
+  place.keep_at("a", now, 6'000);
+  place.write("a", "longer");
+  CHECK(place.find("a", 6'000) == nullptr);
+}
+
+TEST_CASE("hot files: who finds a file at the same time as another gets that one's version, and its compressed forms") {
+  Place place;
+  place.write("a", "x");
+  const std::shared_ptr<FileVersion> first = place.keep_at("a", kLater);
+  CHECK(place.keep_at("a", kLater, 999) == first);
+  CHECK(place.hot.size() == 1);
+  place.write("a", "longer");
+  const std::shared_ptr<FileVersion> changed = place.keep_at("a", kLater, 999);
+  CHECK(changed != first);
+  CHECK(place.find("a", 999) == changed);
+  CHECK(place.hot.size() == 1);
 }
 
 TEST_CASE("hot files: a large file is kept open, and not believed for a moment once it is written to") {
