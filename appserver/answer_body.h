@@ -16,6 +16,7 @@ class AnswerBody final : public BodySource {
   AnswerBody(CallRef call, std::optional<std::uint64_t> length);
 
   std::optional<std::uint64_t> length() const override { return length_; }
+  bool waits() const override { return !call_->has_chunk() && !call_->over(); }
   Task<Result<Chunk>> pull() override;
 
  private:

@@ -18,6 +18,7 @@ class ProxyBody final : public BodySource, public FromFreeLists {
       : exchange_(std::move(exchange)), length_(exchange_->head().length), ahead_(ahead) {}
 
   std::optional<std::uint64_t> length() const override { return length_; }
+  bool waits() const override { return !exchange_->has_more(); }
   Task<Result<Chunk>> pull() override;
   const HeaderList* trailers() const override { return exchange_->trailers(); }
 

@@ -23,6 +23,7 @@ class CompressedBody final : public BodySource {
  public:
   CompressedBody(Loop& loop, TakenCompressor compressor, std::unique_ptr<BodySource> inner);
 
+  bool waits() const override { return inner_->waits(); }
   Task<Result<Chunk>> pull() override;
   const HeaderList* trailers() const override { return inner_->trailers(); }
 

@@ -187,19 +187,31 @@ Task<Response> with_error_page(Request& request, const Router& router, Response 
   co_return response;
 }
 
-Task<Result<void>> send_source(BodySource& source, const Response& response, ResponseWriter& writer,
-                               std::uint64_t& sent) {
-  Result<BodySource::Chunk> chunk = co_await source.pull();
+/// Head and content leave together where the first chunk is there; else the client sees the head meanwhile.
+Task<Result<void>> send_source(Request& request, BodySource& source, const Response& response, ResponseWriter& writer) {
+  const bool may_take_time = source.waits();
+  Task<Result<BodySource::Chunk>> first = source.pull();
+  const bool head_goes_first = may_take_time && !first.done();
+  Result<void> begun;
+  if (head_goes_first) {
+    writer.write_head(response, source.length(), true);
+    begun = co_await writer.flush();
+    if (!begun) request.cancellation.request();  // that ends the pull, which is never left alone
+  }
+  Result<BodySource::Chunk> chunk = co_await first;
+  if (!begun) co_return begun;
   if (!chunk) co_return std::unexpected(chunk.error());
-  std::optional<std::uint64_t> length = source.length();
-  if (chunk->last && !source.trailers()) length = chunk->bytes.size();
-  writer.write_head(response, length, true);
+  if (!head_goes_first) {
+    std::optional<std::uint64_t> length = source.length();
+    if (chunk->last && !source.trailers()) length = chunk->bytes.size();
+    writer.write_head(response, length, true);
+  }
   while (true) {
     if (!chunk->bytes.empty() && !writer.try_write(chunk->bytes)) {
       const Result<void> written = co_await writer.write(chunk->bytes);
       if (!written) co_return written;
     }
-    sent += chunk->bytes.size();
+    request.sent.body_bytes += chunk->bytes.size();
     if (chunk->last) break;
     const Result<void> flushed = co_await writer.flush();
     if (!flushed) co_return flushed;
@@ -263,7 +275,7 @@ Task<Result<void>> send_rest(Request& request, Response& response, ResponseWrite
     co_return done;
   }
   if (const auto* source = std::get_if<std::unique_ptr<BodySource>>(&response.body)) {
-    done = co_await send_source(**source, response, writer, request.sent.body_bytes);
+    done = co_await send_source(request, **source, response, writer);
     progress.head_sent = writer.bytes_written() > 0;
     co_return done;
   }

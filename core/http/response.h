@@ -26,6 +26,8 @@ class BodySource {
   virtual ~BodySource() = default;
   /// Bytes in all, when known before the first pull.
   virtual std::optional<std::uint64_t> length() const { return std::nullopt; }
+  /// Before the first pull: whoever makes the content has not begun to, so that the head shall not wait for it.
+  virtual bool waits() const { return false; }
   /// An error after the head was sent tears the connection, so that nobody takes the part for the whole.
   virtual Task<Result<Chunk>> pull() = 0;
   /// After the last chunk: fields that follow the content (RFC 9110 6.5), or null. They live as long as the request.

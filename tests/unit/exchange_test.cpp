@@ -49,7 +49,73 @@ struct BrokenHandler final : Handler {
   }
 };
 
+/// Content that comes when it is told to, of a source that says so.
+struct LateHandler final : Handler {
+  struct Told {
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> handle) { late.waiting = handle; }
+    void await_resume() const noexcept { late.waiting = nullptr; }
+    LateHandler& late;
+  };
+  struct Source final : BodySource {
+    Source(LateHandler& handler, std::string_view what) : late(handler), path(what) {}
+    bool waits() const override { return true; }
+    Task<Result<Chunk>> pull() override {
+      if (path == "/fails") co_return fail(ErrorKind::bad_gateway, Side::upstream, "it failed at once");
+      if (path == "/here") co_return Chunk{"content", true};
+      Told told{late};
+      co_await told;
+      if (path == "/breaks") co_return fail(ErrorKind::timed_out, Side::upstream, "nothing came");
+      co_return Chunk{"content", true};
+    }
+    LateHandler& late;
+    std::string path;
+  };
+  Task<Response> handle(Request& request) override {
+    Response response(request.arena);
+    response.headers.add("X-Colour", "blue");
+    response.body = std::make_unique<Source>(*this, request.path);
+    co_return response;
+  }
+  std::coroutine_handle<> waiting;
+};
+
 }  // namespace
+
+TEST_CASE_TEMPLATE("exchange: the head does not wait for content that takes its time", Client, EVERY_DOOR) {
+  for (const char* target : {"/late", "/breaks"}) {
+    CAPTURE(target);
+    auto handler = std::make_unique<LateHandler>();
+    LateHandler& late = *handler;
+    Client client({}, std::move(handler));
+    client.ask("GET", target);
+    const Answer begun = client.answer();
+    CHECK(begun.status == 200);
+    CHECK(begun.fields.at("x-colour") == "blue");
+    CHECK(begun.content == "");
+    CHECK(!begun.whole);
+    REQUIRE(late.waiting);
+    late.waiting.resume();
+    client.wire.turn();
+    const Answer ended = client.answer();
+    CHECK(ended.status == 200);
+    CHECK(ended.content == (std::string_view(target) == "/late" ? "content" : ""));
+    CHECK(ended.whole == (std::string_view(target) == "/late"));
+  }
+}
+
+TEST_CASE_TEMPLATE(
+    "exchange: content that is here leaves with its head, which knows its length, and errors come before it", Client,
+    EVERY_DOOR) {
+  Client client({}, std::make_unique<LateHandler>());
+  client.ask("GET", "/here");
+  const Answer answer = client.answer();
+  CHECK(answer.content == "content");
+  CHECK(answer.fields.at("content-length") == "7");
+  Client other({}, std::make_unique<LateHandler>());
+  other.ask("GET", "/fails");
+  CHECK(other.answer().status == 502);
+}
 
 TEST_CASE_TEMPLATE("exchange: a request with a body and one without reach their handler, however they are split",
                    Client, EVERY_DOOR) {
