@@ -20,7 +20,8 @@
 namespace edge {
 
 /// A WSGI app's answer is read as fast as the worker makes it while no more than this many bytes of it wait for the
-/// client. (An ASGI app's has wire::kAnswerWindow, because its channel is never left unread.)
+/// client, and fewer while answers have all of AnswerMemory. (An ASGI app's has wire::kAnswerWindow, because its
+/// channel is never left unread.)
 inline constexpr std::size_t kAnswerBuffer = 1 << 20;
 
 /// Owned by its AppLane, on whose loop everything here happens. Holds no buffer between two turns.

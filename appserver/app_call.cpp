@@ -244,6 +244,7 @@ void AppCall::let_go() {
   woken_ = false;
   const Request& request = *std::exchange(request_, nullptr);
   slices_.clear();
+  share_.give_back();
   sending_ = {};
   if (over_ || lane_.queue().withdraw(*this, AppQueue::Why::left)) return retire();
   left_id_ = request.id();

@@ -15,6 +15,7 @@
 #include "appserver/read_blocks.h"
 #include "appserver/ticket.h"
 #include "core/cancellation.h"
+#include "core/http/answer_memory.h"
 #include "core/http/response.h"
 #include "core/net/deadline.h"
 #include "core/result.h"
@@ -85,7 +86,7 @@ class AppCall final : public Ticket, private Deadline, private Cancellation::Wai
   void cut_off(std::string_view why);
   bool abandoned() const { return request_ == nullptr; }
   /// More is buffered than the loop wants to hold.
-  bool is_full() const;
+  bool is_full();
   /// ASGI: while the client takes its time with what is here, the app's time does not run.
   void hold_to_window();
   /// Says which request it is, for the log.
@@ -117,6 +118,7 @@ class AppCall final : public Ticket, private Deadline, private Cancellation::Wai
   void expire();
   void watch_answer();
   void acknowledge(std::size_t taken);
+  bool has_room();
   void take_head(const AnswerFrames::Piece& piece, const BlockRef& block);
   void take_body(std::string_view bytes, const BlockRef& block);
   bool awaited_is_here() const { return over() || (wants_head_ ? head_complete_ : has_chunk()); }
@@ -162,6 +164,7 @@ class AppCall final : public Ticket, private Deadline, private Cancellation::Wai
   std::size_t next_slice_ = 0;
   std::size_t buffered_ = 0;
   std::size_t taken_ = 0;  // ASGI: bytes that the client has taken and the app was not told of
+  AnswerMemory share_;     // WSGI: what buffered_ may be beyond kAlwaysAhead
   Slice sending_;
   std::optional<FileRange> file_;
   BlockRef gathered_;  // a block of its own, for many small pieces

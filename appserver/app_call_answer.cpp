@@ -107,13 +107,20 @@ void AppCall::acknowledge(std::size_t taken) {
   if (!armed() && buffered_ <= wire::kAnswerWindow / 4) watch_answer();
 }
 
-bool AppCall::is_full() const {
-  return !abandoned() && buffered_ > kAnswerBuffer;
+bool AppCall::is_full() {
+  return !abandoned() && buffered_ > kAlwaysAhead && (buffered_ > kAnswerBuffer || !share_.reach(buffered_));
+}
+
+/// For what one read brings, after is_full().
+bool AppCall::has_room() {
+  if (buffered_ <= kAlwaysAhead / 2) return true;
+  return buffered_ <= kAnswerBuffer / 2 && share_.reach(buffered_ + BlockRef::kBlockSize);
 }
 
 std::string_view AppCall::chunk() {
   sending_ = std::move(slices_[next_slice_++]);
   buffered_ -= sending_.bytes.size();
+  share_.shrink(buffered_);
   if (!has_chunk()) {
     slices_.clear();
     next_slice_ = 0;
@@ -121,7 +128,7 @@ std::string_view AppCall::chunk() {
   }
   if (channel_ && channel_->is_asgi()) {
     acknowledge(sending_.bytes.size());
-  } else if (channel_ && !channel_->is_reading() && buffered_ <= kAnswerBuffer / 2) {
+  } else if (channel_ && !channel_->is_reading() && has_room()) {
     channel_->resume_reading();
     watch_answer();
   }
@@ -143,6 +150,7 @@ void AppCall::reset() {
   head_in_ = {};
   head_text_ = {};
   slices_.clear();
+  share_.give_back();
   if (slices_.capacity() > kMostKeptSlices) slices_.shrink_to_fit();
   next_slice_ = 0;
   buffered_ = taken_ = 0;

@@ -18,6 +18,9 @@ struct ExchangeMemory {
   struct Piece {
     std::size_t block;  // that it lies in, counted from the first of the answer
     std::string_view bytes;
+
+    /// A server may send each byte in a chunk of its own.
+    std::size_t memory() const { return bytes.size() + sizeof(Piece); }
   };
 
   explicit ExchangeMemory(std::unique_ptr<UpstreamCodec> speaks) : codec(std::move(speaks)) {}

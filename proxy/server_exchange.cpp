@@ -260,7 +260,7 @@ void ServerExchange::take(std::size_t received) {
         break;
       case UpstreamCodec::Step::content:
         pieces_.push_back({blocks_gone_ + blocks_.size() - 1, content});
-        ahead_ += content.size();
+        ahead_ += pieces_.back().memory();
         break;
       case UpstreamCodec::Step::complete:
         on_complete();
@@ -350,9 +350,10 @@ Task<Result<std::string_view>> ServerExchange::more() {
 
 std::string_view ServerExchange::take_piece() {
   forget_taken();
-  const std::string_view piece = pieces_[next_++].bytes;
-  ahead_ -= piece.size();
-  return piece;
+  const ExchangeMemory::Piece& piece = pieces_[next_++];
+  ahead_ -= piece.memory();
+  share_.shrink(ahead_);
+  return piece.bytes;
 }
 
 /// Lets go of what lies before the next piece: an answer may be long, and its client slow to its end.
@@ -370,7 +371,7 @@ void ServerExchange::read_ahead(std::size_t most) {
   if (complete_ || error_ || most == 0) return;
   most_ahead_ = most;
   if (!std::exchange(reads_ahead_, true)) connection_->observe(this);
-  connection_->want_events(ahead_ < most_ahead_, false);
+  connection_->want_events(may_read_ahead(), false);
 }
 
 void ServerExchange::on_server_readable(ServerConnection& connection) {
@@ -384,7 +385,7 @@ void ServerExchange::on_server_readable(ServerConnection& connection) {
   } else {
     take(static_cast<std::size_t>(size));
   }
-  if (connection_) connection_->want_events(!error_ && ahead_ < most_ahead_, false);
+  if (connection_) connection_->want_events(!error_ && may_read_ahead(), false);
 }
 
 }  // namespace edge

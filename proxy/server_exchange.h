@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/from_free_lists.h"
+#include "core/http/answer_memory.h"
 #include "core/http/request_spool.h"
 #include "proxy/exchange_memory.h"
 #include "proxy/server_connection.h"
@@ -55,7 +56,8 @@ class ServerExchange final : private ServerConnection::Observer, public FromFree
   /// More of the content is here, or its end, so that more() will not wait.
   bool has_more() const { return next_ < pieces_.size() || complete_ || error_; }
   bool complete() const { return complete_ && next_ == pieces_.size(); }
-  /// While nobody waits in more(): takes what comes, up to `most` bytes that the client has not got yet.
+  /// While nobody waits in more(): takes what comes, up to `most` bytes that the client has not got yet, and fewer
+  /// while answers have all the memory that they may have.
   void read_ahead(std::size_t most);
 
   // After a head with status 101, when there is no content, but a tunnel ---------------------------------------------
@@ -80,6 +82,7 @@ class ServerExchange final : private ServerConnection::Observer, public FromFree
   Result<void> received(Result<std::size_t> size);
   Buffer& room();
   Buffer& block_with_room();
+  bool may_read_ahead() { return ahead_ < most_ahead_ && (ahead_ < kAlwaysAhead || share_.reach(ahead_)); }
   void forget_taken();
   void take(std::size_t received);
   void answers();
@@ -105,8 +108,9 @@ class ServerExchange final : private ServerConnection::Observer, public FromFree
   Request* client_ = nullptr;
   std::size_t blocks_gone_ = 0;  // that were before the first of blocks_
   std::size_t next_ = 0;         // of pieces_
-  std::size_t ahead_ = 0;        // bytes of pieces that were not taken
+  std::size_t ahead_ = 0;        // memory of pieces that were not taken
   std::size_t most_ahead_ = 0;
+  AnswerMemory share_;  // what ahead_ may be beyond kAlwaysAhead
   std::optional<Error> error_;
   std::chrono::steady_clock::time_point sent_at_;
   bool reads_ahead_ = false;

@@ -2,11 +2,11 @@
 import os
 import subprocess
 import threading
-from pathlib import Path
 
 import pytest
 
 from edge import BINARY, PATIENCE, environment_of, run, wait_until, write_files
+from process_memory import resident
 
 APP = '''\
     def application(environ, start_response):
@@ -87,10 +87,6 @@ def test_fifty_reloads_under_load_fail_nothing(serve, tmp_path):
     assert asking.numbers == set(range(51))
     assert "while it answered" not in edge.log.text(), "a GET that was asked twice is a worker that was killed at it"
     assert edge.get("/even").text == "even" and edge.get("/odd").text == "blog"
-
-
-def resident(pid):
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.mark.skipif("asan" in str(BINARY) or "tsan" in str(BINARY), reason="a sanitizer keeps what was freed")

@@ -164,6 +164,11 @@ TEST_CASE("spool memory: each thread has its own, and nothing is taken where it 
   CHECK(second.reach(SpoolMemory::kMost - 1000));
   CHECK_FALSE(first.reach(1001));
   std::thread([] { CHECK(is_all_free()); }).join();
+  second.shrink(second.size());
+  CHECK_FALSE(first.reach(1001));
+  second.shrink(1);
+  CHECK(second.size() == 1);
+  CHECK(first.reach(SpoolMemory::kMost - 1));
   second.give_back();
   CHECK(first.reach(SpoolMemory::kMost));
 }
