@@ -332,7 +332,9 @@ Task<void> send_and_log(Request& request, const Router& router, ResponseWriter& 
     request.sent.status = failure.status;
     const auto page = std::get<std::string_view>(failure.body);
     writer.write_head(failure, page.size(), request.method != Method::head);
-    if (request.method != Method::head && writer.try_write(page)) request.sent.body_bytes = page.size();
+    Result<void> written;
+    if (request.method != Method::head && !writer.try_write(page)) written = co_await writer.write(page);
+    if (request.method != Method::head && written) request.sent.body_bytes = page.size();
     writer.finish(nullptr);
     request.sent.headers = nullptr;
   }
