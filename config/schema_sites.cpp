@@ -57,7 +57,8 @@ constexpr Key kTls[] = {
         "how to trust it."},
     Key{"protocols", Type::texts, "[TLSv1.2, TLSv1.3]", "Versions."},
     Key{"ciphers", Type::text, "modern",
-        "For TLS 1.2: `modern` (ECDHE with AES-GCM or ChaCha20), `intermediate`, or OpenSSL's cipher list."},
+        "For TLS 1.2: `modern` (ECDHE with AES-GCM or ChaCha20); `intermediate` (also DHE with them, for old clients "
+        "without ECDHE and an RSA certificate; such a handshake costs more); or OpenSSL's cipher list."},
     Key{"session_tickets", Type::boolean, "true", "Sessions are resumed by tickets, whose keys change each hour."},
     Key{"client_ca", Type::path, "~", "PEM: the authorities whose client certificates are accepted."},
     Key{"client_verify", Type::choice, "none",

@@ -106,7 +106,7 @@ Result<> TlsClientContext::use(const TlsClientSettings& settings, std::int64_t n
   if (!set_common_rules(context) || SSL_CTX_set_alpn_protos(context, kProtocols, sizeof kProtocols - 1) != 0) {
     return tls_failure("TLS: " + take_tls_error());
   }
-  if (Result<> ciphers = set_ciphers(context, "intermediate"); !ciphers) return ciphers;
+  if (Result<> ciphers = set_ciphers(context, "modern"); !ciphers) return ciphers;
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(context, TlsClientStream::keep_session);
   verifies_ = settings.verify;

@@ -90,6 +90,32 @@ TEST_CASE("tls sites: a client without a good cipher is refused") {
   CHECK(pair.server->error() == "no shared cipher");
 }
 
+TEST_CASE("tls sites: a client that knows no elliptic curves is served by intermediate ciphers alone") {
+  const auto presented = [](const std::string& ciphers) {
+    std::vector<TlsCertificate> certificates;
+    certificates.push_back(identity({.common_name = "rsa", .key = rsa_key()}).material());
+    return only(*TlsContext::make({.ciphers = ciphers}, std::move(certificates)));
+  };
+  for (const char* const cipher :
+       {"DHE-RSA-AES128-GCM-SHA256", "DHE-RSA-AES256-GCM-SHA384", "DHE-RSA-CHACHA20-POLY1305"}) {
+    CAPTURE(cipher);
+    const ClientWishes old{.highest = TLS1_2_VERSION, .ciphers = cipher};
+    TlsPair modern(presented("modern"), old);
+    CHECK(modern.shake() == Step::failed);
+    CHECK(modern.server->error() == "no shared cipher");
+    TlsPair intermediate(presented("intermediate"), old);
+    REQUIRE(intermediate.connects());
+    CHECK(intermediate.server->cipher() == cipher);
+    TlsPair listed(presented(cipher), old);
+    REQUIRE(listed.connects());
+    CHECK(listed.server->cipher() == cipher);
+  }
+  TlsPair newer(presented("intermediate"),
+                {.highest = TLS1_2_VERSION, .ciphers = "DHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384"});
+  REQUIRE(newer.connects());
+  CHECK(newer.server->cipher() == "ECDHE-RSA-AES256-GCM-SHA384");
+}
+
 TEST_CASE("tls sites: our order of ciphers counts, for TLS 1.3 too") {
   TlsPair older(
       only(site_of("a.test")),
