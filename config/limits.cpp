@@ -59,7 +59,7 @@ std::optional<std::uint64_t> read_rate(const Section& section, Parse parse, std:
 
 /// A key that is always empty would limit nothing.
 void read_key(const Section& section, Template& key) {
-  if (auto preset = Template::compile("$remote_addr")) key = std::move(*preset);
+  if (auto preset = Template::compile("$remote_network")) key = std::move(*preset);
   section.read("key", key);
   if (key.constant() && key.source().empty()) {
     section.problem("key", "is empty, so nothing would be limited; for one count of all give a text such as all");

@@ -6,7 +6,9 @@ namespace {
 
 constexpr std::string_view kKeyDoc =
     "What is counted by; a request for which it is empty is not limited. A fixed text such as `all` counts all "
-    "together.";
+    "together. `$remote_network` is the client's IPv4 address, or its IPv6 network of 64 bits, in which it may have "
+    "any "
+    "address; by `$remote_addr` each address counts by itself.";
 constexpr std::string_view kDryRunDoc = "Only say what would be done: in the log, `edge status --json`, and variables.";
 
 constexpr Key kLimits[] = {
@@ -24,7 +26,7 @@ constexpr Key kRequests[] = {
         "what "
         "the rate says."}
         .between(0, 1'000'000),
-    Key{"key", Type::templated, "$remote_addr", kKeyDoc},
+    Key{"key", Type::templated, "$remote_network", kKeyDoc},
     Key{"delay", Type::boolean, "false",
         "Those of the burst wait until it is their time, by the rate; at most a minute. `false`: they are served at "
         "once."},
@@ -37,7 +39,7 @@ constexpr Key kRequests[] = {
 constexpr Key kConnections[] = {
     Key{"max", Type::number, "", "Requests at a time; of HTTP/2 each stream is one. An idle connection is none."}
         .between(1, 1'000'000),
-    Key{"key", Type::templated, "$remote_addr", kKeyDoc},
+    Key{"key", Type::templated, "$remote_network", kKeyDoc},
     Key{"status", Type::number, "503", "Of the answer to the others."}.between(400, 599),
     Key{"dry_run", Type::boolean, "false", kDryRunDoc},
 };

@@ -1,4 +1,4 @@
-// nginx's variables, and edge's own ($upstream_queue_time), of a request.
+// nginx's variables, and edge's own ($remote_network, $upstream_queue_time), of a request.
 #include "core/http/variables.h"
 
 #include <unistd.h>
@@ -15,6 +15,7 @@
 #include "core/http/tls_variables.h"
 #include "core/nearest.h"
 #include "core/number_text.h"
+#include "core/strike_table.h"
 #include "core/time_text.h"
 
 namespace edge {
@@ -25,6 +26,14 @@ using Text = std::string_view;
 void append_ip(const Address& address, std::string& to) {
   std::array<char, 46> buffer;
   to.append(address.ip_text(buffer.data()));
+}
+
+/// What one client has: an IPv4 address, or an IPv6 network of 64 bits.
+void append_remote_network(const Request& request, Text, std::string& to) {
+  const Address& client = request.client();
+  if (client.family != Address::Family::ipv6) return append_ip(client, to);
+  append_ip(client_network(client).network, to);
+  to.append("/64");
 }
 
 /// Nothing where no port is known: of a unix socket, and of a client that a proxy told without.
@@ -162,6 +171,7 @@ constexpr Named kNamed[] = {
     {"realip_remote_addr", [](const Request& r, Text, std::string& to) { append_ip(r.connection->remote, to); }},
     {"realip_remote_port", [](const Request& r, Text, std::string& to) { append_port(r.connection->remote.port, to); }},
     {"remote_addr", [](const Request& r, Text, std::string& to) { append_ip(r.client(), to); }},
+    {"remote_network", append_remote_network},
     {"remote_port", [](const Request& r, Text, std::string& to) { append_port(r.client().port, to); }},
     {"remote_user", append_remote_user},
     {"request", append_request},

@@ -57,6 +57,20 @@ def only_limit(folder):
     return limit
 
 
+def test_an_ipv6_client_has_one_count_whichever_address_of_its_network_it_takes(serve):
+    by_address = returning("/address", f"{{requests: {{{SLOW}, key: $remote_addr}}}}")
+    edge = serve(site(f'[{returning("/", f"{{requests: {{{SLOW}}}}}")}, {by_address}]',
+                      edge="trusted_proxies: [127.0.0.1]"))
+
+    def asked_from(addresses, path="/"):
+        return [edge.get(path, headers=[f"X-Forwarded-For: {address}"]).status for address in addresses]
+
+    network = [f"2001:db8:1:2:{n:x}::7" for n in range(5)]
+    assert asked_from(network) == [200, 200, 200, 429, 429]
+    assert asked_from(["2001:db8:1:3::7", "192.0.2.1", "192.0.2.2"]) == [200, 200, 200], "others are others"
+    assert asked_from(network, "/address") == [200] * 5
+
+
 def test_a_burst_passes_and_the_rest_is_refused(serve, tmp_path):
     edge = serve(site("[" + returning("/", f"{{requests: {{{SLOW}}}}}") + "]"), {"app.py": APP})
     assert statuses(edge, 3) == [200] * 3

@@ -95,6 +95,7 @@ TEST_CASE("variables of the connection and the process") {
   fake.connection.requests = 3;
   fake.connection.remote = *Address::parse("[2001:db8::1]:4711");
   CHECK(render(fake, "$remote_addr $remote_port $server_addr $server_port") == "2001:db8::1 4711 127.0.0.1 80");
+  CHECK(render(fake, "$remote_network") == "2001:db8::/64");
   CHECK(render(fake, "$connection $connection_requests") == "17 3");
   CHECK(render(fake, "$pid") == std::to_string(getpid()));
   CHECK_FALSE(render(fake, "$hostname").empty());
@@ -103,6 +104,7 @@ TEST_CASE("variables of the connection and the process") {
   CHECK(render(fake, "$time_iso8601").size() == 25);
   fake.connection.remote = Address{};
   CHECK(render(fake, "$remote_addr$remote_port") == "unix:");
+  CHECK(render(fake, "$remote_network") == "unix:");
 }
 
 TEST_CASE("the host is the request's, else the site's first") {
