@@ -63,6 +63,10 @@ constexpr Key kServer[] = {
 constexpr Key kSticky[] = {
     Key{"cookie", Type::text, "", "Its name. The value tells nothing of the server."},
     Key{"for", Type::duration, "~", "How long it lasts; without it until the browser ends."}.between(1'000, kMostTime),
+    Key{"key", Type::text, "~",
+        "A secret, such as `${STICKY_KEY}`: edges with the same one understand each other's cookies. Without it the "
+        "machine's identity (`/etc/machine-id`) takes its place, and where that is missing too, as in containers, the "
+        "value can be guessed from a server's address."},
 };
 
 constexpr Key kEject[] = {

@@ -58,6 +58,7 @@ struct HealthCheck {
 struct Sticky {
   std::string cookie;    // empty: off
   Milliseconds time{0};  // 0: until the browser ends
+  std::string key;       // empty: the machine's
   bool operator==(const Sticky&) const = default;
 };
 

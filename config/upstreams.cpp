@@ -158,6 +158,7 @@ void read_sticky(const Section& upstream, Upstream& to) {
   const Section section = upstream.inner("sticky", "upstreams.NAME.sticky");
   section.read("cookie", to.sticky.cookie);
   section.read("for", to.sticky.time);
+  section.read("key", to.sticky.key);
   if (!section.given("cookie")) {
     section.missing("cookie", "the cookie's name is missing");
   } else if (!is_token(to.sticky.cookie)) {

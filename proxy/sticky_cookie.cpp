@@ -5,7 +5,6 @@
 
 #include <charconv>
 #include <fstream>
-#include <random>
 #include <utility>
 
 #include "core/http/find_pair.h"
@@ -77,13 +76,11 @@ std::string StickyCookie::set_cookie(const Server& server, bool secure, std::int
   return text;
 }
 
-HashKey machine_hash_key() {
+HashKey sticky_key(std::string_view secret, const std::string& machine_file) {
+  if (!secret.empty()) return derived_key({}, fmt::format("edge sticky key\n{}", secret));
   std::string identity;
-  std::ifstream file("/etc/machine-id");
-  if (!std::getline(file, identity) || identity.size() < 32) {
-    std::random_device random;
-    for (int i = 0; i < 4; ++i) identity += fmt::format("{:08x}", random());
-  }
+  std::ifstream file(machine_file);
+  std::getline(file, identity);
   return derived_key({}, "edge sticky cookie\n" + identity);
 }
 

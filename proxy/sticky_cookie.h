@@ -42,8 +42,8 @@ class StickyCookie {
   const HashKey key_;  // of this upstream
 };
 
-/// A key of this machine that stays the same over restarts, made of /etc/machine-id; a random one where there is none.
-/// Blocking.
-HashKey machine_hash_key();
+/// The key that is made of `secret`; without one of this machine's identity, and one that everybody knows where there
+/// is none: by each the cookies of before hold after a restart. Blocking.
+HashKey sticky_key(std::string_view secret, const std::string& machine_file = "/etc/machine-id");
 
 }  // namespace edge

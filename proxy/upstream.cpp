@@ -37,7 +37,7 @@ Upstream::Upstream(config::Upstream settings, std::shared_ptr<const TlsClientCon
       group_(std::make_shared<ServerGroup>(std::vector<ServerGroup::Member>(), uses_ring(balance_.method))) {
   if (!settings_.sticky.cookie.empty()) {
     sticky_.emplace(StickyCookie::Settings{settings_.name, settings_.sticky.cookie, settings_.sticky.time},
-                    machine_hash_key());
+                    sticky_key(settings_.sticky.key));
   }
   for (Loop* const loop : loops) {
     marks_.push_back(std::make_unique<Mark>());

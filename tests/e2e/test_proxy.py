@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from edge import PATIENCE, wait_until
+from edge import PATIENCE, run, wait_until
 from origin import OK, Hangup
 
 SITE = """\
@@ -310,6 +310,29 @@ def test_a_client_stays_with_its_server(serve, origins):
         assert edge.get("/", headers=[f"Cookie: {cookie.split(';')[0]}"]).get("Set-Cookie") is None
     assert len(mine.seen) == 6
     assert edge.get("/", headers=["Cookie: srv=0123456789abcdef"]).get("Set-Cookie")
+
+
+def test_edges_with_the_same_key_understand_each_others_cookies(serve, origins, tmp_path):
+    first, second = origins(), origins()
+
+    def started(name, key):
+        site = SITE.format(servers=f"{first.url}, {second.url}", routes="{path: /, proxy: api}", trusted="[]",
+                           more=f"sticky: {{cookie: srv{key}}}")
+        return serve(site, folder=tmp_path / name), site
+
+    one, _ = started("one", ", key: of both")
+    other, site = started("other", ", key: of both")
+    stranger, _ = started("stranger", ", key: of another")
+    cookie = "Cookie: " + one.get("/").get("Set-Cookie").split(";")[0]
+    mine = first if first.seen else second
+    for _ in range(4):
+        assert other.get("/", headers=[cookie]).get("Set-Cookie") is None
+    (tmp_path / "other" / "site.yaml").write_text(site.replace("path: /,", "path: /p, proxy: api}, {path: /,"))
+    assert run("reload", folder=tmp_path / "other").returncode == 0
+    for _ in range(4):
+        assert other.get("/", headers=[cookie]).get("Set-Cookie") is None
+    assert len(mine.seen) == 9, "all went to the same server"
+    assert stranger.get("/", headers=[cookie]).get("Set-Cookie"), "it has another key"
 
 
 def test_names_are_looked_up(serve, origins):

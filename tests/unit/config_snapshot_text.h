@@ -314,6 +314,7 @@ class SnapshotText {
     }
     field("sticky", upstream.sticky.cookie, preset.sticky.cookie);
     field("sticky.for", upstream.sticky.time, preset.sticky.time);
+    field("sticky.key", upstream.sticky.key, preset.sticky.key);
     field("tls.verify", upstream.tls.verify, true);
     field("tls.ca", upstream.tls.ca, {});
     field("tls.server_name", upstream.tls.server_name, {});

@@ -7,6 +7,7 @@
 
 #include "core/arena.h"
 #include "support/balanced_servers.h"
+#include "support/temporary_directory.h"
 
 using namespace edge;
 
@@ -95,7 +96,18 @@ TEST_SUITE("sticky cookie") {
     CHECK(find(cookie, "").server == nullptr);
   }
 
-  TEST_CASE("the machine's key is a key") {
-    CHECK(machine_hash_key() != HashKey{});
+  TEST_CASE("a secret makes the same key everywhere, and the machine's identity one that stays") {
+    const test::TemporaryDirectory folder;
+    const std::string one = folder.write("one", "0123456789abcdef0123456789abcdef\n");
+    const std::string other = folder.write("other", "fedcba9876543210fedcba9876543210\n");
+    const std::string none = folder / "none";
+    CHECK(sticky_key("secret", one) == sticky_key("secret", other));
+    CHECK(sticky_key("secret", one) == sticky_key("secret", none));
+    CHECK(sticky_key("secret", one) != sticky_key("another", one));
+    CHECK(sticky_key("", one) == sticky_key("", one));
+    CHECK(sticky_key("", one) != sticky_key("", other));
+    CHECK(sticky_key("", none) == sticky_key("", none));
+    CHECK(sticky_key("0123456789abcdef0123456789abcdef", none) != sticky_key("", one));
+    CHECK(sticky_key("", none) != HashKey{});
   }
 }
