@@ -44,8 +44,11 @@ constexpr Key kEdge[] = {
     Key{"runtime_dir", Type::path, "~",
         "Private folder for spooled bodies and sockets; without it one is made. A change "
         "needs a restart."},
-    Key{"max_connections", Type::number, "20000", "Above it new connections wait in the kernel's backlog."}.between(
-        1, 10'000'000),
+    Key{"max_connections", Type::number, "20000",
+        "When there are so many, the one that has been idle longest is closed for a new one; first come those that "
+        "never "
+        "asked anything. Where a request is under way on all of them, new ones wait in the kernel's backlog."}
+        .between(1, 10'000'000),
     Key{"hot_files", Type::size, "32M",
         "Memory of each loop for files that were asked for lately, and for what was compressed of them. A file that "
         "changes is served anew within a second; `0`: none is kept."}

@@ -37,8 +37,14 @@ void ClientConnection::speak_tls(std::unique_ptr<TlsStream> stream) {
 }
 
 int ClientConnection::give_away() {
+  set_idle(false);
   disarm();
   return release();
+}
+
+void ClientConnection::set_idle(bool idle) {
+  if (idle) return door_.idle_clients().enter(*this, loop().now());
+  door_.idle_clients().leave(*this);
 }
 
 bool ClientConnection::has_pending() const {
@@ -267,6 +273,7 @@ void ClientConnection::shut() {
     output.size = 0;
   }
   pending_.reset();
+  set_idle(false);
   disarm();
   if (tls_ && !broken_off_ && !gone()) tls_->end();
   Socket::close();

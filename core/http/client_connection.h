@@ -11,6 +11,7 @@
 #include "core/http/entrance.h"
 #include "core/http/request.h"
 #include "core/http/router.h"
+#include "core/intrusive_list.h"
 #include "core/net/socket.h"
 
 namespace edge {
@@ -31,6 +32,8 @@ class ClientConnection : public Socket, protected Deadline {
   virtual void drain() = 0;
   /// Closes at once; what is being served is cancelled.
   virtual void tear() = 0;
+  /// Closes at once if nothing is under way and no request has arrived, to make place for another. False: it stays.
+  virtual bool give_way() = 0;
 
   /// Before begin(): all that follows goes through it. Null: nothing of the kind.
   void speak_tls(std::unique_ptr<TlsStream> stream);
@@ -80,7 +83,11 @@ class ClientConnection : public Socket, protected Deadline {
   void done_waiting();
 
  protected:
-  static constexpr Milliseconds kFirstRequest{1'000};  // for a client that had connected when the stop began
+  static constexpr Milliseconds kFirstRequest{1'000};  // for who has only just connected, when room or time runs out
+  enum class Idle : std::uint8_t { no, unasked, kept };
+
+  /// Whether nothing is under way: then it may have to give way to another.
+  void set_idle(bool idle);
 
   /// As Socket's, and sees to it that what lies in the TLS stream is read.
   void want_read(bool wanted);
@@ -104,9 +111,11 @@ class ClientConnection : public Socket, protected Deadline {
 
  private:
   friend class Door;
+  friend class IdleClients;
   bool broken_off_ = false;   // what was sent is not all, so TLS does not end properly
   bool reads_again_ = false;  // in the door's list
   bool passed_on_ = false;    // another counts in its place
+  Idle idle_ = Idle::no;      // in which list of the door's idle clients
   std::ptrdiff_t write(std::string_view head, std::string_view content, int flags);
   std::ptrdiff_t encrypt_file_now(int file, std::uint64_t offset, std::uint64_t size, std::uint64_t warm_until);
   void await_room();
@@ -117,6 +126,8 @@ class ClientConnection : public Socket, protected Deadline {
   std::unique_ptr<std::string> pending_;  // answered, but not yet taken by the kernel, or by TLS
   ClientConnection* next_ = nullptr;      // the door's list
   ClientConnection* previous_ = nullptr;
+  ListLink<ClientConnection> idle_link_;
+  std::uint64_t idle_since_ = 0;  // Loop::now()
 };
 
 /// The client closed its connection, or it broke.

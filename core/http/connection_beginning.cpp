@@ -9,6 +9,7 @@ namespace edge {
 bool ConnectionBeginning::begin(int fd) {
   if (watch(door_.loop(), fd) != 0) return false;
   loop().arm(*this, settings().header_timeout);
+  set_idle(true);
   return true;
 }
 
@@ -18,6 +19,11 @@ void ConnectionBeginning::drain() {
 
 void ConnectionBeginning::tear() {
   if (!gone()) shut();
+}
+
+bool ConnectionBeginning::give_way() {
+  tear();
+  return true;
 }
 
 void ConnectionBeginning::on_closed() {

@@ -14,6 +14,7 @@ class ConnectionBeginning : public ClientConnection {
   bool begin(int fd) override;
   void drain() override;
   void tear() override;
+  bool give_way() override;
 
  protected:
   ~ConnectionBeginning() override = default;

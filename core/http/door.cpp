@@ -1,6 +1,7 @@
 // The connections of one loop: accepting, pooling, draining.
 #include "core/http/door.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,13 +25,18 @@ constexpr std::size_t kBodyBlock = 64 * 1024;
 constexpr std::size_t kKeptHeads = 256;
 constexpr std::size_t kKeptBodies = 32;
 constexpr std::size_t kKeptExchanges = 256;
-constexpr Milliseconds kLookAgain{100};  // connections of other loops may have closed meanwhile
+constexpr Milliseconds kLookAgain{100};
+constexpr int kTries = 16;  // requests of idle clients may have arrived that no turn has seen
 }  // namespace
 
 Door::Door(Loop& loop, ConnectionLimit& limit)
-    : loop_(loop), limit_(limit), heads_(kHeadBlock, kKeptHeads), bodies_(kBodyBlock, kKeptBodies) {}
+    : loop_(loop), limit_(limit), heads_(kHeadBlock, kKeptHeads), bodies_(kBodyBlock, kKeptBodies) {
+  limit_.join(*this);
+}
 
-Door::~Door() = default;
+Door::~Door() {
+  limit_.leave(*this);
+}
 
 std::unique_ptr<ClientConnection> Door::Http::connection(Door& door, Entrance& entrance, const ConnectionInfo& info) {
   if (entrance.front().proxy_protocol) return std::make_unique<ProxyPreamble>(door, entrance, info);
@@ -103,8 +109,36 @@ bool Door::Listening::take_place() {
     return true;
   }
   if (door.limit_.take_place()) return true;
+  if (!somebody_waits()) return false;
+  if (ClientConnection* const closed = door.close_idle()) {
+    closed->passed_on_ = true;
+    return true;
+  }
+  door.limit_.ask_others(door);
   door.set_accepting(false);
   return false;
+}
+
+bool Door::Listening::somebody_waits() const {
+  pollfd backlog{listener->fd(), POLLIN, 0};
+  return ::poll(&backlog, 1, 0) > 0;
+}
+
+ClientConnection* Door::close_idle() {
+  for (int i = 0; i < kTries; ++i) {
+    ClientConnection* const first = idle_.first_to_go(loop_.now());
+    if (!first) return nullptr;
+    idle_.leave(*first);
+    if (!first->give_way()) continue;
+    if (closes_idle_.lets_pass(loop_.now())) {
+      log::warn(
+          "{} connections are open (edge.max_connections): idle ones are closed for new ones; raise it, or lower "
+          "keepalive_timeout",
+          limit_.most.load(std::memory_order_relaxed));
+    }
+    return first;
+  }
+  return nullptr;
 }
 
 void Door::adopt(Entrance& entrance, int fd, const Address& remote, const Address& local) {
@@ -163,7 +197,6 @@ void Door::opened(std::unique_ptr<ClientConnection> connection) {
   first_ = opened;
   ++open_;
   ++opened->entrance().connections_;
-  if (limit_.is_reached()) set_accepting(false);
 }
 
 void Door::closed(ClientConnection& connection) {
@@ -186,15 +219,10 @@ void Door::set_accepting(bool accepting) {
   accepting_ = accepting;
   for (const auto& listening : listeners_) listening->listener->set_accepting(accepting);
   if (accepting) return disarm();
-  if (std::exchange(warned_at_, loop_.unix_seconds()) != loop_.unix_seconds()) {
+  if (waits_.lets_pass(loop_.now())) {
     log::warn("{} connections are open (edge.max_connections): new ones wait",
               limit_.most.load(std::memory_order_relaxed));
   }
-  loop_.arm(*this, kLookAgain);
-}
-
-void Door::on_deadline() {
-  if (!limit_.is_reached()) return set_accepting(true);
   loop_.arm(*this, kLookAgain);
 }
 

@@ -1,7 +1,6 @@
 // Door: the client connections of one loop: its listeners, its connections, and the memory they share. One a loop.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -10,8 +9,11 @@
 
 #include "core/http/answer_beginning.h"
 #include "core/http/client_connection.h"
+#include "core/http/connection_limit.h"
 #include "core/http/entrance.h"
 #include "core/http/h1_exchange.h"
+#include "core/http/idle_clients.h"
+#include "core/log_pace.h"
 #include "core/net/buffer_pool.h"
 #include "core/net/listener.h"
 
@@ -20,26 +22,6 @@ namespace edge {
 class H2Stream;
 class ConnectionBeginning;
 struct TlsOutput;
-
-/// Counts the connections of all loops against edge.max_connections. Any thread.
-struct ConnectionLimit {
-  std::atomic<std::uint64_t> most{20'000};
-  std::atomic<std::uint64_t> open{0};
-  std::atomic<std::uint64_t> serial{0};
-
-  bool is_reached() const { return open.load(std::memory_order_relaxed) >= most.load(std::memory_order_relaxed); }
-  /// A place for one connection more. False: there is none.
-  bool take_place() {
-    std::uint64_t now = open.load(std::memory_order_relaxed);
-    while (now < most.load(std::memory_order_relaxed)) {
-      if (open.compare_exchange_weak(now, now + 1, std::memory_order_relaxed)) return true;
-    }
-    return false;
-  }
-  /// One that is taken whatever the limit says.
-  void add_place() { open.fetch_add(1, std::memory_order_relaxed); }
-  void return_place() { open.fetch_sub(1, std::memory_order_relaxed); }
-};
 
 /// Bytes that are ready to leave in one send. One a loop; it holds the output of one connection at a time.
 struct Output {
@@ -88,6 +70,8 @@ class Door final : private Deadline {
   /// router turns it away.
   void adopt(Entrance& entrance, int fd, const Address& remote, const Address& local);
 
+  /// Closes the connection that has been idle longest, preferably one that never asked anything. Null: none is idle.
+  ClientConnection* close_idle();
   /// Closes every entrance. `done` runs when the last connection is closed.
   void stop(std::move_only_function<void()> done);
   /// Closes every connection now. After stop().
@@ -111,6 +95,7 @@ class Door final : private Deadline {
   TlsOutput& tls_output();
   BufferPool& heads() { return heads_; }
   BufferPool& bodies() { return bodies_; }
+  IdleClients& idle_clients() { return idle_; }
   /// `next` takes the place and the descriptor of `from`, which was only the beginning of a connection and is deleted
   /// in a later turn.
   void pass_on(ConnectionBeginning& from, std::unique_ptr<ClientConnection> next, std::unique_ptr<TlsStream> tls);
@@ -132,7 +117,7 @@ class Door final : private Deadline {
   void opened(std::unique_ptr<ClientConnection> connection);
   void run_reads();
   void set_accepting(bool accepting);
-  void on_deadline() override;
+  void on_deadline() override { set_accepting(true); }  // connections of other loops may have closed meanwhile
   void forget(Entrance& entrance);
   void forget_resting();
 
@@ -150,6 +135,7 @@ class Door final : private Deadline {
   struct Listening final : Admission {
     Listening(Door& of, Entrance& to) : door(of), entrance(&to) {}
     bool take_place() override;
+    bool somebody_waits() const;
     void return_place() override { door.limit_.return_place(); }
     Door& door;
     Entrance* entrance;
@@ -158,10 +144,12 @@ class Door final : private Deadline {
   std::vector<std::unique_ptr<Listening>> listeners_;
   std::vector<std::unique_ptr<Entrance>> entrances_;
   ClientConnection* first_ = nullptr;
+  IdleClients idle_;
+  LogPace closes_idle_;
+  LogPace waits_;
   std::size_t open_ = 0;
   bool draining_ = false;
   bool accepting_ = true;
-  std::int64_t warned_at_ = 0;  // seconds since the epoch: one warning a second is enough
   std::move_only_function<void()> stopped_;
 };
 

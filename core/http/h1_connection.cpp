@@ -18,6 +18,7 @@ constexpr Milliseconds kSilence{1'000};  // of an app, until a client that has e
 bool H1Connection::begin(int fd) {
   if (watch(door_.loop(), fd) != 0) return false;
   loop().arm(*this, settings().keepalive_timeout);
+  set_idle(true);
   return true;
 }
 
@@ -40,11 +41,16 @@ void H1Connection::on_readable() {
     return;
   }
   input.end += static_cast<std::size_t>(got);
+  set_idle(false);
   if (state_ == State::serving) {
     if (exchange_->waits_to_read()) exchange_->wake_reader({});
   } else if (state_ != State::closing) {
     process();
   }
+}
+
+bool H1Connection::at_rest() const {
+  return !gone() && state_ == State::idle && !exchange_ && !has_pending();
 }
 
 /// On TCP who has gone looks like who has only ended its sending and waits for its answer (RFC 9112 9.6). The next
@@ -216,6 +222,7 @@ void H1Connection::become_idle() {
   release_exchange();
   state_ = entrance_.closing() || input_ended_ ? State::closing : State::idle;
   if (!has_pending()) loop().arm(*this, settings().keepalive_timeout);
+  set_idle(at_rest());
   want_read(!input_ended_);  // more may lie in the TLS stream
 }
 
@@ -263,11 +270,17 @@ void H1Connection::on_deadline() {
 
 void H1Connection::drain() {
   if (!gone() && exchange_ && exchange_->tunnelled()) return exchange_->request->cancellation.request();
-  const auto at_rest = [this] { return !gone() && state_ == State::idle && !exchange_ && !has_pending(); };
   if (at_rest()) on_readable();  // a request may have arrived that no turn has seen
   if (!at_rest()) return;
   if (info_.requests > 0) return tear();
   loop().arm(*this, kFirstRequest);
+}
+
+bool H1Connection::give_way() {
+  const std::uint64_t requests = info_.requests;
+  if (at_rest()) on_readable();  // a request may have arrived that no turn has seen
+  if (at_rest() && info_.requests == requests) tear();
+  return gone();
 }
 
 void H1Connection::close_softly() {

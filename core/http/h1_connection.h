@@ -1,4 +1,4 @@
-// H1Connection: one client connection that speaks HTTP/1. While idle it is this object and nothing else (some 330
+// H1Connection: one client connection that speaks HTTP/1. While idle it is this object and nothing else (some 350
 // bytes); with the first byte of a request it takes an H1Exchange from its door's pool.
 #pragma once
 
@@ -18,6 +18,7 @@ class H1Connection final : public ClientConnection {
   /// Idle is who has had an answer and has sent nothing since.
   void drain() override;
   void tear() override;
+  bool give_way() override;
 
  private:
   enum class State : std::uint8_t { idle, reading_head, serving, closing, lingering };
@@ -28,6 +29,7 @@ class H1Connection final : public ClientConnection {
   void on_deadline() override;
 
   void received_end();
+  bool at_rest() const;
   bool answers_on() const;
   bool computes() const;
   bool goes_on() const;

@@ -42,6 +42,7 @@ H2Connection::~H2Connection() {
 bool H2Connection::begin(int fd) {
   if (watch(door_.loop(), fd) != 0) return false;
   session_ = h2_session::make(*this, settings(), memory_);
+  set_idle(true);
   wants_turn();
   return true;
 }
@@ -88,6 +89,7 @@ bool H2Connection::stream_begins(std::int32_t id) {
     nghttp2_submit_rst_stream(session(), NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
     return guard_.lets_pass(H2Guard::Kind::refused, loop().now()) || flood(name_of(H2Guard::Kind::refused));
   }
+  set_idle(false);
   H2Stream* const stream = door_.take_stream().release();
   stream->begin(*this, id);
   arriving_ = stream;
@@ -156,6 +158,7 @@ void H2Connection::on_turn_end() {
 }
 
 void H2Connection::settle() {
+  set_idle(is_idle());
   if (state_ == State::lingering) return;
   if (has_pending()) {
     awaits_ = Awaits::nothing;  // its deadline has the place
@@ -180,6 +183,10 @@ H2Connection::Awaits H2Connection::awaited() const {
 
 bool H2Connection::rests() const {
   return settings().keepalive_timeout > kSoon;
+}
+
+bool H2Connection::is_idle() const {
+  return state_ == State::open && streams_ == 0 && !in_head_ && !draining_ && !has_pending() && !gone();
 }
 
 void H2Connection::set_deadline() {
@@ -327,6 +334,18 @@ void H2Connection::drain() {
   if (gone() || state_ != State::open || std::exchange(draining_, true)) return;
   h2_session::announce_end(session());
   wants_turn();
+}
+
+bool H2Connection::give_way() {
+  const std::uint64_t requests = info_.requests;
+  if (is_idle()) on_readable();  // a request may have arrived that no turn has seen
+  if (is_idle() && info_.requests == requests) {
+    nghttp2_session_terminate_session(session(), NGHTTP2_NO_ERROR);
+    serialise();
+    flush_output();
+    tear();
+  }
+  return gone();
 }
 
 void H2Connection::end_tunnels() {

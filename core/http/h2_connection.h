@@ -30,6 +30,7 @@ class H2Connection final : public ClientConnection, private TurnEnd {
   /// Tells the client to send no new requests, answers those that are under way, and closes.
   void drain() override;
   void tear() override;
+  bool give_way() override;
 
   // What nghttp2 tells ------------------------------------------------------------------------------------------
   /// These four answer false when the client goes too far and the connection must end.
@@ -92,6 +93,7 @@ class H2Connection final : public ClientConnection, private TurnEnd {
   Awaits awaited() const;
   void set_deadline();
   bool rests() const;
+  bool is_idle() const;
   void end_with(std::uint32_t code, std::string_view why);
   bool flood(const char* what);
   bool is_of_ended_stream(std::int32_t id);

@@ -31,6 +31,7 @@ Connection::Connection(PublicSocket& socket, Door& door, Entrance& entrance, con
 bool Connection::begin(int fd) {
   if (watch(door_.loop(), fd) != 0) return false;
   loop().arm(*this, settings().header_timeout);
+  set_idle(true);
   return true;
 }
 
@@ -59,6 +60,7 @@ void Connection::read_packet() {
     if (got == 0 || !would_block()) tear();
     return;
   }
+  set_idle(false);
   const std::size_t seen = packet.size() + static_cast<std::size_t>(got);
   if (seen < kHeaderSize) {
     consume(static_cast<std::size_t>(got));
@@ -190,9 +192,18 @@ void Connection::on_deadline() {
 }
 
 void Connection::drain() {
-  const auto at_rest = [this] { return !gone() && state_ == State::reading_packet && exchange_.packet.size() == 0; };
   if (at_rest()) on_readable();  // a packet may have arrived that no turn has seen
   if (at_rest()) loop().arm(*this, kFirstRequest);
+}
+
+bool Connection::give_way() {
+  if (at_rest()) on_readable();  // a packet may have arrived that no turn has seen
+  if (at_rest()) tear();
+  return gone();
+}
+
+bool Connection::at_rest() const {
+  return !gone() && state_ == State::reading_packet && exchange_.packet.size() == 0;
 }
 
 /// What the client still sends must be read, or the kernel resets the connection under the answer.

@@ -20,6 +20,7 @@ class Connection final : public ClientConnection {
   bool begin(int fd) override;
   void drain() override;
   void tear() override;
+  bool give_way() override;
 
  private:
   enum class State : std::uint8_t { reading_packet, serving, closing, lingering };
@@ -30,6 +31,7 @@ class Connection final : public ClientConnection {
   void on_closed() override;
   void on_deadline() override;
 
+  bool at_rest() const;
   void read_packet();
   bool consume(std::size_t bytes);
   void turn_away();

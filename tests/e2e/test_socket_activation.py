@@ -86,11 +86,12 @@ def test_without_a_service_manager(serve, tmp_path):
 
 
 def test_who_waits_during_a_restart_is_served_by_the_next(serve, tmp_path):
-    first = site("fd:3").replace("threads: 1", "threads: 1, max_connections: 1")
+    first = site("fd:3").replace("threads: 1", "threads: 1, max_connections: 1") + "http: {header_timeout: 1s}\n"
     with listening() as given:
         edge = serve(first, **activated(given))
         with edge.connect() as only:
             assert only.request("GET", "/").text == "served"
+            only.send(b"GET ")      # so that it need not give way, until its time is over
             waiting = socket.create_connection(given.getsockname(), PATIENCE)
             waiting.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             edge.stop()

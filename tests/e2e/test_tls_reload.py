@@ -76,6 +76,7 @@ def test_the_limit_of_connections_holds_for_tls(serve, authority, pair):
     inside = [TlsConnection(edge.port, context) for _ in range(4)]
     for one in inside:
         assert one.request("GET", "/", host="a.example").text == "secure"
+        one.send(b"GET ")       # so that it need not give way
     with connect_plain(edge.port) as waiting:
         waiting.settimeout(0.5)
         with pytest.raises(TimeoutError):

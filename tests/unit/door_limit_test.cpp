@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -30,6 +31,12 @@ struct Listening {
     door.kill();
     while (door.connections() > 0) turn();
   }
+  /// A client whose request has begun, so that it does not give way.
+  UniqueFd connect_busy() const {
+    UniqueFd client = connect();
+    REQUIRE(::send(client.get(), "GET ", 4, MSG_NOSIGNAL) == 4);
+    return client;
+  }
   UniqueFd connect() const {
     UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_storage where{};
@@ -45,6 +52,12 @@ struct Listening {
   Address address;
 };
 
+bool ended(const UniqueFd& client) {
+  char byte;
+  const ssize_t got = ::recv(client.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return got == 0 || (got < 0 && errno == ECONNRESET);
+}
+
 }  // namespace
 
 TEST_CASE("max_connections: a loop does not accept what another has left no room for") {
@@ -53,10 +66,9 @@ TEST_CASE("max_connections: a loop does not accept what another has left no room
   limit.most = 2;
   Listening one(limit);
   Listening other(limit);
-  const UniqueFd first = one.connect();
-  const UniqueFd second = one.connect();
-  one.turn();
-  CHECK(one.door.connections() == 2);
+  const UniqueFd first = one.connect_busy();
+  const UniqueFd second = one.connect_busy();
+  while (one.door.connections() < 2) one.turn();
   UniqueFd third = other.connect();
   for (int i = 0; i < 5; ++i) other.turn();
   CHECK(other.door.connections() == 0);
@@ -74,11 +86,74 @@ TEST_CASE("max_connections: a loop does not accept what another has left no room
   CHECK(limit.open == 0);
 }
 
+TEST_CASE("max_connections: who has been idle longest gives way to a newcomer, and who has begun a request does not") {
+  test::CapturedLog log;
+  ConnectionLimit limit;
+  limit.most = 3;
+  Listening one(limit);
+  const UniqueFd busy = one.connect_busy();
+  one.turn();
+  const UniqueFd first = one.connect();
+  one.turn();
+  const UniqueFd second = one.connect();
+  one.turn();
+  REQUIRE(limit.open == 3);
+  CHECK_FALSE(ended(first));
+  const UniqueFd newcomer = one.connect();
+  one.turn();
+  CHECK(ended(first));
+  CHECK_FALSE(ended(second));
+  CHECK_FALSE(ended(newcomer));
+  CHECK_FALSE(ended(busy));
+  one.turn();
+  CHECK(one.door.connections() == 3);
+  CHECK(limit.open == 3);
+  CHECK(log.contains("warn 3 connections are open (edge.max_connections): idle ones are closed for new ones"));
+
+  REQUIRE(::send(second.get(), "GET ", 4, MSG_NOSIGNAL) == 4);  // which no turn has seen when the next one comes
+  const UniqueFd next = one.connect();
+  one.turn();
+  one.turn();
+  CHECK_FALSE(ended(second));
+  CHECK(ended(newcomer));
+  CHECK(limit.open == 3);
+}
+
+TEST_CASE("max_connections: a loop without idle clients asks the others for one") {
+  ConnectionLimit limit;
+  limit.most = 2;
+  Listening one(limit);
+  Listening busy_one(limit);
+  Listening full(limit);
+  const UniqueFd busy = busy_one.connect_busy();
+  const UniqueFd idle = one.connect();
+  while (busy_one.door.connections() == 0) busy_one.turn();
+  while (one.door.connections() == 0) one.turn();
+  const UniqueFd newcomer = full.connect();
+  while (full.door.connections() == 0) {
+    for (Listening* each : {&one, &busy_one, &full}) each->turn();
+  }
+  CHECK(ended(idle));
+  CHECK_FALSE(ended(busy));
+  CHECK_FALSE(ended(newcomer));
+  CHECK(limit.open == 2);
+}
+
+TEST_CASE("max_connections: nobody gives way while nobody waits") {
+  ConnectionLimit limit;
+  limit.most = 1;
+  Listening one(limit);
+  const UniqueFd only = one.connect();
+  for (int i = 0; i < 5; ++i) one.turn();
+  CHECK(limit.open == 1);
+  CHECK_FALSE(ended(only));
+}
+
 TEST_CASE("max_connections: what waits in the backlog of an address that closes is taken all the same") {
   ConnectionLimit limit;
   limit.most = 1;
   Listening one(limit);
-  const UniqueFd first = one.connect();
+  const UniqueFd first = one.connect_busy();
   one.turn();
   const UniqueFd second = one.connect();
   one.turn();
