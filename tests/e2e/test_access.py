@@ -4,16 +4,17 @@ import ipaddress
 import os
 import random
 import re
+import time
 
 import pytest
 
-from edge import run, wait_until
+from edge import PATIENCE, run, wait_until
 from http2_client import Http2, request
 
 DENIED, OTHER, OFFICE = "127.0.0.5", "127.0.0.6", "127.0.0.7"
 
 SITE = """\
-    edge: {{threads: 2, control: control.sock, trusted_proxies: [127.0.0.9]}}
+    edge: {{threads: {threads}, control: control.sock, trusted_proxies: [127.0.0.9]}}
     log: {{access: {{path: stdout, format: "log $remote_addr $uri $status"}}}}
     lists: {{blocked: {{addresses: [192.0.2.0/24], file: blocked.txt}}}}
     sites:
@@ -52,8 +53,8 @@ ROUTES = """\
 """
 
 
-def start(serve, blocked="", listen="http2: true", more=""):
-    return serve(SITE.format(listen=listen, more=more), {"blocked.txt": blocked})
+def start(serve, blocked="", listen="http2: true", more="", threads=2):
+    return serve(SITE.format(listen=listen, more=more, threads=threads), {"blocked.txt": blocked})
 
 
 def is_turned_away(edge, source):
@@ -191,7 +192,7 @@ def is_served_no_more(edge, source):
 
 @pytest.mark.parametrize("command", ["serve", "check"])
 def test_edge_does_not_begin_with_a_list_that_has_a_fault(tmp_path, command):
-    (tmp_path / "site.yaml").write_text(SITE.format(listen="", more=""))
+    (tmp_path / "site.yaml").write_text(SITE.format(listen="", more="", threads=1))
     (tmp_path / "blocked.txt").write_text("::1\n10.0.0.1/8\n")
     done = run(command, "site.yaml", folder=tmp_path)
     assert done.returncode != 0
@@ -222,15 +223,24 @@ def test_a_reload_takes_over_other_rules_and_refuses_a_fault(serve):
     wait_until(lambda: is_turned_away(edge, OFFICE), "the new file is watched")
 
 
-def test_a_list_of_a_hundred_thousand_changes_while_requests_are_served(serve):
+def test_a_list_of_a_million_changes_while_requests_are_served(serve):
+    """Reading takes a good part of a second of one processor: who is asked on the same loop answers meanwhile."""
     rng = random.Random(1)
-    many = "".join(f"{ipaddress.ip_address(rng.getrandbits(32) | 0x80000000)}\n" for _ in range(100_000))
-    edge = start(serve, many, more="keepalive_requests: 4000000000")
+    many = "".join(f"{n >> 24}.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}\n"
+                   for n in (rng.getrandbits(31) | 1 << 31 for _ in range(1_000_000)))
+    edge = start(serve, many, more="keepalive_requests: 4000000000", threads=1)
     with edge.connect(source="127.0.0.8") as connection:
         for line in ("127.0.0.6\n", "127.0.0.7\n"):
             after = len(edge.log.all())
             replace(edge.folder / "blocked.txt", many + line)
+            answers, slowest, before, worked = 0, 0, time.monotonic(), edge.processor_time()
             while not any("lists: read again" in entry for entry in edge.log.all()[after:]):
+                began = time.monotonic()
                 assert connection.request("GET", "/").text == "served"
+                slowest = max(slowest, time.monotonic() - began)
+                answers += 1
+            took, worked = time.monotonic() - before, edge.processor_time() - worked
+            print(f"{answers} answers in {took:.2f} s, {worked:.2f} s of work; the slowest took {slowest:.3f} s")
+            assert answers > 100 and slowest < PATIENCE / 10, "nobody waits for the list"
         wait_until(lambda: is_turned_away(edge, OFFICE), "the last list holds")
     assert get(edge, "/", OTHER).text == "served"

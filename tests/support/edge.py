@@ -166,6 +166,11 @@ class Edge:
         lines = Path(f"/proc/{self.pid}/limits").read_text().splitlines()
         return int(next(line for line in lines if line.startswith("Max open files")).split()[3])
 
+    def processor_time(self):
+        """Seconds that its threads have worked."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def signal(self, number):
         self.process.send_signal(number)
 

@@ -203,6 +203,22 @@ TEST_CASE("address set: a million addresses stay within their memory") {
   CHECK(set.bytes() <= 6'000'000);
 }
 
+TEST_CASE("address set: a million addresses of IPv6 stay within their memory") {
+  AddressSet::Builder builder;
+  std::mt19937 random(1);
+  Address six;
+  six.family = Address::Family::ipv6;
+  for (unsigned i = 0; i < 1'000'000; ++i) {
+    for (std::uint8_t& byte : six.bytes) byte = static_cast<std::uint8_t>(random());
+    builder.add({six, 128});
+  }
+  const AddressSet set = builder.build();
+  CHECK(set.contains(six));
+  six.bytes[15] ^= 1;
+  CHECK_FALSE(set.contains(six));
+  CHECK(set.bytes() <= 33'000'000);
+}
+
 TEST_CASE("address set: a network that is written wrong") {
   CHECK(why_not("10.0.0.1/8") == "\"10.0.0.1/8\" has bits set behind its prefix; did you mean \"10.0.0.0/8\"?");
   CHECK(why_not("2001:db8::1/32") ==
