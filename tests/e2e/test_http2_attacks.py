@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from bystander import Bystander, Memory
+from bystander import Bystander, Memory, Work
 from edge import PATIENCE, wait_until
 from http2_client import (
     CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, GOAWAY, HEADERS, INITIAL_WINDOW_SIZE, PING,
@@ -56,6 +56,7 @@ APP = '''\
 LARGE = 10 << 20
 FEW = 32 << 20                                          # bytes of memory: one connection, and what is kept in pools
 MANY = 50_000
+LITTLE = 0.5                                            # seconds of work: a loop that spins while it waits takes more
 SOON = 15                                               # seconds: the timeouts above, and a slow machine
 
 
@@ -127,11 +128,12 @@ def flood(client, kind):
 
 @pytest.mark.parametrize("kind", FLOODS)
 def test_a_flood(edge, connect, kind):
-    memory = Memory(edge)
+    memory, work = Memory(edge), Work(edge)
     with Bystander(edge), connect() as client:
         code, sent = flood(client, kind)
     assert code == ENHANCE_YOUR_CALM and sent < 1_000_000
     memory.check(FEW)
+    work.check(LITTLE)
 
 
 @pytest.mark.parametrize("kind", FLOODS)
@@ -146,16 +148,17 @@ def test_the_log_says_what_there_was_too_much_of(serve, kind):
 def test_fields_that_grow_in_the_decoder(edge, connect):
     """4 kB in the table of HPACK, then 10,000 times the byte that stands for them."""
     bomb = b"\x40" + text("z") + text("a" * 4000)
-    memory = Memory(edge)
+    memory, work = Memory(edge), Work(edge)
     with Bystander(edge), connect() as client:
         client.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, head() + bomb + b"\xbe" * 10_000))
         assert client.goaway() == ENHANCE_YOUR_CALM
     memory.check(FEW)
+    work.check(LITTLE)
 
 
 def test_fields_that_grow_a_little_in_many_heads(edge, connect):
     """Below what ends a connection: each head is refused, and all of them together cost little."""
-    memory = Memory(edge)
+    memory, work = Memory(edge), Work(edge)
     with Bystander(edge), connect() as client:
         client.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, head() + b"\x40" + text("z") + text("a" * 4000)))
         many = range(3, 203, 2)
@@ -166,10 +169,11 @@ def test_fields_that_grow_a_little_in_many_heads(edge, connect):
             assert client.until(lambda f: f.kind == HEADERS).stream in many
         assert client.send(request(203, "/")).answer(203) == (200, b"ok\n")
     memory.check(FEW)
+    work.check(LITTLE)
 
 
 def test_no_window_of_the_connection(edge, connect):
-    memory = Memory(edge)
+    memory, work = Memory(edge), Work(edge)
     began = time.monotonic()
     with Bystander(edge), connect(settings=setting(INITIAL_WINDOW_SIZE, 2**31 - 1)) as client:
         client.send(b"".join(request(2 * i + 1, "/files/large.bin") for i in range(100)))
@@ -178,11 +182,12 @@ def test_no_window_of_the_connection(edge, connect):
         assert client.is_closed()
     assert time.monotonic() - began < SOON
     memory.check(FEW)
+    work.check(LITTLE)
 
 
 def test_no_windows_of_streams(edge, connect):
     """Each is given up, and then the connection is one that asks nothing."""
-    memory = Memory(edge)
+    memory, work = Memory(edge), Work(edge)
     began = time.monotonic()
     with Bystander(edge), connect(settings=setting(INITIAL_WINDOW_SIZE, 0)) as client:
         client.send(b"".join(request(2 * i + 1, "/files/large.bin") for i in range(100)))
@@ -192,17 +197,19 @@ def test_no_windows_of_streams(edge, connect):
         assert time.monotonic() - began < SOON
         assert client.is_closed()
     memory.check(FEW)
+    work.check(LITTLE)
 
 
 def test_a_socket_that_is_not_read(edge, connect):
     """Windows of 2 GiB, and no byte is taken."""
-    memory = Memory(edge)
+    memory, work = Memory(edge), Work(edge)
     descriptors = edge.descriptors()
     with Bystander(edge), connect(settings=setting(INITIAL_WINDOW_SIZE, 2**31 - 1), receive_buffer=4096) as client:
         client.send(frame(WINDOW_UPDATE, 0, 0, number(2**31 - 1 - 65_535)))
         client.send(b"".join(request(2 * i + 1, "/files/large.bin") for i in range(100)))
         wait_until(lambda: edge.descriptors() <= descriptors + 1, "edge has cut it", within=SOON)
     memory.check(FEW)
+    work.check(LITTLE)
 
 
 def test_questions_whose_answers_are_not_read(edge, connect):

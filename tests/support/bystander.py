@@ -1,4 +1,4 @@
-"""What others feel of an attack: a client that asks all the time, and the memory that edge has needed for it."""
+"""What others feel of an attack: a client that asks all the time, and the memory and the work it has cost edge."""
 import statistics
 import threading
 import time
@@ -50,6 +50,20 @@ class Bystander:
             assert not self._wrong, f"another client was not served: {self._wrong!r}"
             slowest, usual = max(self._took), statistics.median(self._took)
             assert slowest < IN_TIME and usual < USUALLY, f"others waited {usual:.3f} s, {slowest:.3f} s at most"
+
+
+class Work:
+    """How long the processors have worked for edge since this was made: in seconds."""
+
+    def __init__(self, edge):
+        self._edge = edge
+        self._before = edge.processor_time()
+
+    def check(self, most):
+        """Who counts the work and not the time is not misled by a machine that does more."""
+        done = self._edge.processor_time() - self._before
+        print(f"work: {done:.2f} s")
+        assert SANITIZED or done < most, f"edge worked for {done:.2f} s"
 
 
 class Memory:
