@@ -51,6 +51,7 @@ def hung_up_before_the_ticket(finding):
     return (finding["id"], finding["severity"]) == ("sessionresumption_ticket", "WARN")
 
 
+GAVE_UP = 242       # testssl's exit statuses from here on; below it counts parts with an odd end, such as a chain of ours
 # What each run looks at, and must find to be well. Left out: `-e`, `-E` and `-x`, which ask for each cipher what `-s`
 # asks for kinds of them, and `-c` and `-g`, which judge nothing.
 SCANS = {
@@ -68,7 +69,8 @@ SCANS = {
     "blocks": (("--sweet32", "--lucky13"), ["SWEET32", "LUCKY13"]),
     "weak keys": (("--freak", "--logjam"), ["FREAK", "LOGJAM", "LOGJAM-common_primes"]),
     "content": (("--rc4", "--breach"), ["RC4", "BREACH"]),
-    "headers": (("--headers",), ["HSTS_time", "security_headers"]),
+    "headers": (("--headers",), ["HSTS_time", "X-Frame-Options", "X-Content-Type-Options",
+                               "Content-Security-Policy"]),
 }
 
 
@@ -91,7 +93,7 @@ def test_testssl_finds_nothing(edge, tmp_path, name):
     what, expected = SCANS[name]
     findings, status = scan(what, f"localhost:{edge.port}", tmp_path / "found.json")
     assert not faults(findings)
-    assert status == 0, f"testssl was not done, or counts {status} faults"
+    assert status < GAVE_UP, f"testssl was not done: {status}"
     well = {finding["id"].partition(" ")[0] for finding in findings if finding["severity"] == "OK"}
     assert well.issuperset(expected), f"it did not look at {set(expected) - well}"
 
@@ -100,7 +102,7 @@ def test_a_scan_of_nobody_is_no_scan_without_findings(tmp_path):
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         findings, status = scan(("--tls-fallback",), f"localhost:{nobody.getsockname()[1]}", tmp_path / "found.json")
-    assert "scanProblem" in [finding["id"] for finding in faults(findings)] and status != 0
+    assert "scanProblem" in [finding["id"] for finding in faults(findings)] and status >= GAVE_UP
 
 
 def test_sslscan_finds_only_strong_ciphers(edge):
