@@ -13,7 +13,7 @@ SITE = """\
     edge: {hot_files: 0}                                # no file stays open
     log: {access: off}
     apps:
-      app: {module: app, processes: 1, threads: 1}
+      app: {module: app, processes: 1, threads: 2}
     sites:
       - listen: ["127.0.0.1:0"]
         error_pages: {404: /protected/404.html}
@@ -33,19 +33,39 @@ SITE = """\
             app: app
 """
 APP = '''\
-    """Answers with the header that the query names; /file with a file, /bytes with 1 MiB of memory."""
+    """Answers with the header that the query names; /file with a file, /bytes and /pieces with 1 MiB."""
     import os
     import urllib.parse
 
 
+    class Body:
+        """Pieces as they come; under way until the server says that it has them all."""
+        under_way = set()
+
+        def __init__(self, pieces):
+            Body.under_way.add(self)
+            self.pieces = iter(pieces)
+
+        def __iter__(self):
+            return self.pieces
+
+        def close(self):
+            Body.under_way.remove(self)
+
+
     def application(environ, start_response):
+        if environ["PATH_INFO"] == "/under_way":
+            start_response("200 OK", [])
+            return [str(len(Body.under_way)).encode()]
         if environ["PATH_INFO"] == "/file":
             name = environ["QUERY_STRING"] or "protected/large"
             start_response("200 OK", [("Content-Length", str(os.path.getsize(name)))])
             return environ["wsgi.file_wrapper"](open(name, "rb"))
-        if environ["PATH_INFO"] == "/bytes":
+        if environ["PATH_INFO"] in ("/bytes", "/pieces"):
             start_response("200 OK", [("Content-Length", str(1 << 20))])
-            return [open("protected/large", "rb").read(1 << 20)]
+            body = open("protected/large", "rb").read(1 << 20)
+            size = 1 << 14 if environ["PATH_INFO"] == "/pieces" else len(body)
+            return Body(body[at:at + size] for at in range(0, len(body), size))
         query = urllib.parse.parse_qsl(environ["QUERY_STRING"], keep_blank_values=True)
         headers = [(name, value.encode().decode("latin-1")) for name, value in query if name != "status"]
         start_response(dict(query).get("status", "200 OK"), [("Content-Type", "application/x-secret"), *headers])
@@ -225,16 +245,18 @@ def test_a_file_that_becomes_shorter_tears_the_answer(edge):
                 connection.exactly(size)
 
 
-@pytest.mark.parametrize("target", ["/file", "/bytes", "/?X-Accel-Redirect=/protected/large"])
+@pytest.mark.parametrize("target", ["/file", "/bytes", "/pieces", "/?X-Accel-Redirect=/protected/large"])
 def test_slow_readers_hold_no_python(edge, target):
-    """50 clients that do not read their megabytes, one Python thread: everybody else is answered."""
-    slow = [edge.connect(receive_buffer=4096) for _ in range(50)]
+    """500 clients that do not read their megabytes, two Python threads: the app is done with all of them."""
+    slow = [edge.connect(receive_buffer=4096) for _ in range(500)]
     try:
         for connection in slow:
             connection.ask("GET", target)
             assert connection.head().status == 200
+        wait_until(lambda: edge.get("/under_way").text == "0", "the app is done")
         assert [edge.get("/").status for _ in range(20)] == [200] * 20
-        assert slow[0].exactly(1 << 20) == LARGE[:1 << 20]
+        for connection in slow[::50]:                   # and they are not done with the app's answers
+            assert connection.exactly(1 << 20) == LARGE[:1 << 20]
     finally:
         for connection in slow:
             connection.close()

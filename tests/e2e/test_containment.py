@@ -93,17 +93,6 @@ def test_others_are_answered_while_one_app_crashes_all_the_time(serve):
         assert edge.get("/").status == 200
 
 
-def test_a_worker_that_was_killed_is_replaced_at_once(serve):
-    edge = serve(SITE % 1, {"app.py": APP})
-    pids = set()
-    for _ in range(5):
-        pid = int(edge.get("/").text)
-        assert pid not in pids
-        pids.add(pid)
-        os.kill(pid, signal.SIGKILL)
-        edge.log.wait_for(rf"worker 0 \(pid {pid}\) died of SIGKILL")
-
-
 def test_workers_that_die_at_once_are_started_ever_more_slowly_and_shown_as_a_crash_loop(serve):
     site = SITE.replace("processes: %s", "processes: 1, preload: false, restart: {delay: 50ms, max_delay: 200ms}")
     edge = serve(site, {"app.py": APP + "\n    if os.path.exists('broken'):\n        os._exit(9)\n"})
@@ -129,6 +118,26 @@ def test_max_requests_replaces_workers_without_a_failed_request(serve):
             pids.add(answer.text)
     edge.log.wait_for(r"worker \d \(pid \d+\) is replaced: max_requests \(20\)")
     assert "died" not in edge.log.text()
+
+
+def test_a_worker_that_is_used_up_serves_until_the_next_is_ready(serve, gate):
+    held = APP + "\n    if os.path.exists('hold'):\n        open(os.environ['ARRIVED'], 'w').close()\n" \
+                 "        open(os.environ['GO_ON']).close()\n"
+    edge = serve(SITE % "1, max_requests: 5, preload: false", {"app.py": held}, environment=gate.environment)
+    (edge.folder / "hold").touch()
+    old = edge.get("/").text
+    for _ in range(4):
+        assert edge.get("/").text == old
+    gate.wait_arrived()                                 # the next one is at its import, and stays there
+    for _ in range(10):
+        assert edge.get("/").text == old
+    (edge.folder / "hold").unlink()
+    gate.open()
+    edge.log.wait_for(rf"worker 0 \(pid {old}\) exited with status 0")
+    new = edge.get("/").text
+    assert new != old
+    log = edge.log.text()
+    assert log.index(f"(pid {new}) is ready") < log.index(f"(pid {old}) exited")
 
 
 def test_max_memory_replaces_a_worker_between_requests(serve):
