@@ -17,11 +17,12 @@ AppQueue::Limits AppPool::queue_limits(const config::App& app) {
 }
 
 AppPool::AppPool(Loop& main, std::vector<Loop*> loops, const config::App& app, const std::string& runtime_dir,
-                 const std::string& self_exe)
+                 const std::string& self_exe, const Habits& habits)
     : name_(app.name),
       app_(std::make_shared<const config::App>(app)),
+      habits_(habits),
       queue_(loops, queue_limits(app)),
-      house_{main, std::move(loops), queue_, {}, self_exe, {}} {
+      house_{main, std::move(loops), queue_, {}, self_exe, {}, MemoryKills(habits.memory_kills)} {
   for (Loop* loop : house_.loops) {
     house_.lanes.push_back(std::make_unique<AppLane>(*loop, queue_, app_, runtime_dir));
     house_.lanes.back()->on_timeout([this](ExpiredRequest request) {
@@ -51,6 +52,7 @@ std::unique_ptr<Handler> AppPool::handler(Loop& loop, std::string script_name, b
 
 void AppPool::start(std::move_only_function<void(bool)> started) {
   when_started_ = std::move(started);
+  look_for_kills();
   Result<UniqueFd> gateway = gateway_memory();
   if (!gateway) {
     start_error_ = gateway.error().context;
@@ -60,6 +62,11 @@ void AppPool::start(std::move_only_function<void(bool)> started) {
   house_.gateway = std::move(*gateway);
   coming_ = &make_generation(app_);
   coming_->start(app_->processes);
+}
+
+void AppPool::look_for_kills() {
+  house_.memory_kills.look();
+  house_.main.arm(next_look_for_kills_, habits_.looks_for_kills);
 }
 
 void AppPool::report(bool started) {
@@ -141,6 +148,7 @@ void AppPool::kill(const std::string& why) {
 void AppPool::finish_if_ended() {
   if (!generations_.empty() || !when_stopped_ || std::exchange(closing_lanes_, true)) return;
   stop_deadline_.disarm();
+  next_look_for_kills_.disarm();
   queue_.refuse_waiting();
   lanes_open_ = house_.lanes.size();
   for (std::size_t i = 0; i < house_.lanes.size(); ++i) {

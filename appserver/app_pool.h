@@ -14,6 +14,7 @@
 #include "appserver/app_queue.h"
 #include "appserver/app_status.h"
 #include "appserver/generation.h"
+#include "appserver/kernel_memory.h"
 #include "config/snapshot.h"
 #include "core/http/handler.h"
 #include "core/net/alarm.h"
@@ -25,13 +26,17 @@ namespace edge {
 /// what was posted to the loops before stop() called back.
 class AppPool final : private Generation::Owner {
  public:
-  /// How long the generation before the present one can be gone back to.
-  static constexpr Milliseconds kKeptFor{10 * 60 * 1000};
+  /// What no setting changes, but a test may.
+  struct Habits {
+    Milliseconds kept_for{10 * 60 * 1000};  // the generation before the present one can be gone back to
+    Milliseconds looks_for_kills{10'000};   // at what the kernel has counted, again and again
+    MemoryKills::Count memory_kills = out_of_memory_kills;
+  };
 
   /// `loops` in the order of their indices. They must run from start() until stop() has called back, and outlive the
   /// pool. `runtime_dir` is for large request bodies; `self_exe` the path of this binary.
   AppPool(Loop& main, std::vector<Loop*> loops, const config::App& app, const std::string& runtime_dir,
-          const std::string& self_exe);
+          const std::string& self_exe, const Habits& habits);
   AppPool(const AppPool&) = delete;
   AppPool& operator=(const AppPool&) = delete;
   ~AppPool();
@@ -99,6 +104,7 @@ class AppPool final : private Generation::Owner {
   void on_queue_idle();
   void on_stop_deadline();
   void finish_if_ended();
+  void look_for_kills();
 
   // Swapping: app_pool_swap.cpp
   Generation& make_generation(std::shared_ptr<const config::App> app);
@@ -115,6 +121,7 @@ class AppPool final : private Generation::Owner {
 
   const std::string name_;
   std::shared_ptr<const config::App> app_;
+  const Habits habits_;
   AppQueue queue_;
   AppHouse house_;
   std::vector<std::unique_ptr<Generation>> generations_;  // all that have not ended
@@ -126,6 +133,7 @@ class AppPool final : private Generation::Owner {
   std::uint64_t swap_since_ = 0;
   Alarm keep_deadline_{[this] { forget_kept(); }};
   std::uint64_t kept_since_ = 0;  // Loop::now()
+  Alarm next_look_for_kills_{[this] { look_for_kills(); }};
   Alarm stop_deadline_{[this] { on_stop_deadline(); }};
   std::deque<PastError> errors_;  // newest first
   std::string start_error_;

@@ -52,7 +52,7 @@ AppStatus AppPool::own_status() const {
   for (const auto& generation : generations_) {
     GenerationStatus one = generation->status();
     if (generation.get() == kept_) {
-      const auto kept = static_cast<std::uint64_t>(kKeptFor.count());
+      const auto kept = static_cast<std::uint64_t>(habits_.kept_for.count());
       one.kept_for = kept - std::min(kept, house_.main.now() - kept_since_);
     }
     for (WorkerStatus& worker : one.workers) worker.memory = resident_bytes(worker.pid).value_or(0);

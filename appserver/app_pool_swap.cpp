@@ -46,7 +46,7 @@ void AppPool::begin_swap() {
   }
   if (!kept_) {
     return end_swap(fmt::format("there is no generation to go back to: the one before is kept for {} minutes{}",
-                                std::chrono::duration_cast<std::chrono::minutes>(kKeptFor).count(),
+                                std::chrono::duration_cast<std::chrono::minutes>(habits_.kept_for).count(),
                                 app_->preload ? "" : ", and only with preload: true"));
   }
   coming_ = std::exchange(kept_, nullptr);
@@ -100,7 +100,7 @@ void AppPool::keep(Generation* generation) {
   forget_kept();
   kept_ = generation;
   kept_since_ = house_.main.now();
-  house_.main.arm(keep_deadline_, kKeptFor);
+  house_.main.arm(keep_deadline_, habits_.kept_for);
 }
 
 void AppPool::forget_kept() {

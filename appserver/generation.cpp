@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cassert>
 
-#include "appserver/kernel_memory.h"
 #include "core/log.h"
 
 namespace edge {
@@ -24,8 +23,7 @@ Generation::Generation(AppHouse& house, Owner& owner, std::shared_ptr<const conf
       owner_(owner),
       app_(std::move(app)),
       number_(number),
-      zygote_delay_(app_->restart_delay, app_->restart_max_delay),
-      out_of_memory_kills_(out_of_memory_kills()) {}
+      zygote_delay_(app_->restart_delay, app_->restart_max_delay) {}
 
 Generation::~Generation() {
   assert(!zygote_ && !finding_ && "a generation was destroyed before it had ended");

@@ -15,6 +15,7 @@
 #include "appserver/app_queue.h"
 #include "appserver/app_status.h"
 #include "appserver/interpreter.h"
+#include "appserver/memory_kills.h"
 #include "appserver/restart_delay.h"
 #include "appserver/static_folders.h"
 #include "appserver/stuck_request.h"
@@ -36,6 +37,7 @@ struct AppHouse {
   std::vector<std::unique_ptr<AppLane>> lanes;  // by loop
   std::string self_exe;
   UniqueFd gateway;
+  MemoryKills memory_kills;
   OpenFolders open_folders{};  // null: the app is not asked for its folders of files
 
   /// A worker is about to be killed, and why; null: all are. The loops are told.
@@ -230,7 +232,6 @@ class Generation final : private Zygote::Supervisor {
   std::uint64_t zygote_since_ = 0;  // Loop::now() when the zygote was spawned
   Seat* forking_ = nullptr;         // one at a time: descriptors under way are limited
   std::string import_error_;
-  std::uint64_t out_of_memory_kills_;  // that the kernel had counted when we looked last
   bool imported_ = false;
   bool import_failed_ = false;  // the zygote said so itself
   bool answered_ = false;       // workers of this zygote have answered requests: its life was a good one

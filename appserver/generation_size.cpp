@@ -91,7 +91,9 @@ void Generation::replace(Seat& seat, const std::string& why) {
 
 void Generation::on_spent(const WorkerProcess& worker) {
   Seat* const at = seat(worker.number());
-  if (at && at->worker.get() == &worker) replace(*at, fmt::format("max_requests ({})", app_->max_requests));
+  if (at && at->worker.get() == &worker) {
+    replace(*at, fmt::format("max_requests is {}, it was to answer {}", app_->max_requests, worker.most_requests()));
+  }
 }
 
 void Generation::watch_memory() {

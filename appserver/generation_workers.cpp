@@ -11,7 +11,6 @@
 #include <fstream>
 
 #include "appserver/generation.h"
-#include "appserver/kernel_memory.h"
 #include "core/log.h"
 
 namespace edge {
@@ -230,11 +229,11 @@ bool Generation::has_answered(const WorkerProcess& worker) const {
   return std::ranges::any_of(worker.slots(), [this](const auto& slot) { return house_.queue.answered(*slot) > 0; });
 }
 
-/// What is known of a SIGKILL. The kernel does not say whom it chose when memory ran out, only that it has killed.
+/// What is known of a SIGKILL.
 std::string Generation::why_killed() {
-  const std::uint64_t kills = out_of_memory_kills();
-  const bool by_kernel = kills > std::exchange(out_of_memory_kills_, kills);
-  return by_kernel ? ", probably by the kernel, which ran out of memory and killed a process meanwhile" : "";
+  return house_.memory_kills.explains_death()
+             ? ", probably by the kernel, which ran out of memory and killed a process meanwhile"
+             : "";
 }
 
 void Generation::on_timeout(const ExpiredRequest& request) {

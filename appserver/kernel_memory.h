@@ -14,8 +14,7 @@ namespace edge {
 /// few microseconds and never waits.
 std::optional<std::uint64_t> resident_bytes(pid_t pid);
 
-/// How many processes the kernel has killed since it started because memory ran out; 0 where it does not say. A worker
-/// that died of SIGKILL while this grew has probably been one of them.
+/// How many processes the kernel has killed since it started because memory ran out; 0 where it does not say.
 std::uint64_t out_of_memory_kills();
 
 /// Bytes that a process of the app may allocate (RLIMIT_DATA): twice max_memory, at least 256 MiB above it, and the

@@ -88,6 +88,7 @@ class WorkerProcess : public std::enable_shared_from_this<WorkerProcess> {
 
   /// After so many answers the queue's hook `spent` runs; 0: never. Before any slot is opened.
   void limit_requests(std::uint64_t most) { most_requests_ = most; }
+  std::uint64_t most_requests() const { return most_requests_; }
 
   /// Says which process it is. On the main loop, before any slot is opened; once.
   void identify(pid_t pid);

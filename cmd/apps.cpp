@@ -15,7 +15,7 @@ void Apps::set_up(std::vector<Loop*> loops, std::string runtime_dir, std::string
 }
 
 Apps::App Apps::make(const config::App& app) {
-  App made{.pool = std::make_unique<AppPool>(main_, loops_, app, runtime_dir_, self_exe_),
+  App made{.pool = std::make_unique<AppPool>(main_, loops_, app, runtime_dir_, self_exe_, AppPool::Habits()),
            .folders = std::make_shared<AppFolders>(app.name),
            .lease = {},
            .number = ++last_number_};

@@ -116,7 +116,7 @@ def test_max_requests_replaces_workers_without_a_failed_request(serve):
             answer = connection.request("GET", "/")
             assert answer.status == 200
             pids.add(answer.text)
-    edge.log.wait_for(r"worker \d \(pid \d+\) is replaced: max_requests \(20\)")
+    edge.log.wait_for(r"worker \d \(pid \d+\) is replaced: max_requests is 20, it was to answer \d+$")
     assert "died" not in edge.log.text()
 
 

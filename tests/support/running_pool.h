@@ -38,10 +38,10 @@ def application(environ, start_response):
 /// A pool with two loops on threads of their own; the main loop is the test's thread.
 class Pool {
  public:
-  explicit Pool(config::App app) {
+  explicit Pool(config::App app, const AppPool::Habits& habits = {}) {
     std::vector<Loop*> pointers;
     for (int i = 0; i < 2; ++i) pointers.push_back(&loops_.emplace_back(i));
-    pool = std::make_unique<AppPool>(main, pointers, app, folder.path().string(), "/proc/self/exe");
+    pool = std::make_unique<AppPool>(main, pointers, app, folder.path().string(), "/proc/self/exe", habits);
     for (Loop& loop : loops_) threads_.emplace_back([&loop] { loop.run(); });
   }
   ~Pool() {

@@ -146,6 +146,34 @@ TEST_CASE("a reload of what has not changed keeps the generation that one can go
   CHECK(version(pool) == "one");
 }
 
+TEST_CASE("the generation before is kept for so long and no longer") {
+  VersionedApp hello;
+  AppPool::Habits habits;
+  bool stays = false;
+  SUBCASE("as long as it is by itself") {
+    stays = true;
+  }
+  SUBCASE("for a moment") {
+    habits.kept_for = Milliseconds(50);
+  }
+  Pool pool(hello.app, habits);
+  REQUIRE(pool.start());
+  const pid_t zygote = status(pool).generations[0].zygote;
+  CHECK(reload(pool, hello.app).ok);
+  if (stays) {
+    pool.run_until([&] { return status(pool).generations.front().state == "kept for rollback"; });
+    const std::uint64_t left = status(pool).generations.front().kept_for;
+    CHECK(left > 0);
+    CHECK(left <= 10 * 60 * 1000);
+    CHECK(rollback(pool).generation == 1);
+  } else {
+    pool.run_until([&] { return status(pool).generations.size() == 1; });
+    CHECK_FALSE(is_alive(std::to_string(zygote)));
+    CHECK(rollback(pool).error.contains("no generation to go back to"));
+    CHECK(version(pool) == "one");
+  }
+}
+
 TEST_CASE("an app whose zygote was killed is there again at once") {
   VersionedApp hello;
   hello.app.restart_delay = Milliseconds(10'000);
@@ -247,6 +275,29 @@ TEST_CASE("a worker that has answered enough is replaced, and no request is lost
     seen.insert(got.body);
   }
   for (const GenerationStatus& generation : status(pool).generations) CHECK(generation.workers.size() <= 4);
+}
+
+TEST_CASE("workers are replaced after max_requests less up to a tenth, not all after the same number") {
+  constexpr std::size_t kMostReplaced = 100;  // by which a number that may come has come, but for one time in 10^17
+  CapturedLog log;
+  VersionedApp hello;
+  hello.app.processes = 1;
+  hello.app.max_requests = 20;
+  Pool pool(hello.app);
+  REQUIRE(pool.start());
+  std::set<std::string> numbers;
+  std::size_t replaced = 0;
+  while (numbers.size() < 3 && replaced < kMostReplaced) {
+    REQUIRE(pool.get("/").status == 200);
+    const std::string text = log.text();
+    constexpr std::string_view kBefore = "is replaced: max_requests is 20, it was to answer ";
+    replaced = 0;
+    for (std::size_t at = 0; (at = text.find(kBefore, at)) != text.npos; ++replaced) {
+      at += kBefore.size();
+      numbers.insert(text.substr(at, text.find('\n', at) - at));
+    }
+  }
+  CHECK(numbers == std::set<std::string>{"18", "19", "20"});
 }
 
 TEST_CASE("a worker that holds too much memory is replaced") {
