@@ -8,7 +8,7 @@ from source_tree import ROOT
 NAMES = {                                               # folder -> what a file in it may be called
     "unit": r".*_test\.cpp|main\.cpp|.*\.h",
     "fuzz": r".*_fuzz\.cpp|replay\.cpp|corpus|.*\.dict",
-    "bench": r".*_bench\.cpp|(static|app)\.yaml",
+    "bench": r".*_bench\.(cpp|py)|(static|app)\.yaml",
     "e2e": r"test_.*\.py|conftest\.py",
     "lint": r"test_.*\.py",
     "golden": r".*\.golden",
