@@ -60,7 +60,7 @@ def only_limit(folder):
 def test_an_ipv6_client_has_one_count_whichever_address_of_its_network_it_takes(serve):
     by_address = returning("/address", f"{{requests: {{{SLOW}, key: $remote_addr}}}}")
     edge = serve(site(f'[{returning("/", f"{{requests: {{{SLOW}}}}}")}, {by_address}]',
-                      edge="trusted_proxies: [127.0.0.1]"))
+                      edge="threads: 2, trusted_proxies: [127.0.0.1]"), {"app.py": APP})
 
     def asked_from(addresses, path="/"):
         return [edge.get(path, headers=[f"X-Forwarded-For: {address}"]).status for address in addresses]
