@@ -9,7 +9,7 @@ import tempfile
 import pytest
 
 from edge import SYSTEM_PYTHON
-from gateway_harness import BUILD, SANITIZER, all_interpreters, binary, serve_app    # noqa: F401 (fixtures)
+from gateway_harness import BUILD, all_interpreters, binary, serve_app    # noqa: F401 (fixtures)
 
 INTERPRETERS = all_interpreters()
 EVERYTHING = """
@@ -95,30 +95,26 @@ def library_of(python):
     return next(filter(os.path.exists, found), None)
 
 
-NO_HOST = pytest.mark.skipif(bool(SANITIZER), reason="the host has a sanitizer of its own")
 LIBRARIES = {version: library_of(python) for version, python in INTERPRETERS.items()}
 
 
-@NO_HOST
 @pytest.mark.parametrize("version", [version for version, library in LIBRARIES.items() if library])
 @pytest.mark.parametrize("threads", [1, 2])
 def test_an_embedded_python(serve_app, tmp_path, version, threads):
-    environment = {"ASAN_OPTIONS": "detect_leaks=0"}
-    app = serve_app(EVERYTHING, threads=threads, environment=environment,
+    app = serve_app(EVERYTHING, threads=threads,
                     launcher=[str(BUILD / "edge_embed_host"), LIBRARIES[version], INTERPRETERS[version]])
     exercise(app, tmp_path)
     assert json.loads(app.ask("/python").body)[3] == ["shop_app"]
     assert os.readlink(f"/proc/{app.process.pid}/exe") == str((BUILD / "edge_embed_host").resolve())
 
 
-@NO_HOST
 @pytest.mark.skipif(not LIBRARIES["system"], reason="the system's Python has no shared library")
 def test_an_embedded_python_finds_a_virtual_environment_without_an_interpreter(serve_app, tmp_path):
     venv = tmp_path / "venv"
     subprocess.run([SYSTEM_PYTHON, "-m", "venv", "--without-pip", venv], check=True)
     for link in glob.glob(f"{venv}/bin/python*"):
         os.unlink(link)
-    app = serve_app(EVERYTHING, environment={"ASAN_OPTIONS": "detect_leaks=0"},
+    app = serve_app(EVERYTHING,
                     launcher=[str(BUILD / "edge_embed_host"), LIBRARIES["system"], str(venv / "bin" / "python")])
     assert json.loads(app.ask("/python").body)[2] == str(venv)
 

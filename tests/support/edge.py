@@ -14,14 +14,13 @@ import urllib.request
 from pathlib import Path
 
 from http_client import PATIENCE, Connection
-from source_tree import ROOT
+from sanitizer import BINARY
 
-BINARY = Path(os.environ.get("EDGE_BIN", ROOT / "build" / "release" / "edge"))
 SYSTEM_PYTHON = "/usr/bin/python3"
 
 LISTENING = re.compile(r"listening on (https?)://(\S+?):(\d+)")
 READY = re.compile(r"^\S+ info ready$")
-SANITIZER = re.compile(r"(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error:")
+REPORT = re.compile(r"(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error:")
 LEFT_OUT = ("EDGE_", "PYTEST_", "PYTHON", "VIRTUAL_ENV") # what the tests' own environment must not hand on
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"    # so `python3` is the system's
 
@@ -192,7 +191,7 @@ class Edge:
         assert code == expect, f"edge ended with {code}:\n{self.log.text()}"
 
     def check_log(self):
-        assert not SANITIZER.search(self.log.text()), self.log.text()
+        assert not REPORT.search(self.log.text()), self.log.text()
 
     def end(self):
         """For the fixture: whatever happened, nothing is left."""

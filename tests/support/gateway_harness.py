@@ -20,16 +20,13 @@ from pathlib import Path
 
 import pytest
 
-from edge import BINARY, LEFT_OUT, PATIENCE, SYSTEM_PYTHON, Lines
+from edge import LEFT_OUT, PATIENCE, REPORT, SYSTEM_PYTHON, Lines
 from gateway_wire import (BODY_IN_FILE, CONTROL, CONTROL_KINDS, FILE, FRAME, HEAD, INTERRUPT_SIGNAL, LAST, MOST_FRAME,
                           NOTICE, QUIT, REQUEST, REQUEST_TIMEOUT, SLOT_MEMBERS, SLOT_SIZE, STACKS_END, STACKS_SIGNAL, Answer,
                           Frame, Message, packet, read_part)
+from sanitizer import BUILD, SANITIZED
 from source_tree import ROOT
 
-BUILD = Path(os.environ.get("EDGE_BUILD", BINARY.parent))
-# For a gateway that was built with EDGE_GATEWAY_SANITIZE: the sanitizer's shared library, which Python does not bring.
-SANITIZER = os.environ.get("EDGE_GATEWAY_PRELOAD")
-SANITIZED = {"LD_PRELOAD": SANITIZER, "ASAN_OPTIONS": "detect_leaks=0", "PYTHONMALLOC": "malloc"} if SANITIZER else {}
 SOURCES = [ROOT / "appserver" / "gateway" / name for name in ("left_open.py", "app_interface.py", "bootstrap.py")]
 SPECIAL_CASES = ROOT / "appserver" / "gateway" / "special_cases.py"
 
@@ -395,3 +392,4 @@ def serve_app(tmp_path, request):
         for app in apps:
             app.end()
             print(app.out.text())
+            assert not REPORT.search(app.out.text()), app.out.text()
