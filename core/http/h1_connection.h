@@ -1,4 +1,4 @@
-// H1Connection: one client connection that speaks HTTP/1. While idle it is this object and nothing else (some 350
+// H1Connection: one client connection that speaks HTTP/1. While idle it is this object and nothing else (some 360
 // bytes); with the first byte of a request it takes an H1Exchange from its door's pool.
 #pragma once
 
