@@ -20,7 +20,7 @@
 namespace edge {
 
 /// A WSGI app's answer is read as fast as the worker makes it while no more than this many bytes of it wait for the
-/// client, and fewer while answers have all of AnswerMemory. (An ASGI app's has wire::kAnswerWindow, because its
+/// client, and fewer while answers have all of AppAnswerMemory. (An ASGI app's has wire::kAnswerWindow, because its
 /// channel is never left unread.)
 inline constexpr std::size_t kAnswerBuffer = 1 << 20;
 

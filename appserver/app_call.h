@@ -164,7 +164,7 @@ class AppCall final : public Ticket, private Deadline, private Cancellation::Wai
   std::size_t next_slice_ = 0;
   std::size_t buffered_ = 0;
   std::size_t taken_ = 0;  // ASGI: bytes that the client has taken and the app was not told of
-  AnswerMemory share_;     // WSGI: what buffered_ may be beyond kAlwaysAhead
+  AppAnswerMemory share_;  // WSGI: what buffered_ may be beyond kAlwaysAhead
   Slice sending_;
   std::optional<FileRange> file_;
   BlockRef gathered_;  // a block of its own, for many small pieces

@@ -139,7 +139,7 @@ void AppPool::on_stop_deadline() {
 
 void AppPool::kill(const std::string& why) {
   close_queue();
-  if (std::exchange(killed_, true)) return;
+  if (std::exchange(killed_, true) || closing_lanes_) return;  // nothing is under way once lanes are closed
   queue_.refuse_waiting();
   house_.cut_off(nullptr, why);
   for (const auto& generation : generations_) generation->kill();

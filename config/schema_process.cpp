@@ -63,8 +63,9 @@ constexpr Key kEdge[] = {
         "place of one that counts nothing any more, else of the one that would soonest. A change needs a restart."}
         .between(4096, 1ULL << 36),
     Key{"shutdown_timeout", Type::duration, "30s",
-        "How long a graceful stop of edge may take. Requests that an app is at then are cut off: 504, and a line in "
-        "the log for each. What waits in a queue gets 503, other connections are closed. An `edge upgrade` stops "
+        "How long a graceful stop of edge may take. Requests that an app is at then are cut off, with a line in the "
+        "log for each: 504, or 503 for a GET, which may be sent again. What waits in a queue gets 503, other "
+        "connections are closed. An `edge upgrade` stops "
         "nothing: the process before has as long as the longest `shutdown_timeout`, this one or an app's."}
         .between(1, kMostTime),
     Key{"trusted_proxies", Type::texts, "[]",

@@ -166,8 +166,8 @@ constexpr Key kProxy[] = {
         "pass it on as it comes, and repeat nothing of which a part was sent."},
     Key{"buffer_response", Type::size, "1M",
         "So much of an answer is taken from the server ahead of a slow client; `0`, or `X-Accel-Buffering: no` of the "
-        "server: it is passed on as it comes. All answers of a loop together have 32 MiB, beyond which each has 64 "
-        "KiB."}
+        "server: it is passed on as it comes. The answers of all servers have 32 MiB together in each loop, beyond "
+        "which each has 64 KiB."}
         .between(0, 1ULL << 30),
     Key{"rewrite", Type::boolean, "true",
         "Where the prefix is changed: turn `Location`, and the `Path` of cookies, back to what the client knows."},

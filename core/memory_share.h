@@ -20,22 +20,22 @@ class MemoryShare {
   /// Has `bytes` from now on, or more if it had. False, and nothing has changed: the others leave too little.
   bool reach(std::size_t bytes) {
     if (bytes <= size_) return true;
-    if (bytes - size_ > kMost - taken_) return false;
-    taken_ += bytes - size_;
+    if (bytes - size_ > kMost - taken) return false;
+    taken += bytes - size_;
     size_ = bytes;
     return true;
   }
   /// Has `bytes` from now on, or less if it had.
   void shrink(std::size_t bytes) {
     if (bytes >= size_) return;
-    taken_ -= size_ - bytes;
+    taken -= size_ - bytes;
     size_ = bytes;
   }
   void give_back() { shrink(0); }
   std::size_t size() const { return size_; }
 
  private:
-  static inline constinit thread_local std::size_t taken_ = 0;  // by all of this thread
+  static inline constinit thread_local std::size_t taken = 0;  // by all of this thread
   std::size_t size_ = 0;
 };
 

@@ -110,7 +110,7 @@ class ServerExchange final : private ServerConnection::Observer, public FromFree
   std::size_t next_ = 0;         // of pieces_
   std::size_t ahead_ = 0;        // memory of pieces that were not taken
   std::size_t most_ahead_ = 0;
-  AnswerMemory share_;  // what ahead_ may be beyond kAlwaysAhead
+  ServerAnswerMemory share_;  // what ahead_ may be beyond kAlwaysAhead
   std::optional<Error> error_;
   std::chrono::steady_clock::time_point sent_at_;
   bool reads_ahead_ = false;

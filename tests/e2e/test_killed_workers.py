@@ -57,6 +57,9 @@ def little_memory(pid, size):
     try:
         try:
             (group / limit).write_text(str(size))
+            for swap, most in (("memory.swap.max", 0), ("memory.memsw.limit_in_bytes", size)):
+                if (group / swap).exists():             # else what is too much is only put away
+                    (group / swap).write_text(str(most))
             (group / "cgroup.procs").write_text(str(pid))
         except OSError as error:
             pytest.skip(f"the memory of a control group cannot be limited here: {error}")
@@ -79,8 +82,8 @@ def test_a_worker_that_the_kernel_killed_is_reported_with_its_request(serve):
 
 
 def test_a_worker_that_somebody_else_killed_is_not_put_down_to_the_kernel(serve):
-    edge = serve(SITE, {"app.py": APP})
     before = kills_for_memory()
+    edge = serve(SITE, {"app.py": APP})
     pid = int(edge.get("/").text)
     os.kill(pid, signal.SIGKILL)
     told = edge.log.wait_for(rf"worker 0 \(pid {pid}\) died of SIGKILL.*")

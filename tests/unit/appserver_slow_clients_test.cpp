@@ -34,8 +34,8 @@ TEST_CASE("a thread is held early while answers have all the memory that they ma
   const std::uint64_t sequence = app.next_request(thread).header.sequence;
   thread.answer(sequence, 200, {}, "", 0);
   exchange.response();
-  AnswerMemory others;
-  REQUIRE(others.reach(AnswerMemory::kMost));
+  AppAnswerMemory others;
+  REQUIRE(others.reach(AppAnswerMemory::kMost));
   std::string bytes, body;
   for (int i = 0; i < 1500; ++i) {  // 6 MiB, in pieces that are smaller than what one read brings
     const std::string piece(4'500, static_cast<char>('a' + i % 26));

@@ -141,7 +141,7 @@ TEST_CASE("encodings: a file that was just written is compressed once for all wh
     CodedSite site;
     site.compress.emplace();
     site.write("a.css", site.plain, modified);
-    HotFiles hot(32 << 20, kHour);
+    HotFiles hot(32 << 20, kHour, 3600);
     const auto handler = StaticHandler::open(site.site.files, site.site.route, hot).value();
     CapturedLog log;
     const auto ask = [&] {
