@@ -1,6 +1,8 @@
 // What every beginning does alike.
 #include "core/http/connection_beginning.h"
 
+#include <sys/socket.h>
+
 #include "core/http/door.h"
 #include "core/net/tls_stream.h"
 
@@ -22,6 +24,11 @@ void ConnectionBeginning::tear() {
 }
 
 bool ConnectionBeginning::give_way() {
+  char byte;
+  if (::recv(fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0) {  // it goes on: no turn has seen that
+    set_idle(true);
+    return false;
+  }
   tear();
   return true;
 }

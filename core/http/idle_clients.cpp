@@ -20,10 +20,8 @@ void IdleClients::leave(ClientConnection& connection) {
 
 ClientConnection* IdleClients::first_to_go(std::uint64_t now) const {
   ClientConnection* const unasked = unasked_.front();
-  ClientConnection* const kept = kept_.front();
-  if (!unasked || !kept) return unasked ? unasked : kept;
   const auto time_to_ask = static_cast<std::uint64_t>(ClientConnection::kFirstRequest.count());
-  return now - unasked->idle_since_ >= time_to_ask ? unasked : kept;
+  return unasked && now - unasked->idle_since_ >= time_to_ask ? unasked : kept_.front();
 }
 
 }  // namespace edge

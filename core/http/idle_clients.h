@@ -15,8 +15,8 @@ class IdleClients {
   /// Nothing if it is in already. `now`: Loop::now().
   void enter(ClientConnection& connection, std::uint64_t now);
   void leave(ClientConnection& connection);
-  /// Who has asked nothing although there was time to; else who has been idle longest since an answer; else who has
-  /// only just connected. Null: nobody is idle.
+  /// Who has asked nothing although there was time to; else who has been idle longest since an answer. Null: neither;
+  /// who has only just connected is left, for else newcomers would push out each other.
   ClientConnection* first_to_go(std::uint64_t now) const;
 
  private:

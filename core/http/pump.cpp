@@ -335,7 +335,7 @@ Task<void> send_and_log(Request& request, const Router& router, ResponseWriter& 
     Result<void> written;
     if (request.method != Method::head && !writer.try_write(page)) written = co_await writer.write(page);
     if (request.method != Method::head && written) request.sent.body_bytes = page.size();
-    writer.finish(nullptr);
+    written ? writer.finish(nullptr) : writer.abort();
     request.sent.headers = nullptr;
   }
   request.sent.bytes = writer.bytes_written();

@@ -31,7 +31,7 @@ std::string bound_path(int fd);
 /// Bounds how many clients a listener accepts. On its loop, and outlives it.
 class Admission {
  public:
-  /// Before each accept: a place for one client more. False: there is none, and Listener::set_accepting() was told.
+  /// Before each accept: a place for one client more. False: there is none, or nobody waits for one.
   virtual bool take_place() = 0;
   /// The place is free again: nobody waited.
   virtual void return_place() = 0;

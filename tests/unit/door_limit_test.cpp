@@ -101,21 +101,19 @@ TEST_CASE("max_connections: who has been idle longest gives way to a newcomer, a
   CHECK_FALSE(ended(first));
   const UniqueFd newcomer = one.connect();
   one.turn();
-  CHECK(ended(first));
+  CHECK_FALSE(ended(first));  // which has only just connected itself
+  while (!ended(first)) one.turn();
   CHECK_FALSE(ended(second));
   CHECK_FALSE(ended(newcomer));
   CHECK_FALSE(ended(busy));
-  one.turn();
-  CHECK(one.door.connections() == 3);
+  while (one.door.connections() < 3) one.turn();
   CHECK(limit.open == 3);
   CHECK(log.contains("warn 3 connections are open (edge.max_connections): idle ones are closed for new ones"));
 
   REQUIRE(::send(second.get(), "GET ", 4, MSG_NOSIGNAL) == 4);  // which no turn has seen when the next one comes
   const UniqueFd next = one.connect();
-  one.turn();
-  one.turn();
+  while (!ended(newcomer)) one.turn();
   CHECK_FALSE(ended(second));
-  CHECK(ended(newcomer));
   CHECK(limit.open == 3);
 }
 
