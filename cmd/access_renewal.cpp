@@ -24,9 +24,9 @@ void AccessRenewal::watch() {
   if (files_.empty()) return;
   std::vector<std::string> patterns;
   for (const std::string& file : files_) patterns.push_back(literal_pattern(file));
-  watch_ = std::make_unique<PathWatch>(running_.main, patterns, kLookForChanges,
-                                       [this](const std::string& what) { changed(what); });
-  if (!running_.access->are_current()) read_again();  // changed before the watch began
+  watch_ = std::make_unique<PathWatch>(
+      running_.main, patterns, kLookForChanges, [this](const std::string& what) { changed(what); },
+      [this] { return running_.access->are_current(); });
 }
 
 void AccessRenewal::stop() {

@@ -174,13 +174,13 @@ void Bans::publish() {
   const auto build = [ranges = std::move(ranges), &main = running_.main] { return set_of(ranges, main); };
   const auto built = [this, alive = std::weak_ptr(alive_)](std::shared_ptr<const AddressSet> banned) {
     if (alive.expired()) return;
-    published_ = banned;
-    publish_to_loops(std::move(banned), [this] { write(); });
+    published_ = std::move(banned);
+    publish_to_loops(published_, [this] { write(); });
   };
   run_elsewhere(running_.main, build, built);
 }
 
-void Bans::publish_to_loops(std::shared_ptr<const AddressSet> banned, std::function<void()> done) {
+void Bans::publish_to_loops(const std::shared_ptr<const AddressSet>& banned, const std::function<void()>& done) {
   const auto left = std::make_shared<std::size_t>(running_.loops.size());
   for (const auto& loop : running_.loops) {
     loop->renew_bans(banned, [&main = running_.main, left, done] {

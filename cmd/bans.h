@@ -44,7 +44,7 @@ class Bans {
   void earned(const Address& client, const BanRule& rule);
   void changed();
   void publish();
-  void publish_to_loops(std::shared_ptr<const AddressSet> banned, std::function<void()> done);
+  void publish_to_loops(const std::shared_ptr<const AddressSet>& banned, const std::function<void()>& done);
   void write();
   void written(const Result<void>& result);
   void settled(const std::string& problem);

@@ -168,7 +168,7 @@ Result<std::shared_ptr<const Certificates>> Certificates::load(const config::Sna
     std::shared_ptr<const TlsContext> fallback;  // as in Router: the default, else the one without hosts
     bool has_default = false;
   };
-  const auto made = std::make_shared<Certificates>();
+  auto made = std::make_shared<Certificates>();
   Loader loader(*made, before, environment);
   std::vector<Address> addresses;
   for (const config::Site& site : snapshot.sites) {

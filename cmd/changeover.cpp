@@ -180,7 +180,7 @@ void Changeover::commit(std::move_only_function<void(Done)> done) {
   running_.apps.arrange(*to_);
 }
 
-void Changeover::turn_loops(std::shared_ptr<Done> told, std::move_only_function<void(Done)> done) {
+void Changeover::turn_loops(const std::shared_ptr<Done>& told, std::move_only_function<void(Done)> done) {
   const auto left = std::make_shared<std::size_t>(running_.loops.size());
   const auto then = std::make_shared<std::move_only_function<void(Done)>>(std::move(done));
   const std::string http = running_.addresses.http();

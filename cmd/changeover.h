@@ -74,7 +74,7 @@ class Changeover {
   bool is_new(const config::App& app) const { return !running_.apps.find(app.name); }
   std::vector<std::string> log_paths() const;
   void await_names();
-  void turn_loops(std::shared_ptr<Done> told, std::move_only_function<void(Done)> done);
+  void turn_loops(const std::shared_ptr<Done>& told, std::move_only_function<void(Done)> done);
 
   Running& running_;
   std::shared_ptr<const config::Snapshot> to_;

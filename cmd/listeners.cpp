@@ -106,7 +106,7 @@ std::string socket_key(const config::Listen& listen, const std::string& app) {
 std::string url_of(const UniqueFd& socket, const config::Listen& listen, const config::App* app) {
   const Address address = bound_address(socket.get());
   const bool is_unix = address.family == Address::Family::none;
-  const std::string where = is_unix ? "unix:" + bound_path(socket.get()) : address.text();
+  std::string where = is_unix ? "unix:" + bound_path(socket.get()) : address.text();
   if (app) return fmt::format("uwsgi://{} (app {})", where, app->name);
   if (is_unix) return where;
   return (listen.tls ? "https://" : "http://") + where;

@@ -139,9 +139,10 @@ void Service::watch_certificates() {
   };
   std::vector<std::string> patterns;
   for (const std::string& file : files) patterns.push_back(literal_pattern(file));
-  certificates_.watch = std::make_unique<PathWatch>(running_.main, patterns, kLookForChanges, changed);
-  const bool are_current = running_.certificates->is_current() && have_current_files(running_.upstreams);
-  if (!are_current) renew_certificates();  // changed before the watch began
+  const auto are_current = [this] {
+    return running_.certificates->is_current() && have_current_files(running_.upstreams);
+  };
+  certificates_.watch = std::make_unique<PathWatch>(running_.main, patterns, kLookForChanges, changed, are_current);
 }
 
 void Service::renew_certificates() {

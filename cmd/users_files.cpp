@@ -67,8 +67,9 @@ void UsersWatch::turn_to(const UsersFiles& files) {
   if (files_.empty()) return;
   std::vector<std::string> patterns;
   for (const auto& [path, file] : files_) patterns.push_back(literal_pattern(path));
-  watch_ = std::make_unique<PathWatch>(main_, patterns, kLookForChanges, [this](const std::string&) { read_again(); });
-  read_again();  // what has changed before the watch began
+  const auto are_current = [] { return false; };  // nobody knows; to read them once more costs little
+  watch_ = std::make_unique<PathWatch>(
+      main_, patterns, kLookForChanges, [this](const std::string&) { read_again(); }, are_current);
 }
 
 void UsersWatch::read_again() const {

@@ -23,10 +23,16 @@ std::string SettledChange::take(std::vector<SeenFile> look) {
   if (was_at_rest) return {};
   restless_looks_ = 0;
   std::string told = std::exchange(begun_by_, {});
-  if (first_difference(at_rest_, look).empty()) told.clear();
+  if (std::exchange(knows_rest_, true) && first_difference(at_rest_, look).empty()) told.clear();
   at_rest_ = std::move(look);
   latest_.clear();
   return told;
+}
+
+void SettledChange::changed_before(std::string what) {
+  begun_by_ = std::move(what);
+  latest_ = at_rest_;
+  knows_rest_ = false;
 }
 
 std::string_view SettledChange::known_at(const std::string& path) const {

@@ -18,6 +18,9 @@ class SettledChange {
   /// beginning.
   std::string take(std::vector<SeenFile> look);
 
+  /// After the first look: there was a change before it. It is told as `what` when the files are at rest.
+  void changed_before(std::string what);
+
   /// The first file of the look before at `path` or below it; empty: there was none.
   std::string_view known_at(const std::string& path) const;
 
@@ -28,6 +31,7 @@ class SettledChange {
 
  private:
   bool begun_ = false;
+  bool knows_rest_ = true;  // else at_rest_ may be what a change has left
   std::vector<SeenFile> at_rest_;
   std::vector<SeenFile> latest_;  // while they are not at rest
   std::string begun_by_;

@@ -39,7 +39,7 @@ std::span<char> find_command_line() {
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   if (limits[0] == 0 || limits[1] <= limits[0]) return {};
-  return {reinterpret_cast<char*>(limits[0]), limits[1] - limits[0]};
+  return {reinterpret_cast<char*>(limits[0]), limits[1] - limits[0]};  // NOLINT(performance-no-int-to-ptr)
 }
 
 void show(std::string_view title) {

@@ -54,7 +54,7 @@ Result<UniqueFd> bind_tcp(const Address& address, int backlog, bool shared_port)
 
 /// Why no file can be made at `path`.
 std::string why_no_file(const std::string& path, int error) {
-  const std::string reason = std::strerror(error);
+  std::string reason = std::strerror(error);
   const std::string folder = path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
   if (error == ENOENT) return reason + "; make the folder " + folder;
   if (error == EACCES || error == EPERM || error == EROFS)

@@ -63,11 +63,13 @@ struct PathWatch::Look {
   }
 };
 
-PathWatch::PathWatch(Loop& loop, const std::vector<std::string>& patterns, Milliseconds every, Changed changed)
+PathWatch::PathWatch(Loop& loop, const std::vector<std::string>& patterns, Milliseconds every, Changed changed,
+                     IsCurrent is_current)
     : loop_(loop),
       patterns_(std::make_shared<const std::vector<PathPattern>>(patterns.begin(), patterns.end())),
       every_(every),
-      changed_(std::make_shared<Changed>(std::move(changed))) {
+      changed_(std::make_shared<Changed>(std::move(changed))),
+      is_current_(std::move(is_current)) {
   look();
 }
 
@@ -94,6 +96,7 @@ void PathWatch::looked(Look& look) {
   if (!look.failure.empty()) return loop_.arm(*this, every_);
   warn_of(look);
   const std::string what = settled_.take(std::move(look.found));
+  if (!std::exchange(begun_, true) && !is_current_()) settled_.changed_before("files changed after they were read");
   if (settled_.restless_looks() == kManyRestlessLooks) warn_of_restlessness();
   loop_.arm(*this, every_);
   if (what.empty()) return;
@@ -102,10 +105,9 @@ void PathWatch::looked(Look& look) {
 }
 
 void PathWatch::warn_of(const Look& look) {
-  if (!looked_before_) {
+  if (!begun_) {
     for (const std::string& why : look.without_match) log::warn("{}", why);
   }
-  looked_before_ = true;
   if (look.cut_at.empty() || warned_of_limit_) return;
   warned_of_limit_ = true;
   log::warn("{} is watched, but there are too many files: only the first {} count; name fewer, or folders of code only",

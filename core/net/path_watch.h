@@ -22,11 +22,15 @@ class PathWatch final : Deadline {
   /// `what`: the first file of the burst that changed, for people: "/srv/blog/views.py changed", "… is new", "… is
   /// gone".
   using Changed = std::move_only_function<void(const std::string& what)>;
+  using IsCurrent = std::move_only_function<bool()>;
   static constexpr std::size_t kMostFiles = 10'000;
 
   /// Looks at once, and then `every` so often after the end of the look before; what changes after the first look is a
-  /// change. `changed` runs once for a burst of changes, when two looks in a row agree; it may destroy the watch.
-  PathWatch(Loop& loop, const std::vector<std::string>& patterns, Milliseconds every, Changed changed);
+  /// change. So is, once, that `is_current` says no after it: of files that were read before the watch began.
+  /// `changed` runs once for a burst of changes, when two looks in a row agree; it may destroy the watch.
+  PathWatch(
+      Loop& loop, const std::vector<std::string>& patterns, Milliseconds every, Changed changed,
+      IsCurrent is_current = [] { return true; });
   PathWatch(const PathWatch&) = delete;
   PathWatch& operator=(const PathWatch&) = delete;
   /// At any time: a look that is under way ends by itself, soon and without effect.
@@ -46,9 +50,10 @@ class PathWatch final : Deadline {
   std::shared_ptr<const std::vector<PathPattern>> patterns_;  // shared with the look
   Milliseconds every_;
   std::shared_ptr<Changed> changed_;  // shared with the call, in which the watch may die
+  IsCurrent is_current_;
   SettledChange settled_;
   Look* look_ = nullptr;  // under way; owned by the thread pool's answer
-  bool looked_before_ = false;
+  bool begun_ = false;
   bool warned_of_limit_ = false;
   bool warned_of_failure_ = false;
 };

@@ -71,6 +71,16 @@ TEST_CASE("settled change: nothing is told of files at rest") {
   CHECK(settled.begun_by().empty());
 }
 
+TEST_CASE("settled change: a change before the first look is told when the files are at rest") {
+  SettledChange settled;
+  CHECK(settled.take(look({{"/a", 1}})).empty());
+  settled.changed_before("something changed");
+  CHECK(settled.take(look({{"/a", 2}})).empty());
+  CHECK(settled.take(look({{"/a", 1}})).empty());
+  CHECK(settled.take(look({{"/a", 1}})) == "something changed");
+  CHECK(settled.take(look({{"/a", 1}})).empty());
+}
+
 TEST_CASE("settled change: what was known at a path, or below it") {
   SettledChange settled;
   settled.take(look({{"/a", 1}, {"/b+c", 1}, {"/b/x", 1}, {"/b/y", 1}}));
@@ -171,6 +181,22 @@ TEST_CASE("path watch: it may end within its call") {
   folder.write("reload", "now");
   watched.run_until_changes(1);
   CHECK_FALSE(watched.watch);
+}
+
+TEST_CASE("path watch: what changed before the first look, as its owner says then, is a change") {
+  const test::TemporaryDirectory folder;
+  const std::string file = folder.write("list", "").string();
+  Loop loop;
+  std::vector<std::string> changes;
+  int asked = 0;
+  const auto changed = [&](const std::string& what) {
+    changes.push_back(what);
+    changes.size() == 2 ? loop.stop() : static_cast<void>(folder.write("list", "now"));
+  };
+  const PathWatch watch(loop, {file}, kOften, changed, [&asked] { return ++asked == 0; });
+  loop.run();
+  CHECK(changes == std::vector<std::string>{"files changed after they were read", file + " changed"});
+  CHECK(asked == 1);
 }
 
 TEST_CASE("path watch: it may end while a look is under way, and the loop too") {
