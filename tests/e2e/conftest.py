@@ -12,6 +12,12 @@ from outage_server import OutageServer
 from upgradable import Upgradable
 
 
+def pytest_make_parametrize_id(val, argname):
+    """A test's id stands in the environment of the processes that it starts, where a variable has 128 KiB."""
+    too_long = isinstance(val, (bytes, str)) and len(val) > 200
+    return f"{argname} of {len(val)}" if too_long else None
+
+
 class Serving:
     """Starts edges in a folder of their own, and ends every one of them."""
 
