@@ -96,8 +96,8 @@ void EdgeLoop::drain(std::set<std::string> left, std::move_only_function<void()>
   });
 }
 
-void EdgeLoop::kill() {
-  loop_.post([this] { door_.kill(); });
+void EdgeLoop::kill(std::move_only_function<void(std::size_t)> done) {
+  loop_.post([this, then = std::move(done)]() mutable { then(door_.kill()); });
 }
 
 void EdgeLoop::renew_access(std::shared_ptr<const AccessLists> lists, std::move_only_function<void()> done) {

@@ -40,7 +40,9 @@ class EdgeLoop {
   /// From any thread: `done` runs on this loop when every connection is closed. The backlogs of the addresses in `left`
   /// (socket_key()) are for other processes, which have their sockets too.
   void drain(std::set<std::string> left, std::move_only_function<void()> done);
-  void kill();
+  /// From any thread, after drain(): closes every connection. `done` runs on this loop, with how many had a request or
+  /// its answer under way.
+  void kill(std::move_only_function<void(std::size_t)> done);
   /// From any thread: editions of the lists' snapshot go by these lists. Then `done` runs on this loop.
   void renew_access(std::shared_ptr<const AccessLists> lists, std::move_only_function<void()> done);
   /// From any thread: who is banned from now on. Then `done` runs on this loop.

@@ -86,6 +86,7 @@ class Service final : private ControlTarget {
   void drain();
   void stop_apps();
   void cut(const std::string& why);
+  void kill(EdgeLoop& loop);
   void finish();
 
   const config::Snapshot& snapshot() const { return *running_.snapshot; }
@@ -118,6 +119,9 @@ class Service final : private ControlTarget {
   std::int64_t started_at_ = 0;  // seconds since the epoch
   std::size_t reloads_ = 0;      // that were asked for and are not answered
   std::size_t draining_ = 0;     // loops with connections
+  std::size_t killing_ = 0;      // loops that have not closed theirs yet
+  std::size_t cut_off_ = 0;      // connections with requests, by those that have
+  bool is_renewal_due_ = false;  // the last one of certificates has failed
   bool accepting_ = false;
   bool stop_begun_ = false;  // by whatever
   bool stop_asked_ = false;  // by a person: asked again, it is a cut

@@ -54,10 +54,21 @@ void Service::cut(const std::string& why) {
   log::warn("stopping at once: {}", why);
   status_ = kExitCut;
   running_.apps.kill(why);
+  killing_ = running_.loops.size();
   // Once the loops have told the clients of what was cut off.
   for (const auto& loop : running_.loops) {
-    loop->loop().post([this, at = loop.get()] { running_.main.post([at] { at->kill(); }); });
+    loop->loop().post([this, at = loop.get()] { running_.main.post([this, at] { kill(*at); }); });
   }
+}
+
+void Service::kill(EdgeLoop& loop) {
+  loop.kill([this](std::size_t serving) {
+    running_.main.post([this, serving] {
+      cut_off_ += serving;
+      if (--killing_ > 0 || cut_off_ == 0) return;
+      log::warn("{} connection{} cut off in a request or its answer", cut_off_, cut_off_ == 1 ? " is" : "s are");
+    });
+  });
 }
 
 void Service::finish() {

@@ -47,7 +47,8 @@ constexpr Key kEdge[] = {
     Key{"max_connections", Type::number, "20000",
         "When there are so many, the one that has been idle longest is closed for a new one; first come those that "
         "never "
-        "asked anything. Where a request is under way on all of them, new ones wait in the kernel's backlog."}
+        "asked anything. Where a request is under way on all of them, new ones wait in the kernel's backlog. When a "
+        "reload lowers it, two idle ones are closed for each new one until there are few enough."}
         .between(1, 10'000'000),
     Key{"hot_files", Type::size, "32M",
         "Memory of each loop for files that were asked for lately, and for what was compressed of them. A file that "
@@ -65,7 +66,8 @@ constexpr Key kEdge[] = {
     Key{"shutdown_timeout", Type::duration, "30s",
         "How long a graceful stop of edge may take. Requests that an app is at then are cut off, with a line in the "
         "log for each: 504, or 503 for a GET, which may be sent again. What waits in a queue gets 503, other "
-        "connections are closed. An `edge upgrade` stops "
+        "connections are closed, and the log says how many of them had a request or its answer under way. An `edge "
+        "upgrade` stops "
         "nothing: the process before has as long as the longest `shutdown_timeout`, this one or an app's."}
         .between(1, kMostTime),
     Key{"trusted_proxies", Type::texts, "[]",

@@ -34,6 +34,8 @@ class ClientConnection : public Socket, protected Deadline {
   virtual void tear() = 0;
   /// Closes at once if nothing is under way and no request has arrived, to make place for another. False: it stays.
   virtual bool give_way() = 0;
+  /// Whether a request is under way, or its answer.
+  virtual bool serves() const = 0;
 
   /// Before begin(): all that follows goes through it. Null: nothing of the kind.
   void speak_tls(std::unique_ptr<TlsStream> stream);

@@ -15,6 +15,7 @@ class ConnectionBeginning : public ClientConnection {
   void drain() override;
   void tear() override;
   bool give_way() override;
+  bool serves() const override { return false; }
 
  protected:
   ~ConnectionBeginning() override = default;

@@ -19,6 +19,8 @@ class ConnectionLimit {
   std::atomic<std::uint64_t> serial{0};
 
   bool is_reached() const { return open.load(std::memory_order_relaxed) >= most.load(std::memory_order_relaxed); }
+  /// A reload has lowered the limit, or somebody was let in whatever it says.
+  bool is_exceeded() const { return open.load(std::memory_order_relaxed) > most.load(std::memory_order_relaxed); }
   /// A place for one connection more. False: there is none.
   bool take_place() {
     std::uint64_t now = open.load(std::memory_order_relaxed);

@@ -112,6 +112,7 @@ bool Door::Listening::take_place() {
   if (!somebody_waits()) return false;
   if (ClientConnection* const closed = door.close_idle()) {
     closed->passed_on_ = true;
+    if (door.limit_.is_exceeded()) door.give_up_idle();
     return true;
   }
   door.limit_.ask_others(door);
@@ -134,11 +135,19 @@ ClientConnection* Door::close_idle() {
       log::warn(
           "{} connections are open (edge.max_connections): idle ones are closed for new ones; raise it, or lower "
           "keepalive_timeout",
-          limit_.most.load(std::memory_order_relaxed));
+          limit_.open.load(std::memory_order_relaxed));
     }
     return first;
   }
   return nullptr;
+}
+
+/// Nobody else takes its place.
+void Door::give_up_idle() {
+  ClientConnection* const closed = close_idle();
+  if (!closed) return;
+  closed->passed_on_ = true;
+  limit_.return_place();
 }
 
 void Door::adopt(Entrance& entrance, int fd, const Address& remote, const Address& local) {
@@ -221,7 +230,7 @@ void Door::set_accepting(bool accepting) {
   if (accepting) return disarm();
   if (waits_.lets_pass(loop_.now())) {
     log::warn("{} connections are open (edge.max_connections): new ones wait",
-              limit_.most.load(std::memory_order_relaxed));
+              limit_.open.load(std::memory_order_relaxed));
   }
   loop_.arm(*this, kLookAgain);
 }
@@ -257,8 +266,13 @@ void Door::stop(std::move_only_function<void()> done) {
   stopped_ = std::move(done);
 }
 
-void Door::kill() {
-  for (ClientConnection* at = first_; at; at = at->next_) at->tear();
+std::size_t Door::kill() {
+  std::size_t serving = 0;
+  for (ClientConnection* at = first_; at; at = at->next_) {
+    if (!at->gone() && at->serves()) ++serving;
+    at->tear();
+  }
+  return serving;
 }
 
 TlsOutput& Door::tls_output() {

@@ -74,8 +74,8 @@ class Door final : private Deadline {
   ClientConnection* close_idle();
   /// Closes every entrance. `done` runs when the last connection is closed.
   void stop(std::move_only_function<void()> done);
-  /// Closes every connection now. After stop().
-  void kill();
+  /// Closes every connection now. How many had a request or its answer under way. After stop().
+  std::size_t kill();
 
   Loop& loop() const { return loop_; }
   std::size_t connections() const { return open_; }
@@ -115,6 +115,7 @@ class Door final : private Deadline {
   /// As adopt(), of a client who has a place already.
   void take_in(Entrance& entrance, int fd, const Address& remote, const Address& local);
   void opened(std::unique_ptr<ClientConnection> connection);
+  void give_up_idle();
   void run_reads();
   void set_accepting(bool accepting);
   void on_deadline() override { set_accepting(true); }  // connections of other loops may have closed meanwhile

@@ -19,6 +19,7 @@ class H1Connection final : public ClientConnection {
   void drain() override;
   void tear() override;
   bool give_way() override;
+  bool serves() const override { return state_ == State::serving || has_pending(); }
 
  private:
   enum class State : std::uint8_t { idle, reading_head, serving, closing, lingering };

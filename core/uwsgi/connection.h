@@ -21,6 +21,7 @@ class Connection final : public ClientConnection {
   void drain() override;
   void tear() override;
   bool give_way() override;
+  bool serves() const override { return state_ == State::serving || has_pending(); }
 
  private:
   enum class State : std::uint8_t { reading_packet, serving, closing, lingering };

@@ -1,12 +1,13 @@
 """edge.max_connections: idle connections give way to new ones, those with a request under way never do."""
 import contextlib
 import select
+import textwrap
 import time
 
 import pytest
 
 from certificates import Authority
-from edge import wait_until
+from edge import run, wait_until
 from http2_client import Http2, request
 from http_client import Connection
 from tls_client import trusting
@@ -27,9 +28,9 @@ APP = '''\
 '''
 
 
-def site(threads, listen='"127.0.0.1:0"', more=""):
+def site(threads, listen='"127.0.0.1:0"', more="", most=MOST):
     return f"""\
-        edge: {{threads: {threads}, max_connections: {MOST}}}
+        edge: {{threads: {threads}, max_connections: {most}, control: control.sock}}
         log: {{access: off}}
         apps: {{app: {{module: app, processes: 1, threads: 8}}}}
         sites:
@@ -54,6 +55,21 @@ def test_who_never_asks_locks_nobody_out(serve, threads):
             assert newcomer.request("GET", "/").text == "served"
         edge.log.wait_for(rf"warn {MOST} connections are open \(edge\.max_connections\): idle ones are closed")
         wait_until(lambda: sum(is_ended(one) for one in silent) >= 2 * MOST, "they have given way")
+
+
+def test_a_limit_that_a_reload_lowers_is_come_down_to(serve):
+    edge = serve(site(1), {"app.py": APP})
+    with contextlib.ExitStack() as opened:
+        kept = [opened.enter_context(edge.connect()) for _ in range(MOST)]
+        for one in kept:
+            assert one.request("GET", "/").text == "served"
+        (edge.folder / "site.yaml").write_text(textwrap.dedent(site(1, most=MOST - 3)))
+        assert run("reload", folder=edge.folder).returncode == 0
+        for newcomers in range(1, 6):
+            newcomer = opened.enter_context(edge.connect())
+            assert newcomer.request("GET", "/").text == "served"
+            gone = min(2 * newcomers, newcomers + 3)    # two for each, until there are few enough
+            assert [is_ended(one) for one in kept] == [True] * gone + [False] * (MOST - gone)
 
 
 def test_who_has_been_idle_longest_goes_first(serve):

@@ -2,10 +2,12 @@
 import os
 import re
 import signal
+import socket
 
 import pytest
 
-from edge import ended, run, wait_until, write_files
+from edge import PATIENCE, ended, run, wait_until, write_files
+from http2_client import Http2, request
 
 SITE = """\
     edge: {threads: 2, control: control.sock%s}
@@ -46,6 +48,16 @@ APP = '''\
         start_response("200 OK", [("Content-Type", "text/plain")])
         return stream() if path == "/stream" else [str(os.getpid()).encode()]
 '''
+FORWARDING = """\
+    edge: {threads: 2, shutdown_timeout: 300ms}
+    log: {access: off}
+    upstreams: {api: {servers: ["http://127.0.0.1:%s"]}}
+    sites:
+      - listen: [{address: "127.0.0.1:0", http2: true}]
+        routes:
+          - {path: /api/, proxy: api}
+          - {path: /, static: {directory: %s}}
+"""
 EXIT_CUT = 5
 TWICE = "it was asked for a second time"
 
@@ -171,3 +183,23 @@ def test_an_upgrade_gives_requests_the_time_that_a_reload_does(upgradable, gate)
         gate.open()
         assert connection.answer().status == 200
     upgradable.follow(int(re.match(r"edge \(pid (\d+)\) serves now", upgraded.stdout)[1]))
+
+
+def test_a_stop_says_how_many_proxied_requests_and_downloads_it_cuts_off(serve, tmp_path):
+    (tmp_path / "files").mkdir()
+    with open(tmp_path / "files" / "large", "wb") as large:
+        large.truncate(64 << 20)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(PATIENCE)
+        edge = serve(FORWARDING % (silent.getsockname()[1], tmp_path / "files"))
+        with edge.connect() as asking, edge.connect() as loading, edge.connect() as idle, Http2(edge.port) as resting:
+            assert idle.request("GET", "/small").status == 404
+            assert resting.send(request(1, "/small")).answer(1)[0] == 404    # it has a moment longer, and is not counted
+            asking.ask("POST", "/api/")
+            loading.ask("GET", "/large")
+            loading.socket.recv(1)
+            with silent.accept()[0]:
+                edge.signal(signal.SIGTERM)
+                edge.log.wait_for(r"warn stopping at once: edge\.shutdown_timeout \(300 ms\) has passed")
+                edge.log.wait_for(r"warn 2 connections are cut off in a request or its answer")
+                assert edge.wait() == EXIT_CUT

@@ -117,6 +117,26 @@ TEST_CASE("max_connections: who has been idle longest gives way to a newcomer, a
   CHECK(limit.open == 3);
 }
 
+TEST_CASE("max_connections: a limit that was lowered below what is under way lets newcomers take idle places still") {
+  test::CapturedLog log;
+  ConnectionLimit limit;
+  limit.most = 3;
+  Listening one(limit);
+  const UniqueFd busy = one.connect_busy();
+  const UniqueFd other = one.connect_busy();
+  while (one.door.connections() < 2) one.turn();
+  const UniqueFd idle = one.connect();
+  while (one.door.connections() < 3) one.turn();
+  limit.most = 1;
+  const UniqueFd newcomer = one.connect();
+  while (!ended(idle)) one.turn();
+  while (one.door.connections() < 3) one.turn();
+  CHECK_FALSE(ended(newcomer));
+  CHECK_FALSE(ended(busy));
+  CHECK_FALSE(ended(other));
+  CHECK(limit.open == 3);
+}
+
 TEST_CASE("max_connections: a loop without idle clients asks the others for one") {
   ConnectionLimit limit;
   limit.most = 2;
