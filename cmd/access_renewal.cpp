@@ -18,7 +18,10 @@ constexpr Milliseconds kLookForChanges{1'000};
 void AccessRenewal::watch() {
   if (stopped_) return;
   std::vector<std::string> files = list_files(*running_.snapshot);
-  if (files_ == files) return;
+  if (files_ == files) {  // what a reload has read may be older than what was read while it was under way
+    if (!files.empty() && !running_.access->are_current()) read_again();
+    return;
+  }
   files_ = std::move(files);
   watch_.reset();
   if (files_.empty()) return;

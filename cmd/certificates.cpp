@@ -34,8 +34,9 @@ std::vector<std::string> files_of(const TlsSettings& settings) {
 
 class Certificates::Loader {
  public:
-  Loader(Certificates& to, const Certificates* before, const config::Environment& environment)
-      : to_(to), before_(before), environment_(environment), now_(std::time(nullptr)) {}
+  Loader(Certificates& to, const Certificates* before, const config::Environment& environment,
+         std::vector<std::string>* broken)
+      : to_(to), before_(before), environment_(environment), broken_(broken), now_(std::time(nullptr)) {}
 
   Result<std::shared_ptr<const SiteCertificates>> load(const config::Site& site) {
     TlsSettings settings = *site.tls;
@@ -45,26 +46,32 @@ class Certificates::Loader {
     }
     std::string state = tls_file_state(files_of(settings));
     if (auto known = find(settings, site.hosts, &state)) return known;
+    Result<std::shared_ptr<SiteCertificates>> made = make(settings, site);
+    if (!made) {
+      if (auto kept = keep(settings, site, made.error())) return kept;
+      return std::unexpected(std::move(made.error()));
+    }
+    (*made)->settings = std::move(settings);
+    (*made)->hosts = site.hosts;
+    (*made)->state = std::move(state);
+    to_.sites_.push_back(*made);
+    return made;
+  }
+
+ private:
+  Result<std::shared_ptr<SiteCertificates>> make(const TlsSettings& settings, const config::Site& site) const {
     CertificateCheck check;
     Result<std::vector<TlsCertificate>> loaded = load_certificates(settings.certificates, site.hosts, now_, check);
-    if (!loaded) {
-      if (auto kept = keep(settings, site, loaded.error())) return kept;
-      return std::unexpected(std::move(loaded.error()));
-    }
+    if (!loaded) return std::unexpected(std::move(loaded.error()));
     auto made = std::make_shared<SiteCertificates>();
     if (!settings.ocsp.empty()) staple_later(settings, *loaded, made->subjects, check);
     Result<std::shared_ptr<const TlsContext>> context = TlsContext::make(settings, std::move(*loaded));
     if (!context) return std::unexpected(std::move(context.error()));
     for (const std::string& warning : check.warnings) log::warn("{}: {}", site.tls_place.text(), warning);
-    made->settings = std::move(settings);
-    made->hosts = site.hosts;
-    made->state = std::move(state);
     made->context = std::move(*context);
-    to_.sites_.push_back(made);
     return made;
   }
 
- private:
   /// `state`: null when it does not matter.
   std::shared_ptr<const SiteCertificates> find(const TlsSettings& settings, const std::vector<std::string>& hosts,
                                                const std::string* state) {
@@ -79,15 +86,18 @@ class Certificates::Loader {
     return *earlier;
   }
 
-  /// What was read as root, when it cannot be read any more.
+  /// What was read as root, when it cannot be read any more; in a renewal, whatever served before.
   std::shared_ptr<const SiteCertificates> keep(const TlsSettings& settings, const config::Site& site,
                                                const Error& error) {
-    auto kept = has_denied_file(files_of(settings)) ? find(settings, site.hosts, nullptr) : nullptr;
-    if (kept) {
+    const bool is_denied = has_denied_file(files_of(settings));
+    auto kept = is_denied || broken_ ? find(settings, site.hosts, nullptr) : nullptr;
+    if (kept && is_denied) {
       log::warn(
           "{}: {}; the certificate that was read before stays: let edge's user read the files, or restart edge when "
           "they have changed",
           site.tls_place.text(), error.context);
+    } else if (kept) {
+      broken_->push_back(site.tls_place.text() + ": " + error.context);
     }
     return kept;
   }
@@ -154,13 +164,15 @@ class Certificates::Loader {
   Certificates& to_;
   const Certificates* before_;
   const config::Environment& environment_;
+  std::vector<std::string>* broken_;  // null: what cannot be used is an error
   std::int64_t now_;
 };
 
 Result<std::shared_ptr<const Certificates>> Certificates::load(const config::Snapshot& snapshot, TlsTickets& tickets,
                                                                const Certificates* before,
                                                                const config::Environment& environment,
-                                                               Development development) {
+                                                               Development development,
+                                                               std::vector<std::string>* broken) {
   struct Address {
     config::Listen listen;
     std::vector<TlsSite> sites;
@@ -169,7 +181,7 @@ Result<std::shared_ptr<const Certificates>> Certificates::load(const config::Sna
     bool has_default = false;
   };
   auto made = std::make_shared<Certificates>();
-  Loader loader(*made, before, environment);
+  Loader loader(*made, before, environment, broken);
   std::vector<Address> addresses;
   for (const config::Site& site : snapshot.sites) {
     made->by_site_.emplace_back();

@@ -35,11 +35,13 @@ class Certificates {
  public:
   /// Blocks: reads files, and may make a certificate for development. `before` may be null. An error names the place in
   /// the site file. Warnings are logged for what was read anew. What edge may not read any more since it has given up
-  /// the rights of root stays as it is, with a warning.
+  /// the rights of root stays as it is, with a warning. With `broken`, what cannot be used and served before stays too,
+  /// and why is added there; without, it is an error.
   static Result<std::shared_ptr<const Certificates>> load(const config::Snapshot& snapshot, TlsTickets& tickets,
                                                           const Certificates* before,
                                                           const config::Environment& environment,
-                                                          Development development = Development::make);
+                                                          Development development = Development::make,
+                                                          std::vector<std::string>* broken = nullptr);
 
   /// Null for an address that does not speak TLS.
   std::shared_ptr<const TlsSites> at(const config::Listen& listen) const;

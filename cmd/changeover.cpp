@@ -79,13 +79,14 @@ void Changeover::add_apps() {
 }
 
 Result<void> Changeover::load_certificates() {
+  std::vector<std::string>* const broken = keeps_what_breaks_ ? &broken_ : nullptr;
   auto loaded = Certificates::load(*to_, running_.tickets, running_.certificates.get(), environment_,
-                                   touches_nothing_ ? Development::leave_out : Development::make);
+                                   touches_nothing_ ? Development::leave_out : Development::make, broken);
   if (!loaded) return std::unexpected(std::move(loaded.error()));
   parts_.certificates = std::move(*loaded);
   std::vector<Loop*> loops;
   for (const auto& loop : running_.loops) loops.push_back(&loop->loop());
-  auto upstreams = make_upstreams(*to_, running_.upstreams, loops);
+  auto upstreams = make_upstreams(*to_, running_.upstreams, loops, broken);
   if (!upstreams) return std::unexpected(std::move(upstreams.error()));
   parts_.upstreams = std::move(*upstreams);
   parts_.spool_directory = running_.runtime_dir;

@@ -36,6 +36,10 @@ class Changeover {
   /// Certificates, and upstreams with theirs, as the rights of edge allow: on any thread, while nothing else is called.
   /// Blocks, because it reads files. build() does it when it was not done before.
   Result<void> load_certificates();
+  /// Before that: files of TLS that cannot be used are no error where others were read before, which serve on.
+  void keep_what_breaks() { keeps_what_breaks_ = true; }
+  /// Why such files cannot be used, with the places in the site file.
+  const std::vector<std::string>& broken() const { return broken_; }
   /// Pools for the apps that are new.
   void make_apps();
   /// Gives the new apps to what runs before commit() does: at the start, when nothing serves.
@@ -81,6 +85,8 @@ class Changeover {
   const config::Environment& environment_;
   std::shared_ptr<const AccessLists> known_access_;  // that were in force at the beginning
   bool touches_nothing_ = false;
+  bool keeps_what_breaks_ = false;
+  std::vector<std::string> broken_;
   Addresses::Added added_;
   std::shared_ptr<LogFile> error_log_;
   std::vector<Apps::App> new_apps_;

@@ -11,7 +11,9 @@ namespace edge {
 
 namespace {
 constexpr const char* kStopping = "edge is stopping";
-}
+constexpr const char* kNotRenewed =
+    "certificates could not be renewed: the old ones serve on; trying again in a minute";
+}  // namespace
 
 /// The same that waits already is done once.
 void Reload::add(std::string only, Done done) {
@@ -43,18 +45,30 @@ bool Reload::hold() {
 
 void Reload::begin() {
   jobs_.front()->phase = Phase::preparing;
-  task_ = prepare(*jobs_.front());
+  Job& job = *jobs_.front();
+  task_ = job.only == kCertificates ? renew(job) : prepare(job);
+}
+
+/// What is broken serves on as it was; a loop turns only to what is new.
+Task<void> Reload::renew(Job& job) {
+  job.snapshot = running_.snapshot;
+  Result<void> made = co_await make_change(job);
+  if (stops_here(job)) co_return;
+  if (!made) co_return refuse(job, made.error().context);
+  tell_broken(job);
+  const bool is_broken = !job.report.problems.empty();
+  const bool is_new = job.change->has_new_certificates();
+  if (is_broken) log::error("these {}", kNotRenewed);
+  if (is_broken && is_new) log::info("tls: the other certificates are up to date");
+  if (is_broken && !is_new) {
+    job.change->abandon();
+    co_return finish();
+  }
+  job.change->make_keepers();
+  commit(job);
 }
 
 Task<void> Reload::prepare(Job& job) {
-  if (job.only == kCertificates) {
-    job.snapshot = running_.snapshot;
-    Result<void> renewed = co_await make_change(job);
-    if (stops_here(job)) co_return;
-    if (!renewed) co_return refuse(job, renewed.error().context);
-    job.change->make_keepers();
-    co_return commit(job);
-  }
   const auto load = [file = running_.snapshot->file, this] { return config::load(file, environment_); };
   elsewhere_ = true;
   auto loaded = co_await running_.main.offload(load);
@@ -80,6 +94,7 @@ Task<void> Reload::prepare(Job& job) {
 
 Task<Result<void>> Reload::make_change(Job& job) {
   job.change = std::make_unique<Changeover>(running_, job.snapshot, environment_);
+  if (job.only == kCertificates) job.change->keep_what_breaks();
   Result<void> made = job.change->open_addresses();
   if (!made) co_return made;
   job.change->make_apps();
@@ -117,11 +132,17 @@ void Reload::start_apps(Job& job) {
   });
 }
 
+/// What a renewal leaves as it was.
+void Reload::tell_broken(Job& job) {
+  job.report.problems = job.change->broken();
+  for (const std::string& problem : job.report.problems) log::error("{}", problem);
+}
+
 void Reload::refuse(Job& job, const std::string& problem) {
+  tell_broken(job);
   log::error("{}", problem);
-  log::error("{}", job.only == kCertificates
-                       ? "certificates could not be renewed: the old ones serve on; trying again in a minute"
-                       : "what the site file asks for cannot be done: nothing was reloaded");
+  log::error("{}", job.only == kCertificates ? kNotRenewed
+                                             : "what the site file asks for cannot be done: nothing was reloaded");
   job.report.problems.push_back(problem);
   job.change->abandon();
   finish();

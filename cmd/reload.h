@@ -64,9 +64,11 @@ class Reload {
   void add(std::string only, Done done);
   void begin();
   Task<void> prepare(Job& job);
+  Task<void> renew(Job& job);
   Task<Result<void>> make_change(Job& job);
   bool stops_here(Job& job);
   void start_apps(Job& job);
+  static void tell_broken(Job& job);
   void refuse(Job& job, const std::string& problem);
   void give_up(Job& job);
   void finish();

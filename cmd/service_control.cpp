@@ -128,7 +128,7 @@ void Service::watch_certificates() {
   const std::vector<std::string> files = certificate_files(*running_.snapshot, running_.upstreams);
   const bool makes_own = std::ranges::any_of(
       running_.snapshot->sites, [](const config::Site& site) { return site.tls && site.tls->self_signed; });
-  running_.main.arm(renew_certificates_, makes_own ? kRenewDevelopment : Milliseconds(0));
+  if (!is_renewal_due_) running_.main.arm(renew_certificates_, makes_own ? kRenewDevelopment : Milliseconds(0));
   if (certificates_.patterns == files) return;
   certificates_.patterns = files;
   certificates_.watch.reset();
@@ -149,8 +149,9 @@ void Service::renew_certificates() {
   reload_.certificates([this](const ReloadReport& report) {
     if (stop_begun_) return;
     if (report.ok) log::info("tls: certificates are up to date");
+    is_renewal_due_ = !report.ok;
+    if (is_renewal_due_) running_.main.arm(renew_certificates_, kTryAgain);
     watch_certificates();
-    if (!report.ok) running_.main.arm(renew_certificates_, kTryAgain);
   });
 }
 
@@ -173,6 +174,10 @@ void Service::watch_files() {
       restart(name, [](const SwapResult&) {});
     };
     watched.watch = std::make_unique<PathWatch>(running_.main, watched.patterns, kLookForChanges, changed);
+    // What was saved while the app was loaded, before the watch began.
+    app.pool->ask_changed([this, name, changed](const std::string& what) {
+      if (!what.empty() && !stop_begun_ && watched_.contains(name)) changed(what);
+    });
   }
 }
 

@@ -15,17 +15,24 @@ namespace {
 
 using TlsOfUpstream = std::shared_ptr<const TlsClientContext>;
 
-/// What was read as root, when it cannot be read any more.
-TlsOfUpstream kept_tls(const config::Upstream& upstream, const Upstream* before, const std::string& problem) {
+/// What was read as root, when it cannot be read any more; in a renewal, whatever was read before.
+TlsOfUpstream kept_tls(const config::Upstream& upstream, const Upstream* before, const std::string& problem,
+                       std::vector<std::string>* broken) {
   if (!before || !before->tls() || !(before->settings().tls == upstream.tls)) return {};
-  if (!has_denied_file(before->tls()->files())) return {};
-  log::warn("{}; what was read before stays: let edge's user read the files, or restart edge when they have changed",
-            problem);
+  if (has_denied_file(before->tls()->files())) {
+    log::warn("{}; what was read before stays: let edge's user read the files, or restart edge when they have changed",
+              problem);
+  } else if (broken) {
+    broken->push_back(problem);
+  } else {
+    return {};
+  }
   return before->tls();
 }
 
 /// `before`: the upstream of that name in force, or null.
-Result<TlsOfUpstream> tls_of(const config::Upstream& upstream, const Upstream* before) {
+Result<TlsOfUpstream> tls_of(const config::Upstream& upstream, const Upstream* before,
+                             std::vector<std::string>* broken) {
   if (upstream.protocol != config::UpstreamProtocol::https) return TlsOfUpstream();
   const config::UpstreamTls& tls = upstream.tls;
   const std::int64_t now =
@@ -35,7 +42,7 @@ Result<TlsOfUpstream> tls_of(const config::Upstream& upstream, const Upstream* b
   if (!made) {
     Error error = std::move(made.error());
     error.context = upstream.place.text() + ": upstreams." + upstream.name + ".tls: " + error.context;
-    if (TlsOfUpstream kept = kept_tls(upstream, before, error.context)) return kept;
+    if (TlsOfUpstream kept = kept_tls(upstream, before, error.context, broken)) return kept;
     return std::unexpected(std::move(error));
   }
   for (const std::string& warning : check.warnings) log::warn("upstreams.{}.tls: {}", upstream.name, warning);
@@ -49,7 +56,7 @@ bool has_current_files(const Upstream& upstream) {
 }  // namespace
 
 Result<UpstreamsByName> make_upstreams(const config::Snapshot& to, const UpstreamsByName& before,
-                                       const std::vector<Loop*>& loops) {
+                                       const std::vector<Loop*>& loops, std::vector<std::string>* broken) {
   UpstreamsByName made;
   for (const config::Upstream& settings : to.upstreams) {
     const auto at = before.find(settings.name);
@@ -59,7 +66,7 @@ Result<UpstreamsByName> make_upstreams(const config::Snapshot& to, const Upstrea
       made.emplace(settings.name, known);
       continue;
     }
-    Result<TlsOfUpstream> tls = tls_of(settings, known.get());
+    Result<TlsOfUpstream> tls = tls_of(settings, known.get(), broken);
     if (!tls) return std::unexpected(std::move(tls.error()));
     const bool is_kept = is_same && *tls == known->tls();
     made.emplace(settings.name, is_kept ? known : std::make_shared<Upstream>(settings, std::move(*tls), loops));

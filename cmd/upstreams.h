@@ -18,9 +18,10 @@ using UpstreamsByName = std::map<std::string, std::shared_ptr<Upstream>>;
 
 /// Those of `to`: the ones of `before` whose settings and files of TLS are the same, with all that is known of their
 /// servers, else new ones, for `loops`. On any thread, and blocking, because it reads the files. An error says where.
-/// Files that edge may not read any more since it has given up the rights of root stay as they were read.
+/// Files that edge may not read any more since it has given up the rights of root stay as they were read. With
+/// `broken`, so do those that cannot be used, and why is added there; without, that is an error.
 Result<UpstreamsByName> make_upstreams(const config::Snapshot& to, const UpstreamsByName& before,
-                                       const std::vector<Loop*>& loops);
+                                       const std::vector<Loop*>& loops, std::vector<std::string>* broken = nullptr);
 
 /// Whether the files of TLS are those that were read. Blocking for microseconds.
 bool have_current_files(const UpstreamsByName& upstreams);

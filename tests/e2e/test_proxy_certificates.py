@@ -118,6 +118,16 @@ def test_a_broken_file_leaves_the_old_one_and_is_named(behind):
     wait_until(lambda: broken.seen() == "second", "the new certificate is shown")
 
 
+def test_a_broken_file_holds_up_no_other(behind):
+    broken = behind()
+    assert [broken.seen(), broken.edge.get("/other/").status] == ["first", 200]
+    (broken.folder / "edge.pem").write_text("-----BEGIN CERTIFICATE-----\nbroken\n")
+    broken.edge.log.wait_for(r"error .*upstreams\.api\.tls: .*edge\.pem", within=15)
+    broken.put(Authority(broken.folder / "stranger").certificate, "other.pem")
+    wait_until(lambda: broken.edge.get("/other/").status == 502, "the other file counts")
+    assert broken.seen() == "first" and broken.api.connections == 1
+
+
 def test_other_authorities_are_trusted_from_then_on(behind):
     stranger = behind()
     assert stranger.seen() == "first"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from certificates import DAY, Authority, openssl
-from edge import BINARY, environment_of, run
+from edge import BINARY, environment_of, run, wait_until
 from tls_client import TlsConnection, curl, trusting
 
 EXIT_CONFIGURATION = 2
@@ -23,6 +23,19 @@ SITE = """\
         listen: [{{address: "127.0.0.1:0", tls: true}}]
         tls: {{{tls}}}
         routes: [{{path: /, return: {{body: "served"}}}}]
+"""
+TWO_SITES = """\
+    edge: {threads: 1, control: control.sock}
+    log: {access: off}
+    sites:
+      - host: a.example
+        listen: [{address: "127.0.0.1:0", tls: true}]
+        tls: {certificate: a.pem, key: a.key}
+        routes: [{path: /, return: {body: "a"}}]
+      - host: b.example
+        listen: [{address: "127.0.0.1:0", tls: true}]
+        tls: {certificate: b.pem, key: b.key}
+        routes: [{path: /, return: {body: "b"}}]
 """
 
 
@@ -81,6 +94,30 @@ def test_a_bad_new_certificate_leaves_the_old_one(served):
     served.put(served.authority.issue("third", ["a.example"]))
     served.edge.log.wait_for(r"info .*certificates are up to date", within=15)
     assert served.serial() != served.first
+
+
+def test_a_bad_new_certificate_holds_up_no_other(serve, authority, tmp_path):
+    def put(name, pair):
+        for source, kind in ((pair.key, "key"), (pair.certificate, "pem")):
+            shutil.copy(source, tmp_path / "fresh")
+            os.replace(tmp_path / "fresh", tmp_path / f"{name}.{kind}")
+
+    put("a", authority.issue("a1", ["a.example"]))
+    put("b", authority.issue("b1", ["b.example"]))
+    edge = serve(TWO_SITES)
+
+    def serial_of(name):
+        with TlsConnection(edge.port, trusting(authority.certificate), name=name) as client:
+            return client.tls.getpeercert()["serialNumber"]
+    first = {name: serial_of(name) for name in ("a.example", "b.example")}
+    (tmp_path / "a.pem").write_text("-----BEGIN CERTIFICATE-----\nbroken\n")
+    edge.log.wait_for(r"error .*a\.pem.*get the file anew", within=15)
+    put("b", authority.issue("b2", ["b.example"]))
+    wait_until(lambda: serial_of("b.example") != first["b.example"], "the other certificate is renewed")
+    assert serial_of("a.example") == first["a.example"]
+    put("a", authority.issue("a2", ["a.example"]))
+    edge.log.wait_for("info tls: certificates are up to date", within=15)
+    assert serial_of("a.example") != first["a.example"]
 
 
 def test_a_reload_reads_certificates_and_keeps_the_old_when_it_cannot(served):
