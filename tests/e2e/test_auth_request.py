@@ -232,7 +232,7 @@ def test_content_without_end_holds_nobody_for_longer_than_the_time(guarded):
     def never_ends(seen, client):
         client.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n")
 
-    edge, _, _ = guarded(never_ends, timeout="100ms")
+    edge, _, _ = guarded(never_ends, timeout="1s")
     assert edge.get("/").status == 200
 
 
