@@ -185,7 +185,7 @@ def test_one_process_answers_many_requests_at_the_same_time(shop):
 
 
 def test_concurrency_bounds_what_a_process_takes(shop):
-    edge = shop(settings=", concurrency: 2, queue_timeout: 300ms")
+    edge = shop(settings=", concurrency: 2, queue_timeout: 1s")
     held = ask_many(edge, ["/until_opened"] * 2)
     wait_until(lambda: notes(edge).count("waits") == 2, "two are there")
     assert edge.get("/fine").status == 503                  # it waited in the edge, in vain

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from edge import PATIENCE, wait_until
+from edge import PATIENCE, opened_by, wait_until
 from gateway_harness import BUILD, Worker, binary, serve_app    # noqa: F401 (fixtures)
 
 WHO = """
@@ -231,8 +231,7 @@ def test_a_fork_of_the_app_has_the_default_signals_and_holds_no_channel(serve_ap
     status, sleeper = eval(answer.body)
     assert answer.pieces == [answer.body] and status == 0           # it was ended before it could write
     try:
-        wait_until(lambda: not [fd for fd in os.listdir(f"/proc/{sleeper}/fd")
-                                if os.readlink(f"/proc/{sleeper}/fd/{fd}").startswith("socket:")],
+        wait_until(lambda: not [target for target in opened_by(sleeper) if target.startswith("socket:")],
                    "the child has closed its copies of the channels")
     finally:
         os.kill(sleeper, signal.SIGTERM)

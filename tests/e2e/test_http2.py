@@ -157,7 +157,7 @@ def test_a_body_that_is_too_large_is_refused(world, tmp_path):
 
 
 def test_a_client_that_leaves_ends_the_answer(world):
-    said = world.curl("/app/endless", "--max-time", "1", "-o", os.devnull, expect=28)
+    said = world.curl("/app/endless", "--max-time", "3", "-o", os.devnull, expect=28)
     assert said == b""
     wait_until((world.folder / "left").exists, "the app's generator is closed")
 
@@ -185,7 +185,7 @@ def test_nghttp_with_trailers_and_a_padded_upload(world, tmp_path):
 
 
 def test_a_slow_reader_does_not_hold_others(world):
-    slow = subprocess.Popen(["curl", "-sSk", "--http2", "--limit-rate", "300K", "-o", os.devnull,
+    slow = subprocess.Popen(["curl", "-sSk", "--http2", "--limit-rate", "30K", "-o", os.devnull,
                              f"https://127.0.0.1:{world.tls}/big"])
     try:
         for _ in range(5):

@@ -101,7 +101,7 @@ def test_the_head_of_a_coded_answer_comes_first(before):
 
 
 def test_content_that_does_not_come_breaks_the_answer_off(before):
-    edge = before(never, read_timeout="300ms")
+    edge = before(never, read_timeout="1s")
     with edge.connect() as client:
         assert client.ask("GET", "/").head().status == 200
         assert client.is_closed()

@@ -145,13 +145,13 @@ def test_a_full_queue_answers_before_it_has_read_a_body(serve):
 
 
 def test_a_request_that_waited_too_long_answers_503_and_says_so(serve):
-    edge = serve(site(", queue_timeout: 200ms"), {"app.py": APP})
+    edge = serve(site(", queue_timeout: 1s"), {"app.py": APP})
     held = occupy(edge)
     answer = edge.get("/late")
     assert answer.status == 503
     assert int(answer.get("Retry-After")) > 0
     edge.log.wait_for(r" \[app\] request \w+ \(GET /late\): no worker of app app was free within queue_timeout "
-                      r"\(200 ms\)$")
+                      r"\(1000 ms\)$")
     open_gate(edge)
     for connection in held:
         assert connection.answer().status == 200
@@ -167,6 +167,7 @@ def test_the_wait_is_a_variable_of_the_access_log(serve):
     held = occupy(edge)
     with edge.connect() as connection:
         connection.ask("GET", "/queued")
+        wait_until(lambda: queue_of(edge)["waiting"] == 1, "it is in the queue")
         threading.Timer(0.3, open_gate, [edge]).start()
         assert connection.answer().status == 200
     for each in held:

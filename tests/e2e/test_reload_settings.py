@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from edge import run, wait_until, write_files
+from edge import opened_by, run, wait_until, write_files
 
 EXIT_CONFIGURATION = 2
 
@@ -98,8 +98,7 @@ def test_what_is_under_way_keeps_the_routes_that_it_began_with(serve, tmp_path, 
         assert slow.request("GET", "/").get("X-Edition") == "2"
     wait_until(lambda: (tmp_path / "new.log").read_text() == "/only-2\n/\n", "the new log has what came later")
     assert sorted((tmp_path / "old.log").read_text().split()) == ["/echo", "/stream"]
-    opened = [os.readlink(f"/proc/{edge.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{edge.pid}/fd")]
-    assert not [name for name in opened if name.endswith("/old.log")], "nobody writes to it any more"
+    assert not [name for name in opened_by(edge.pid) if name.endswith("/old.log")], "nobody writes to it any more"
 
 
 def test_listeners_come_and_go(serve, tmp_path, gate):

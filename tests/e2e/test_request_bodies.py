@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from edge import wait_until
+from edge import opened_by, wait_until
 
 SITE = """\
     log: {access: off}
@@ -48,15 +48,8 @@ def content(size):
 
 def spooled(edge):
     """The files without a name that edge holds in its runtime folder."""
-    found = []
-    for number in os.listdir(f"/proc/{edge.pid}/fd"):
-        try:
-            target = os.readlink(f"/proc/{edge.pid}/fd/{number}")
-        except FileNotFoundError:
-            continue
-        if target.startswith(f"{edge.folder}/run/") and target.endswith("(deleted)"):
-            found.append(target)
-    return found
+    return [target for target in opened_by(edge.pid)
+            if target.startswith(f"{edge.folder}/run/") and target.endswith("(deleted)")]
 
 
 def chunked(body):

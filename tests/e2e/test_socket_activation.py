@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from edge import PATIENCE, run
+from edge import PATIENCE, opened_by, run
 from socket_activation import ServiceManager, activated, listening
 from upgradable import get_over
 
@@ -143,8 +143,7 @@ def test_the_descriptor_reaches_no_other_program(serve):
                      'sites: [{listen: "fd:3", routes: [{path: /, app: a}]}]\n', {"app.py": APP}, **activated(given))
         wanted = f"socket:[{os.fstat(given.fileno()).st_ino}]"
         for pid in edge.family():
-            links = [os.readlink(f"/proc/{pid}/fd/{one}") for one in os.listdir(f"/proc/{pid}/fd")]
-            assert wanted not in links
+            assert wanted not in opened_by(pid)
 
 
 @pytest.fixture

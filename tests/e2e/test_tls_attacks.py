@@ -15,7 +15,7 @@ from http_client import PATIENCE
 
 SITE = """\
     edge: {{threads: 1, hot_files: 0}}                  # so that others share the loop that is attacked
-    http: {{header_timeout: {patience}, send_timeout: 1s, keepalive_timeout: 2s}}
+    http: {{header_timeout: {patience}, send_timeout: 1s, keepalive_timeout: 60s, keepalive_requests: 1000000000}}
     log: {{access: off}}
     sites:
       - listen: [{{address: "127.0.0.1:0", tls: true}}, "127.0.0.2:0"]

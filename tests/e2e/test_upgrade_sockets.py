@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge import PATIENCE, run
+from edge import PATIENCE, opened_by, run
 from socket_activation import ServiceManager, activated, listening
 from upgradable import STATIC, get_over, status_of
 
@@ -53,8 +53,7 @@ def test_a_shared_socket_is_handed_on_once(upgradable, tmp_path):
         (tmp_path / "site.yaml").write_text(STATIC % loops)
         upgradable.upgrade()
         assert edge.get("/").text == "served" and get_over(tmp_path / "site.sock") == b"served"
-    kinds = [os.readlink(f"/proc/{upgradable.pid}/fd/{one}") for one in os.listdir(f"/proc/{upgradable.pid}/fd")]
-    sockets = [kind for kind in kinds if kind.startswith("socket:")]
+    sockets = [kind for kind in opened_by(upgradable.pid) if kind.startswith("socket:")]
     most = max(map(sockets.count, sockets))
     assert most <= 2, "one to keep and one for the loop: duplicates are not gathered from one upgrade to the next"
     upgradable.stop()

@@ -38,6 +38,15 @@ def wait_until(condition, what, within=PATIENCE):
     return value
 
 
+def opened_by(pid):
+    """What each descriptor of a process leads to, as the kernel calls it."""
+    found = []
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):    # closed meanwhile
+            found.append(os.readlink(f"/proc/{pid}/fd/{number}"))
+    return found
+
+
 class Lines:
     """The lines of a pipe, read by a thread as they come, so that the writer never waits for the test."""
 
