@@ -9,6 +9,7 @@ import pytest
 
 from certificates import Authority
 from edge import PATIENCE, run, wait_until
+from http_client import SLOWNESS
 from tls_client import curl
 
 MEGABYTES = os.urandom(1 << 16) * 64                    # 4 MiB
@@ -102,7 +103,7 @@ class World:
 
     def command(self, name, path, *options):
         done = subprocess.run([name, *map(str, options), f"https://127.0.0.1:{self.tls}{path}"], capture_output=True,
-                              text=True, timeout=60)
+                              text=True, timeout=60 * SLOWNESS)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

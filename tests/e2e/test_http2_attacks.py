@@ -14,6 +14,7 @@ from http2_client import (
     CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, GOAWAY, HEADERS, INITIAL_WINDOW_SIZE, PING,
     PREFACE, PRIORITY, PROTOCOL_ERROR, RST_STREAM, SETTINGS, WINDOW_UPDATE, Http2, field, frame, head, number, request,
     setting, text)
+from http_client import SLOWNESS
 
 SITE = """\
     edge: {threads: 1, hot_files: 0}                                  # so that others share the loop that is attacked
@@ -57,7 +58,7 @@ LARGE = 10 << 20
 FEW = 32 << 20                                          # bytes of memory: one connection, and what is kept in pools
 MANY = 50_000
 LITTLE = 0.5                                            # seconds of work: a loop that spins while it waits takes more
-SOON = 15                                               # seconds: the timeouts above, and a slow machine
+SOON = 15 * SLOWNESS                                    # seconds: the timeouts above, and a slow machine
 
 
 @pytest.fixture(scope="module")

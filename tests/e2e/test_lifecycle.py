@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from edge import PATIENCE, ended, wait_until
+from http_client import SLOWNESS
 
 SITE = """\
     edge: {threads: 2, shutdown_timeout: 20s}
@@ -111,7 +112,7 @@ def unread(edge, connection):
 
 
 def test_a_second_signal_stops_at_once(serve, gate):
-    edge = serve(SITE, {"app.py": APP}, environment=gate.environment)
+    edge = serve(SITE.replace("20s", "200s"), {"app.py": APP}, environment=gate.environment)
     children = [os.pidfd_open(pid) for pid in edge.family()]
     with edge.connect() as connection:
         connection.ask("GET", "/slow")
@@ -119,7 +120,7 @@ def test_a_second_signal_stops_at_once(serve, gate):
         edge.signal(signal.SIGTERM)
         wait_until(lambda: refused(edge.port), "the stop has begun")
         edge.signal(signal.SIGTERM)
-        assert edge.wait(10) == EXIT_CUT
+        assert edge.wait(10 * SLOWNESS) == EXIT_CUT
         assert connection.answer().status == 503        # a GET: it would be asked again, but nothing new begins
         assert connection.is_closed()
     for child in children:

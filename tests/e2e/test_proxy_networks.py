@@ -7,11 +7,11 @@ import time
 import pytest
 
 from edge import PATIENCE, wait_until
+from http_client import SLOWNESS
 from outage_server import OutageServer
 from remote_host import RemoteHost, needs_namespaces
 from test_proxy_outages import Load, OverHttp1, check_posts
 
-SLOWNESS = max(PATIENCE / 30, 1)                        # of this machine and build
 SITE = """\
     edge: {{threads: 2}}
     log: {{access: off}}

@@ -8,8 +8,8 @@ import pytest
 
 from edge import PATIENCE, run, wait_until, write_files
 from http2_client import DATA, END_STREAM, KEEPS_NOTHING, Http2, frame, request
+from http_client import SLOWNESS
 
-SLOWNESS = max(PATIENCE / 30, 1)                        # of this machine and build
 SITE = """\
     edge: {{threads: {threads}, control: control.sock}}
     log: {{access: off}}

@@ -13,7 +13,7 @@ import websockets
 from certificates import Authority
 from chat_server import SITE, SWITCH, ChatSites, Ends
 from edge import PATIENCE, run, wait_until
-from http_client import Connection
+from http_client import SLOWNESS, Connection
 from origin import Hangup
 
 ASK = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
@@ -253,15 +253,16 @@ def test_protocols_that_cannot_be(tmp_path, route, problem):
 # ---- its end -----------------------------------------------------------------------------------------------------
 
 def test_nothing_moves(chat):
-    edge, _ = chat(more="tunnel_timeout: 500ms")
+    most = int(500 * SLOWNESS)
+    edge, _ = chat(more=f"tunnel_timeout: {most}ms")
     client, _ = open_tunnel(edge.port)
     with client:
         began = time.monotonic()
-        while time.monotonic() - began < 1:                 # as long as something moves it stays
+        while time.monotonic() - began < SLOWNESS:          # as long as something moves it stays
             client.send(b"tick")
             assert client.exactly(4) == b"tick"
         assert client.is_closed()
-    edge.log.wait_for(r"the tunnel ends, as nothing moved in it for 500 ms")
+    edge.log.wait_for(rf"the tunnel ends, as nothing moved in it for {most} ms")
 
 
 def test_a_client_that_does_not_read(chat):
@@ -286,7 +287,7 @@ def test_a_reload_leaves_it_alone(chat, tmp_path):
     edge, _ = chat()
     client, _ = open_tunnel(edge.port)
     with client:
-        (tmp_path / "site.yaml").write_text((tmp_path / "site.yaml").read_text().replace("20s", "21s"))
+        (tmp_path / "site.yaml").write_text((tmp_path / "site.yaml").read_text().replace("200s", "201s"))
         assert run("reload", folder=tmp_path).returncode == 0
         client.send(b"still here")
         assert client.exactly(10) == b"still here"
@@ -299,4 +300,4 @@ def test_a_stop_ends_it_at_once(chat):
         began = time.monotonic()
         edge.stop()
         assert client.is_closed()
-    assert time.monotonic() - began < 15                    # less than shutdown_timeout
+    assert time.monotonic() - began < 15 * SLOWNESS         # less than shutdown_timeout

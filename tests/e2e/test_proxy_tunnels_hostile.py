@@ -7,6 +7,7 @@ from chat_server import SWITCH, ChatSites, Ends, accept_of, echo
 from edge import PATIENCE, run, wait_until
 from http2_client import (DATA, END_HEADERS, END_STREAM, HEADERS, INITIAL_WINDOW_SIZE, PROTOCOL_ERROR, RST_STREAM, Http2, field,
                           frame, head, number, request, setting)
+from http_client import SLOWNESS
 from origin import OK, Hangup, Origin
 
 ASK = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
@@ -155,7 +156,7 @@ def test_who_agrees_after_the_stop_has_begun_holds_it_up_for_nothing(chat, http2
         edge.signal(15)
         edge.log.wait_for("stop")
         server.agrees.set()
-        assert edge.wait(10) == 0                           # less than shutdown_timeout
+        assert edge.wait(10 * SLOWNESS) == 0                # less than shutdown_timeout
 
 
 def test_a_reload_without_the_upstream_leaves_it_alone(chat, tmp_path):

@@ -1,12 +1,16 @@
 """py-spy, which many use to look into a process that hangs, sees a worker as any other Python."""
+import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from edge import PATIENCE
 
 PY_SPY = shutil.which("py-spy")
+SCOPE = Path("/proc/sys/kernel/yama/ptrace_scope")
+MAY_TRACE = os.geteuid() == 0 or not SCOPE.exists() or SCOPE.read_text().strip() == "0"
 SITE = """\
     apps:
       app: {module: app, processes: 1, threads: 2}
@@ -35,6 +39,7 @@ APP = '''\
 
 
 @pytest.mark.skipif(PY_SPY is None, reason="py-spy is not installed")
+@pytest.mark.skipif(not MAY_TRACE, reason="only root may look into processes here: kernel.yama.ptrace_scope")
 def test_py_spy_sees_where_a_request_is(serve, gate):
     edge = serve(SITE, {"app.py": APP}, environment=gate.environment)
     pid = edge.get("/").text

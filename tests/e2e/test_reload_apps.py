@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from edge import BINARY, ended, environment_of, run, wait_until, write_files
+from edge import BINARY, PATIENCE, ended, environment_of, run, wait_until, write_files
 
 EXIT_APP = 4
 
@@ -171,7 +171,7 @@ def test_a_reload_while_an_app_starts_waits_for_it(serve, tmp_path, gate):
     with reloading(tmp_path) as asked:
         wait_until(lambda: "starting" in run("status", folder=tmp_path).stdout, "it answers what it does")
         gate.open()
-        out, error = asked.communicate(timeout=30)
+        out, error = asked.communicate(timeout=PATIENCE)
     assert "wiki: started" in out, (out, error)
     assert edge.wait_ready().get("/wiki").text == "wiki"
 
@@ -183,7 +183,7 @@ def test_a_stop_while_a_new_app_starts(serve, tmp_path, gate):
         gate.wait_arrived()
         left = [os.pidfd_open(pid) for pid in edge.family()]
         edge.stop()
-        out, error = asked.communicate(timeout=30)
+        out, error = asked.communicate(timeout=PATIENCE)
     assert (out, error) == ("", "edge is stopping\n") and asked.returncode != 0
     assert not (tmp_path / "new.sock").exists()
     for descriptor in left:

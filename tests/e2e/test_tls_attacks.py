@@ -11,7 +11,7 @@ import pytest
 
 from bystander import Bystander, Memory
 from edge import SYSTEM_PATH, wait_until
-from http_client import PATIENCE
+from http_client import PATIENCE, SLOWNESS
 
 SITE = """\
     edge: {{threads: 1, hot_files: 0}}                  # so that others share the loop that is attacked
@@ -27,7 +27,7 @@ SITE = """\
             return: {{status: 200, body: "ok\\n", type: text/plain}}
 """
 LARGE = 1 << 20
-SOON = 15                                               # seconds: the timeouts above, and a slow machine
+SOON = 15 * SLOWNESS                                    # seconds: the timeouts above, and a slow machine
 FEW = 32 << 20                                          # bytes of memory
 HALF_OPEN = 10_000
 OF_HANDSHAKE = 48 * 1024                                # bytes that each may cost

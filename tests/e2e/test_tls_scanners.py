@@ -9,6 +9,7 @@ import xml.etree.ElementTree
 import pytest
 
 from certificates import DAY, Authority
+from http_client import SLOWNESS
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 SITE = """\
@@ -78,7 +79,7 @@ def scan(what, target, result):
     """What testssl writes of `target`, the good with the bad, and its exit status."""
     done = subprocess.run([needs("testssl", "testssl.sh"), "--quiet", "--color", "0", "--warnings", "off", "--ip",
                            "127.0.0.1", "--nodns", "none", "--openssl-timeout", "10", *what, "--jsonfile", result, target],
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=200)
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=200 * SLOWNESS)
     assert result.exists(), done.stdout
     return json.loads(result.read_text()), done.returncode
 
@@ -107,7 +108,7 @@ def test_a_scan_of_nobody_is_no_scan_without_findings(tmp_path):
 
 def test_sslscan_finds_only_strong_ciphers(edge):
     done = subprocess.run([needs("sslscan"), "--xml=-", "--no-colour", f"127.0.0.1:{edge.port}"], capture_output=True,
-                          timeout=60)
+                          timeout=60 * SLOWNESS)
     test = xml.etree.ElementTree.fromstring(done.stdout).find("ssltest")
     protocols = [each for each in test.findall("protocol") if each.get("enabled") == "1"]
     enabled = {(each.get("type"), each.get("version")) for each in protocols}

@@ -6,7 +6,7 @@ import threading
 from origin import Hangup, Origin
 
 SITE = """\
-    edge: {{threads: 1, shutdown_timeout: 20s}}
+    edge: {{threads: 1, shutdown_timeout: 200s}}
     log: {{level: info, access: {{path: access.log, format: '$request $status $body_bytes_sent'}}}}
     upstreams:
       chat: {{servers: [{{url: "{server}", max_connections: {most}}}], {more}}}

@@ -7,6 +7,7 @@ import struct
 from dataclasses import dataclass, field
 
 PATIENCE = float(os.environ.get("EDGE_TEST_PATIENCE", "30"))    # seconds until a wait has failed; sanitizers are slow
+SLOWNESS = max(PATIENCE / 30, 1)                        # of this machine and build
 STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2}) ([\x20-\x7e]*)")
 FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*((?:[\x21-\x7e\x80-\xff](?:[\x20\t-\xff]*[\x21-\xff])?)?)[ \t]*")
 CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,16})(;[^\r\n]*)?")
