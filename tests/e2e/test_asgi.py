@@ -292,7 +292,7 @@ def test_the_view_that_blocks_is_interrupted_although_another_request_expired_be
 
 
 def test_an_event_loop_that_nobodys_request_blocks_is_replaced(shop):
-    edge = shop(settings=", request_timeout: 500ms, queue_timeout: 300ms")
+    edge = shop(settings=", request_timeout: 2s, queue_timeout: 1s")
     pids = worker_pids(edge)
     assert edge.get("/answer_and_block").status == 200
     wait_until(lambda: "blocks" in notes(edge), "the loop is blocked")

@@ -46,6 +46,12 @@ APP = '''\
 '''
 
 
+WAITS = """
+    open(os.environ["ARRIVED"], "w").close()
+    open(os.environ["GO_ON"]).close()
+"""
+
+
 def version(number):
     """Each of another length: Python takes its compiled code for good where second and size are the same."""
     return APP.replace('"VERSION"', f'"v{number}"  #' + "." * number)
@@ -251,6 +257,16 @@ def test_reload_on_loads_new_code_and_survives_code_that_is_broken(serve, tmp_pa
     assert told(edge)[0] == "v2"
     write_files(tmp_path, {"blog/app.py": version(3)})
     wait_until(lambda: told(edge)[0] == "v3", "the repaired code serves")
+
+
+def test_what_is_saved_while_an_app_is_loaded_is_not_missed(serve, tmp_path, gate):
+    site = ONE.replace("chdir: ./blog,", 'chdir: ./blog, reload_on: ["./blog/**/*.py"],')
+    edge = serve(site, {"blog/app.py": version(1) + WAITS}, environment=gate.environment, ready=False)
+    gate.wait_arrived()
+    write_files(tmp_path, {"blog/app.py": version(2)})
+    gate.open()
+    edge.wait_ready()
+    wait_until(lambda: told(edge)[0] == "v2", "the new code serves")
 
 
 def test_rollback_goes_back_to_the_code_before(serve, tmp_path):
