@@ -96,7 +96,8 @@ void PathWatch::looked(Look& look) {
   if (!look.failure.empty()) return loop_.arm(*this, every_);
   warn_of(look);
   const std::string what = settled_.take(std::move(look.found));
-  if (!std::exchange(begun_, true) && !is_current_()) settled_.changed_before("files may have changed since they were read");
+  if (!std::exchange(begun_, true) && !is_current_())
+    settled_.changed_before("files may have changed since they were read");
   if (settled_.restless_looks() == kManyRestlessLooks) warn_of_restlessness();
   loop_.arm(*this, every_);
   if (what.empty()) return;
