@@ -140,6 +140,7 @@ int Service::run() {
   begun_ = running_.main.now();
   started_at_ = running_.main.unix_seconds();
   for (const auto& loop : running_.loops) loop->start();
+  watch_apps();  // before they are loaded, so that nothing that is saved meanwhile is missed
   first_->start_apps([this](const AppPool* failed) { apps_started(failed); });
   running_.main.run();
   for (const auto& loop : running_.loops) loop->join();

@@ -57,6 +57,7 @@ class Service final : private ControlTarget {
   void reload_ended();
   void reload_on_signal();
   void watch_files();
+  void watch_apps();
   void watch_certificates();
   void renew_certificates();
   void answer_reopened();

@@ -155,12 +155,16 @@ void Service::renew_certificates() {
   });
 }
 
-/// As the apps that serve say now. A watch whose patterns are the same goes on: a new one would miss what happens
-/// until its first look.
+/// Of the configuration and the apps that serve now.
 void Service::watch_files() {
   if (stop_begun_) return;
   watch_certificates();
   access_renewal_.watch();
+  watch_apps();
+}
+
+/// A watch whose patterns are the same goes on: a new one would miss what happens until its first look.
+void Service::watch_apps() {
   std::erase_if(watched_, [this](const auto& watched) { return !running_.apps.find(watched.first); });
   for (const Apps::App& app : running_.apps.all()) {
     const std::string& name = app.pool->name();
@@ -174,10 +178,6 @@ void Service::watch_files() {
       restart(name, [](const SwapResult&) {});
     };
     watched.watch = std::make_unique<PathWatch>(running_.main, watched.patterns, kLookForChanges, changed);
-    // What was saved while the app was loaded, before the watch began.
-    app.pool->ask_changed([this, name, changed](const std::string& what) {
-      if (!what.empty() && !stop_begun_ && watched_.contains(name)) changed(what);
-    });
   }
 }
 

@@ -50,7 +50,7 @@ void Service::stop_apps() {
 }
 
 void Service::cut(const std::string& why) {
-  if (std::exchange(cut_, true)) return;
+  if (finishing_ || std::exchange(cut_, true)) return;
   log::warn("stopping at once: {}", why);
   status_ = kExitCut;
   running_.apps.kill(why);
@@ -65,15 +65,18 @@ void Service::kill(EdgeLoop& loop) {
   loop.kill([this](std::size_t serving) {
     running_.main.post([this, serving] {
       cut_off_ += serving;
-      if (--killing_ > 0 || cut_off_ == 0) return;
-      log::warn("{} connection{} cut off in a request or its answer", cut_off_, cut_off_ == 1 ? " is" : "s are");
+      if (--killing_ > 0) return;
+      if (cut_off_ > 0) {
+        log::warn("{} connection{} cut off in a request or its answer", cut_off_, cut_off_ == 1 ? " is" : "s are");
+      }
+      if (finishing_) finish();
     });
   });
 }
 
 void Service::finish() {
   finishing_ = true;
-  if (upgrade_.under_way()) return;  // its end leads here again
+  if (upgrade_.under_way() || killing_ > 0) return;  // their ends lead here again
   stop_deadline_.disarm();
   bans_.close();
   if (!control_) return running_.main.stop();

@@ -43,7 +43,7 @@ void ConnectionLimit::ask_behind(const std::shared_ptr<Member>& last, const std:
   if (next == asking) return;
   Loop& loop = next->door->loop();  // it cannot leave before the lock is free
   loop.post([this, next = std::move(next), asking] {
-    if (next->door && !next->door->close_idle()) ask_behind(next, asking);
+    if (next->door && !next->door->make_way()) ask_behind(next, asking);
   });
 }
 

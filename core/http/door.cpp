@@ -26,6 +26,7 @@ constexpr std::size_t kKeptHeads = 256;
 constexpr std::size_t kKeptBodies = 32;
 constexpr std::size_t kKeptExchanges = 256;
 constexpr Milliseconds kLookAgain{100};
+constexpr int kMoreAtOnce = 64;
 constexpr int kTries = 16;  // requests of idle clients may have arrived that no turn has seen
 }  // namespace
 
@@ -143,11 +144,19 @@ ClientConnection* Door::close_idle() {
 }
 
 /// Nobody else takes its place.
-void Door::give_up_idle() {
+bool Door::give_up_idle() {
   ClientConnection* const closed = close_idle();
-  if (!closed) return;
+  if (!closed) return false;
   closed->passed_on_ = true;
   limit_.return_place();
+  return true;
+}
+
+bool Door::make_way() {
+  if (!close_idle()) return false;
+  int more = kMoreAtOnce;
+  while (limit_.is_exceeded() && more > 0 && give_up_idle()) --more;
+  return true;
 }
 
 void Door::adopt(Entrance& entrance, int fd, const Address& remote, const Address& local) {

@@ -72,6 +72,8 @@ class Door final : private Deadline {
 
   /// Closes the connection that has been idle longest, preferably one that never asked anything. Null: none is idle.
   ClientConnection* close_idle();
+  /// The same for a newcomer on another loop, and more where a reload has lowered the limit. False: none is idle.
+  bool make_way();
   /// Closes every entrance. `done` runs when the last connection is closed.
   void stop(std::move_only_function<void()> done);
   /// Closes every connection now. How many had a request or its answer under way. After stop().
@@ -115,7 +117,7 @@ class Door final : private Deadline {
   /// As adopt(), of a client who has a place already.
   void take_in(Entrance& entrance, int fd, const Address& remote, const Address& local);
   void opened(std::unique_ptr<ClientConnection> connection);
-  void give_up_idle();
+  bool give_up_idle();
   void run_reads();
   void set_accepting(bool accepting);
   void on_deadline() override { set_accepting(true); }  // connections of other loops may have closed meanwhile

@@ -31,7 +31,7 @@ class H2Connection final : public ClientConnection, private TurnEnd {
   void drain() override;
   void tear() override;
   bool give_way() override;
-  bool serves() const override { return streams_ > 0; }
+  bool serves() const override { return streams_ > 0 || has_pending(); }
 
   // What nghttp2 tells ------------------------------------------------------------------------------------------
   /// These four answer false when the client goes too far and the connection must end.

@@ -157,6 +157,29 @@ TEST_CASE("max_connections: a loop without idle clients asks the others for one"
   CHECK(limit.open == 2);
 }
 
+TEST_CASE("max_connections: a loop that is asked comes down to a limit that was lowered") {
+  test::CapturedLog log;
+  ConnectionLimit limit;
+  limit.most = 6;
+  Listening one(limit);
+  Listening full(limit);
+  const UniqueFd busy = full.connect_busy();
+  while (full.door.connections() == 0) full.turn();
+  std::vector<UniqueFd> idle;
+  while (idle.size() < 5) idle.push_back(one.connect());
+  while (one.door.connections() < 5) one.turn();
+  limit.most = 2;
+  const UniqueFd newcomer = full.connect();
+  while (full.door.connections() < 2) {
+    one.turn();
+    full.turn();
+  }
+  while (one.door.connections() > 0) one.turn();
+  CHECK_FALSE(ended(busy));
+  CHECK_FALSE(ended(newcomer));
+  CHECK(limit.open == 2);
+}
+
 TEST_CASE("max_connections: nobody gives way while nobody waits") {
   ConnectionLimit limit;
   limit.most = 1;
