@@ -129,6 +129,6 @@ def test_a_browser_shows_a_page_of_many_files_over_one_connection(edge, tmp_path
          "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
          "--disable-extensions", "--ignore-certificate-errors", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom",
          f"https://localhost:{edge.port}/"], capture_output=True, text=True, timeout=120)
-    assert '<p id="count">60</p>' in done.stdout, done.stderr
+    assert '<p id="count">60</p>' in done.stdout, f"{done.stderr}\n{edge.log.text()}\n{edge.out.text()}"
     said = [edge.out.wait_for(rf'^"GET /{n}\.js HTTP/2\.0" 200 (\d+)$')[1] for n in range(60)]
     assert len(set(said)) == 1, "one connection carried them all"
