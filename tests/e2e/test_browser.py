@@ -6,6 +6,7 @@ import zlib
 
 import pytest
 
+from network_turns import steady_network
 from source_tree import ROOT
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
@@ -22,8 +23,9 @@ def hello(serve, tmp_path):
 
 def browse(profile, url, *options):
     assert BROWSER, "chromium is missing: deploy/setup --tests"
-    done = subprocess.run([BROWSER, *OPTIONS, f"--user-data-dir={profile}", *options, url],
-                          capture_output=True, timeout=120)
+    with steady_network():
+        done = subprocess.run([BROWSER, *OPTIONS, f"--user-data-dir={profile}", *options, url],
+                              capture_output=True, timeout=120)
     assert done.returncode == 0, done.stderr.decode(errors="replace")
     return done.stdout.decode()
 

@@ -10,6 +10,7 @@ import pytest
 
 from certificates import DAY, Authority
 from http_client import SLOWNESS
+from network_turns import steady_network
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 SITE = """\
@@ -124,11 +125,13 @@ def test_sslscan_finds_only_strong_ciphers(edge):
 
 def test_a_browser_shows_a_page_of_many_files_over_one_connection(edge, tmp_path):
     assert BROWSER, "chromium is missing: deploy/setup --tests"
-    done = subprocess.run(
-        [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-         "--disable-extensions", "--ignore-certificate-errors", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom",
-         f"https://localhost:{edge.port}/"], capture_output=True, text=True, timeout=120)
+    with steady_network():
+        done = subprocess.run(
+            [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+             "--disable-background-networking", "--disable-component-update", "--disable-sync",
+             "--disable-dev-shm-usage", "--disable-extensions", "--ignore-certificate-errors",
+             f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", f"https://localhost:{edge.port}/"],
+            capture_output=True, text=True, timeout=120)
     assert '<p id="count">60</p>' in done.stdout, f"{done.stderr}\n{edge.log.text()}\n{edge.out.text()}"
     said = [edge.out.wait_for(rf'^"GET /{n}\.js HTTP/2\.0" 200 (\d+)$')[1] for n in range(60)]
     assert len(set(said)) == 1, "one connection carried them all"

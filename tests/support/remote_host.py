@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+from network_turns import hold_for_cables
+
 SUBNETS = 1 << 15                                       # of four addresses each, in 198.18.0.0/15 (RFC 2544)
 
 
@@ -32,6 +34,7 @@ class RemoteHost:
         self.namespace, self.cable = f"edge-{os.getpid()}-{number}", f"edge{os.getpid()}-{number}"
         at = 4 * ((os.getpid() * 4 + number) % SUBNETS)
         near, self.address = (f"198.{18 + (at >> 16)}.{at >> 8 & 255}.{(at & 255) + host}" for host in (1, 2))
+        self.turn = hold_for_cables()
         try:
             command("ip", "netns", "add", self.namespace)
             command("ip", "link", "add", self.cable, "type", "veth", "peer", "name", "far", "netns", self.namespace)
@@ -71,3 +74,4 @@ class RemoteHost:
         """After its programs; the other end of the cable goes with it, and at the latest with the second command."""
         command("ip", "netns", "delete", self.namespace, check=False)
         command("ip", "link", "delete", self.cable, check=False)
+        self.turn.close()
