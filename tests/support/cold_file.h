@@ -50,6 +50,14 @@ class ColdFile {
     }
     return found;
   }
+  /// Whether `look` finds in memory what it has just brought there, in one of several tries: the kernel may have let go
+  /// of it, when other programs want the memory.
+  template <class Look>
+  bool finds_all(Look look) const {
+    bool found = false;
+    for (int tries = 0; tries < kTries && !found; ++tries) found = look();
+    return found;
+  }
   int fd() const { return fd_.get(); }
   const std::string& content() const { return content_; }
   /// False: this file system keeps it in memory all the same, so there is nothing to test.

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -23,10 +24,18 @@ namespace edge::test {
 inline constexpr Milliseconds kSoon{40};     // what is to run out
 inline constexpr Milliseconds kLong{5'000};  // what is not
 
-/// Turns the loop until `task` has ended; between the turns `meanwhile` plays the server. At most some five seconds.
+/// Whether something comes, be it the end. Nothing is taken of it.
+inline bool comes(int fd) {
+  pollfd waiting{fd, POLLIN, 0};
+  return ::poll(&waiting, 1, static_cast<int>(kLong.count())) == 1;
+}
+
+/// Turns the loop until `task` has ended; between the turns `meanwhile` plays the server. At most twenty seconds: the
+/// limits of the tasks come first.
 template <class T>
 T finish(Loop& loop, Task<T> task, const std::function<void()>& meanwhile = [] {}) {
-  for (int turn = 0; turn < 5000 && !task.done(); ++turn) {
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  for (int turn = 0; std::chrono::steady_clock::now() < limit && !task.done(); ++turn) {
     meanwhile();
     uv_run(loop.uv(), UV_RUN_NOWAIT);
     if (!task.done() && turn > 20) ::poll(nullptr, 0, 1);  // deadlines and the kernel are in real time
@@ -51,9 +60,18 @@ class FarEnd {
     ssize_t got = 0;
     while ((got = ::recv(fd(), bytes, sizeof bytes, 0)) > 0) heard.append(bytes, static_cast<std::size_t>(got));
     ended_ = got == 0;
+    was_reset_ = was_reset_ || (got < 0 && errno == ECONNRESET);
+    return heard;
+  }
+  /// So many bytes or more, which may still be under way; fewer when there are no more.
+  std::string hear(std::size_t wanted) {
+    std::string heard = hear();
+    while (heard.size() < wanted && !ended_ && comes(fd())) heard += hear();
     return heard;
   }
   bool ended() const { return ended_; }
+  /// Whether the end comes, in order and with nothing before it.
+  bool ends() { return hear(1).empty() && ended_ && !was_reset_; }
   void end_sending() const { ::shutdown(fd(), SHUT_WR); }
   void leave() { fd_.reset(); }
   void reset() {
@@ -65,6 +83,7 @@ class FarEnd {
  private:
   UniqueFd fd_;
   bool ended_ = false;
+  bool was_reset_ = false;
 };
 
 class FarServer {
@@ -73,6 +92,8 @@ class FarServer {
     sockaddr_in where{};
     where.sin_family = AF_INET;
     where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const int small = 128 * 1024;  // what clients say does not vanish in the kernel
+    REQUIRE(::setsockopt(listener_.get(), SOL_SOCKET, SO_RCVBUF, &small, sizeof small) == 0);
     REQUIRE(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&where), sizeof where) == 0);
     REQUIRE(::listen(listener_.get(), backlog) == 0);
     endpoint.address = bound_address(listener_.get());
@@ -90,6 +111,7 @@ class FarServer {
     return ::poll(&waiting, 1, 0) == 1;
   }
   FarEnd accept() const {
+    REQUIRE(comes(listener_.get()));
     UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     REQUIRE(fd);
     return FarEnd(std::move(fd));
@@ -118,7 +140,8 @@ class FarServer {
 /// The server's end of TLS over a FarEnd.
 class FarTls {
  public:
-  FarTls(FarEnd& end, std::shared_ptr<const TlsSites> sites) : stream_(std::move(sites), output_, end.fd()) {}
+  FarTls(FarEnd& end, std::shared_ptr<const TlsSites> sites)
+      : fd_(end.fd()), stream_(std::move(sites), output_, end.fd()) {}
 
   /// A step of the handshake, if it is under way.
   void step() {
@@ -132,17 +155,25 @@ class FarTls {
     std::ptrdiff_t got = 0;
     while ((got = stream_.read(bytes, sizeof bytes)) > 0) heard.append(bytes, static_cast<std::size_t>(got));
     ended_ = got == 0;
+    broken_ = got == TlsStream::kBroken;
+    return heard;
+  }
+  /// So many bytes or more, which may still be under way; fewer when there are no more.
+  std::string hear(std::size_t wanted) {
+    std::string heard = hear();
+    while (heard.size() < wanted && !ended_ && !broken_ && comes(fd_)) heard += hear();
     return heard;
   }
   bool ended() const { return ended_; }
-
- private:
   bool under_way() const { return step_ == TlsStream::Step::wants_read || step_ == TlsStream::Step::wants_write; }
 
+ private:
+  const int fd_;
   TlsOutput output_;
   TlsStream stream_;
   TlsStream::Step step_ = TlsStream::Step::wants_read;
   bool ended_ = false;
+  bool broken_ = false;
 };
 
 /// A connection with both its ends at hand.

@@ -5,6 +5,7 @@
 #include <openssl/ocsp.h>
 #include <sys/socket.h>
 
+#include <ctime>
 #include <future>
 #include <stdexcept>
 #include <string>
@@ -27,7 +28,8 @@ struct OcspOptions {
 
 /// DER.
 inline std::string ocsp_answer(const Issued& about, const Issued& issuer, const OcspOptions& options = {}) {
-  const auto at = [](long seconds) { return X509_gmtime_adj(nullptr, seconds); };
+  std::time_t now = std::time(nullptr);
+  const auto at = [&now](long seconds) { return X509_time_adj(nullptr, seconds, &now); };
   ASN1_TIME* made = at(options.made);
   ASN1_TIME* until = options.has_until ? at(options.until) : nullptr;
   ASN1_TIME* revoked = options.status == V_OCSP_CERTSTATUS_REVOKED ? at(-120) : nullptr;

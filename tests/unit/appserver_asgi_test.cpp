@@ -182,7 +182,7 @@ TEST_CASE("asgi: the app is told when a client leaves, and the request's place i
 TEST_CASE("asgi: a request that runs too long is cancelled, the others and the worker go on") {
   CapturedLog log;
   config::App settings = FakeApp::settings();
-  settings.request_timeout = Milliseconds(500);
+  settings.request_timeout = Milliseconds(1'500);
   FakeApp app(settings);
   int dealt_with = 0;
   app.lane.on_timeout([&dealt_with](const ExpiredRequest& request) { dealt_with += request.cancels == 1 ? 1 : 100; });
@@ -254,6 +254,8 @@ TEST_CASE(
   CHECK(stuck[0].cancels == 1);
   CHECK(log.text().find("its event loop has been blocked") != std::string::npos);
   blocked.hear();
+  settings.queue_timeout = Milliseconds(60'000);
+  app.lane.use(std::make_shared<const config::App>(settings));
   FakeExchange later(app, "GET", "/later");
   later.begin();
   blocked.answer(app.next_request(blocked).header.sequence, 200, {}, "");

@@ -284,7 +284,7 @@ TEST_CASE("request_timeout with somebody who deals with it: 504 first, the worke
     leaves = ends = true;
   }
   FakeApp app;
-  app.limit_requests(Milliseconds(300));
+  app.limit_requests(Milliseconds(1'000));
   CapturedLog log;
   IdleChild child;
   FakeThread& thread = app.add_worker(2, child.pid()).threads[1];

@@ -255,8 +255,12 @@ TEST_CASE("workers grow while requests wait, and shrink when there is nothing to
   CHECK(pids(pool).size() == 1);
   int answered = 0;
   for (std::size_t i = 0; i < 12; ++i) pool.begin("/slow", i % 2, [&](const Pool::Got&) { ++answered; });
-  pool.run_until([&] { return answered == 12; });
-  CHECK(pids(pool).size() == 3);
+  std::size_t most = 0;  // the last to answer may be late, and another have been idle long enough by then
+  pool.run_until([&] {
+    most = std::max(most, pids(pool).size());
+    return answered == 12;
+  });
+  CHECK(most == 3);
   pool.run_until([&] { return pids(pool).size() == 1; });
   CHECK(log.contains("was idle for"));
   CHECK(version(pool) == "one");

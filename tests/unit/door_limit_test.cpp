@@ -1,6 +1,7 @@
 // edge.max_connections: counted over all loops before a client is accepted.
 #include <doctest/doctest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -45,6 +46,9 @@ struct Listening {
     return client;
   }
   void turn() { uv_run(loop.uv(), UV_RUN_NOWAIT); }
+  void turn_until(std::size_t connections) {
+    while (door.connections() < connections) turn();
+  }
 
   Loop loop{0};
   Door door;
@@ -68,9 +72,9 @@ TEST_CASE("max_connections: a loop does not accept what another has left no room
   Listening other(limit);
   const UniqueFd first = one.connect_busy();
   const UniqueFd second = one.connect_busy();
-  while (one.door.connections() < 2) one.turn();
+  one.turn_until(2);
   UniqueFd third = other.connect();
-  for (int i = 0; i < 5; ++i) other.turn();
+  while (!log.contains("new ones wait")) other.turn();
   CHECK(other.door.connections() == 0);
   CHECK(limit.open == 2);
   CHECK(log.contains("warn 2 connections are open (edge.max_connections): new ones wait"));
@@ -92,12 +96,11 @@ TEST_CASE("max_connections: who has been idle longest gives way to a newcomer, a
   limit.most = 3;
   Listening one(limit);
   const UniqueFd busy = one.connect_busy();
-  one.turn();
+  one.turn_until(1);
   const UniqueFd first = one.connect();
-  one.turn();
+  one.turn_until(2);
   const UniqueFd second = one.connect();
-  one.turn();
-  REQUIRE(limit.open == 3);
+  one.turn_until(3);
   CHECK_FALSE(ended(first));
   const UniqueFd newcomer = one.connect();
   one.turn();
@@ -106,7 +109,7 @@ TEST_CASE("max_connections: who has been idle longest gives way to a newcomer, a
   CHECK_FALSE(ended(second));
   CHECK_FALSE(ended(newcomer));
   CHECK_FALSE(ended(busy));
-  while (one.door.connections() < 3) one.turn();
+  one.turn_until(3);
   CHECK(limit.open == 3);
   CHECK(log.contains("warn 3 connections are open (edge.max_connections): idle ones are closed for new ones"));
 
@@ -124,13 +127,13 @@ TEST_CASE("max_connections: a limit that was lowered below what is under way let
   Listening one(limit);
   const UniqueFd busy = one.connect_busy();
   const UniqueFd other = one.connect_busy();
-  while (one.door.connections() < 2) one.turn();
+  one.turn_until(2);
   const UniqueFd idle = one.connect();
-  while (one.door.connections() < 3) one.turn();
+  one.turn_until(3);
   limit.most = 1;
   const UniqueFd newcomer = one.connect();
   while (!ended(idle)) one.turn();
-  while (one.door.connections() < 3) one.turn();
+  one.turn_until(3);
   CHECK_FALSE(ended(newcomer));
   CHECK_FALSE(ended(busy));
   CHECK_FALSE(ended(other));
@@ -145,12 +148,14 @@ TEST_CASE("max_connections: a loop without idle clients asks the others for one"
   Listening full(limit);
   const UniqueFd busy = busy_one.connect_busy();
   const UniqueFd idle = one.connect();
-  while (busy_one.door.connections() == 0) busy_one.turn();
-  while (one.door.connections() == 0) one.turn();
+  busy_one.turn_until(1);
+  one.turn_until(1);
   const UniqueFd newcomer = full.connect();
   while (full.door.connections() == 0) {
     for (Listening* each : {&one, &busy_one, &full}) each->turn();
   }
+  pollfd end{idle.get(), POLLIN, 0};
+  REQUIRE(::poll(&end, 1, 5'000) == 1);
   CHECK(ended(idle));
   CHECK_FALSE(ended(busy));
   CHECK_FALSE(ended(newcomer));
@@ -164,10 +169,10 @@ TEST_CASE("max_connections: a loop that is asked comes down to a limit that was 
   Listening one(limit);
   Listening full(limit);
   const UniqueFd busy = full.connect_busy();
-  while (full.door.connections() == 0) full.turn();
+  full.turn_until(1);
   std::vector<UniqueFd> idle;
   while (idle.size() < 5) idle.push_back(one.connect());
-  while (one.door.connections() < 5) one.turn();
+  one.turn_until(5);
   limit.most = 2;
   const UniqueFd newcomer = full.connect();
   while (full.door.connections() < 2) {
@@ -185,6 +190,7 @@ TEST_CASE("max_connections: nobody gives way while nobody waits") {
   limit.most = 1;
   Listening one(limit);
   const UniqueFd only = one.connect();
+  one.turn_until(1);
   for (int i = 0; i < 5; ++i) one.turn();
   CHECK(limit.open == 1);
   CHECK_FALSE(ended(only));
@@ -195,7 +201,7 @@ TEST_CASE("max_connections: what waits in the backlog of an address that closes 
   limit.most = 1;
   Listening one(limit);
   const UniqueFd first = one.connect_busy();
-  one.turn();
+  one.turn_until(1);
   const UniqueFd second = one.connect();
   one.turn();
   CHECK(one.door.connections() == 1);

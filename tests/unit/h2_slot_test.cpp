@@ -121,7 +121,7 @@ TEST_CASE("h2: a session that nothing is asked of is put by, and goes on where i
 TEST_CASE("h2: a session that is put by ends as any other") {
   const std::size_t others = H2Slot::count_put_by();
   HttpSettings http;
-  http.keepalive_timeout = Milliseconds(1'100);
+  http.keepalive_timeout = Milliseconds(1'500);
   for (const bool client_leaves : {true, false}) {
     H2Wire h2(http);
     h2.ask("GET", "/");

@@ -2,7 +2,9 @@
 #include "proxy/idle_connections.h"
 
 #include <doctest/doctest.h>
+#include <poll.h>
 
+#include <functional>
 #include <string>
 
 #include "support/far_server.h"
@@ -33,6 +35,13 @@ struct Served {
   void turns(int count = 20) {
     for (int turn = 0; turn < count; ++turn) first.turn();
   }
+  /// At most some five seconds.
+  void turns_until(const std::function<bool()>& done) {
+    for (int turn = 0; turn < 5000 && !done(); ++turn) {
+      first.turn();
+      if (turn > 20) ::poll(nullptr, 0, 1);
+    }
+  }
 };
 
 }  // namespace
@@ -45,7 +54,7 @@ TEST_CASE("idle connections: the last one in is the first one out, with a new ex
   ServerConnection* const first = served.first.near.get();
   ServerConnection* const last = second.near.get();
   REQUIRE(served.first.send("request"));
-  served.first.far.hear();
+  REQUIRE(served.first.far.hear(7) == "request");
   served.first.far.say("answer");
   REQUIRE(served.first.receive() == "answer");
   idle.put(std::move(served.first.near));
@@ -73,16 +82,14 @@ TEST_CASE("idle connections: no more than are wanted, the oldest goes") {
   one.put(std::move(second.near));
   CHECK(one.size() == 1);
   served.turns();
-  served.first.far.hear();
+  CHECK(served.first.far.ends());
   second.far.hear();
-  CHECK(served.first.far.ended());
   CHECK(!second.far.ended());
   IdleConnections none(0, kMinute);
   none.put(one.take());
   CHECK(none.size() == 0);
   served.turns();
-  second.far.hear();
-  CHECK(second.far.ended());
+  CHECK(second.far.ends());
 }
 
 TEST_CASE("idle connections: one that the server ends, resets or speaks on is closed at once") {
@@ -93,7 +100,7 @@ TEST_CASE("idle connections: one that the server ends, resets or speaks on is cl
     served.turns();
     CHECK(idle.size() == 1);
     what(served.first.far);
-    for (int turn = 0; turn < 1000 && idle.size() > 0; ++turn) served.turns(1);
+    served.turns_until([&] { return idle.size() == 0; });
     return idle.size();
   };
   CHECK(kept_after([](FarEnd& far) { far.leave(); }) == 0);
@@ -134,7 +141,7 @@ TEST_CASE("idle connections: how many there are is told, whatever becomes of the
     CHECK(idle.take());
     CHECK(*count == 1);
     second.far.leave();
-    for (int turn = 0; turn < 1000 && *count > 0; ++turn) served.turns(1);
+    served.turns_until([&] { return *count == 0; });
     CHECK(*count == 0);
     idle.put(served.one_more().near);
     CHECK(*count == 1);
@@ -158,8 +165,7 @@ TEST_CASE("idle connections: none stays longer than it may") {
   for (int turn = 0; turn < 1000 && idle.size() > 0; ++turn) uv_run(served.loop.uv(), UV_RUN_ONCE);
   CHECK(idle.size() == 0);
   served.turns();
-  served.first.far.hear();
-  CHECK(served.first.far.ended());
+  CHECK(served.first.far.ends());
 }
 
 TEST_CASE("idle connections: who must not repeat gets only one that is fresh, and others the rest") {
@@ -169,7 +175,7 @@ TEST_CASE("idle connections: who must not repeat gets only one that is fresh, an
   ServerConnection* const old = served.first.near.get();
   ServerConnection* const fresh = second.near.get();
   idle.put(std::move(served.first.near));
-  while (old->rested() < Milliseconds(30)) uv_run(served.loop.uv(), UV_RUN_ONCE);
+  served.turns_until([&] { return old->rested() >= Milliseconds(30); });
   CHECK(!idle.take(Milliseconds(20)));
   idle.put(std::move(second.near));
   CHECK(idle.take(Milliseconds(20)).get() == fresh);
@@ -187,6 +193,5 @@ TEST_CASE("idle connections: clearing closes all") {
     CHECK(idle.size() == 0);
   }
   served.turns();
-  served.first.far.hear();
-  CHECK(served.first.far.ended());
+  CHECK(served.first.far.ends());
 }

@@ -43,7 +43,7 @@ TEST_CASE("server connection: a request and its answer, over TCP and over a unix
     REQUIRE(sent);
     CHECK(sent->taken == 13);
     CHECK(sent->sent == Sent::all);
-    CHECK(pair.far.hear() == "one two three");
+    CHECK(pair.far.hear(13) == "one two three");
     pair.far.say("answer");
     CHECK(pair.receive() == "answer");
     CHECK(pair.near->bytes().sent == 13);
@@ -64,8 +64,7 @@ TEST_CASE("server connection: closing it is seen by the server") {
   ServerPair pair(server);
   pair.near.reset();
   pair.turn();
-  CHECK(pair.far.hear() == "");
-  CHECK(pair.far.ended());
+  CHECK(pair.far.ends());
 }
 
 TEST_CASE("server connection: a server that is not there") {
@@ -138,7 +137,7 @@ TEST_CASE("server connection: a request that is taken slowly arrives whole") {
   REQUIRE(sent);
   CHECK(sent->sent == Sent::all);
   CHECK(sent->taken == text.size());
-  heard += pair.far.hear();
+  heard += pair.far.hear(text.size() - heard.size());
   CHECK((heard == text));
 }
 
@@ -159,7 +158,7 @@ TEST_CASE("server connection: an early answer ends the sending, and may be follo
   const auto rest = pair.send(std::string_view(text).substr(sent->taken), kLong, [&] { heard += pair.far.hear(); });
   REQUIRE(rest);
   CHECK(rest->sent == Sent::all);
-  heard += pair.far.hear();
+  heard += pair.far.hear(text.size() - heard.size());
   CHECK(heard.size() == text.size());
 }
 
@@ -194,7 +193,7 @@ TEST_CASE("server connection: a reset in the middle of an answer") {
   FarServer server;
   ServerPair pair(server);
   REQUIRE(pair.send("request"));
-  CHECK(pair.far.hear() == "request");
+  CHECK(pair.far.hear(7) == "request");
   pair.far.say("half of an ans");
   pair.far.reset();
   CHECK(pair.receive() == "half of an ans");
@@ -217,7 +216,7 @@ TEST_CASE("server connection: a file") {
   REQUIRE(sent);
   CHECK(sent->taken == text.size() - 200);
   CHECK(sent->sent == Sent::all);
-  heard += pair.far.hear();
+  heard += pair.far.hear(text.size() - 200 - heard.size());
   CHECK((heard == text.substr(100, text.size() - 200)));
   auto short_file = finish(pair.loop, pair.near->send_file(file.get(), text.size() - 5, 10, kLong, pair.cancellation));
   REQUIRE(!short_file);
@@ -285,11 +284,15 @@ TEST_CASE("server connection: a tunnel's two directions, without waiting") {
   for (int turn = 0; turn < 5000 && !(pair.far.ended() && tunnel.heard == "from the server"); ++turn) {
     pair.turn();
     said += pair.far.hear().size();
+    if (turn > 20) ::poll(nullptr, 0, 1);
   }
   CHECK(said == text.size());
   CHECK(tunnel.heard == "from the server");
   pair.far.leave();
-  for (int turn = 0; turn < 5000 && !tunnel.ended; ++turn) pair.turn();
+  for (int turn = 0; turn < 5000 && !tunnel.ended; ++turn) {
+    pair.turn();
+    if (turn > 20) ::poll(nullptr, 0, 1);
+  }
   CHECK(tunnel.ended);
   pair.near->want_deadline(Milliseconds(1));
   for (int turn = 0; turn < 5000 && !tunnel.late; ++turn) uv_run(pair.loop.uv(), UV_RUN_ONCE);

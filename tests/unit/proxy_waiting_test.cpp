@@ -195,7 +195,7 @@ TEST_SUITE("upstream lane") {
   }
 
   TEST_CASE("waking who finds no room costs nobody the place in the queue, nor more time") {
-    Waiting waiting(members({1}), Milliseconds(300));
+    Waiting waiting(members({1}), Milliseconds(1'000));
     Asking busy(waiting, 0);
     CHECK(busy.got() == "10.0.0.1:80");
     Asking first(waiting, 0);
@@ -212,8 +212,8 @@ TEST_SUITE("upstream lane") {
     CHECK_FALSE(second.done());
     CHECK(first.got() == "10.0.0.1:80");
     CHECK(waiting.turn_until([&] { return second.done() && third.done(); }));
-    CHECK(second.got() == "upstream api: no server had room within 300 ms");
-    CHECK(third.got() == "upstream api: no server had room within 300 ms");
+    CHECK(second.got() == "upstream api: no server had room within 1000 ms");
+    CHECK(third.got() == "upstream api: no server had room within 1000 ms");
     CHECK(waiting.upstream->waiting() == 0);
   }
 
