@@ -241,9 +241,9 @@ TEST_CASE(
     "asgi: while all event loops are blocked a request waits no longer than queue_timeout, and it is said who blocks") {
   CapturedLog log;
   config::App settings = FakeApp::settings();
-  settings.queue_timeout = Milliseconds(100);
+  settings.queue_timeout = Milliseconds(1'000);
   FakeApp app(settings);
-  app.queue.set_limits({.blocked = Milliseconds(150)});
+  app.queue.set_limits({.blocked = Milliseconds(1'150)});
   std::vector<ExpiredRequest> stuck;
   app.lane.on_timeout([&stuck](ExpiredRequest request) { stuck.push_back(std::move(request)); });
   FakeThread& blocked = app.add_asgi_worker(10).threads[0];

@@ -164,7 +164,7 @@ TEST_CASE("a socket that takes long to close holds up no loop") {
     REQUIRE(connect(theirs.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
     ours = UniqueFd(accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC));
   }
-  const linger long_time{1, 20};  // seconds
+  const linger long_time{1, 120};  // seconds
   REQUIRE(setsockopt(theirs.get(), SOL_SOCKET, SO_LINGER, &long_time, sizeof long_time) == 0);
   const std::string bytes(1 << 16, 'x');
   while (send(theirs.get(), bytes.data(), bytes.size(), MSG_DONTWAIT) > 0) continue;
@@ -173,7 +173,7 @@ TEST_CASE("a socket that takes long to close holds up no loop") {
   theirs.reset();
   const auto begun = std::chrono::steady_clock::now();
   CHECK(asked.exchange.status() == 502);
-  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(10));
+  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(60));
   ours.reset();  // ends the lingering
 }
 

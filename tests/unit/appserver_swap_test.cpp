@@ -13,11 +13,13 @@ using namespace edge::test;
 namespace {
 
 constexpr const char* kVersion = R"(
-import os, signal
+import os, signal, time
 VERSION = b"one"
 def application(environ, start_response):
     if environ["PATH_INFO"] == "/slow":
         signal.sigtimedwait([signal.SIGUSR2], 0.3)
+    while environ["PATH_INFO"] == "/held" and not os.path.exists("go"):
+        time.sleep(0.01)
     start_response("200 OK", [])
     return [VERSION + b" " + str(os.getpid()).encode()]
 )";
@@ -176,15 +178,15 @@ TEST_CASE("the generation before is kept for so long and no longer") {
 
 TEST_CASE("an app whose zygote was killed is there again at once") {
   VersionedApp hello;
-  hello.app.restart_delay = Milliseconds(10'000);
-  hello.app.restart_max_delay = Milliseconds(10'000);
+  hello.app.restart_delay = Milliseconds(60'000);
+  hello.app.restart_max_delay = Milliseconds(60'000);
   Pool pool(hello.app);
   REQUIRE(pool.start());
   CHECK(version(pool) == "one");
   kill(status(pool).generations[0].zygote, SIGKILL);
   const auto begun = pool.main.now();
   CHECK(version(pool) == "one");
-  CHECK(pool.main.now() - begun < 10'000);
+  CHECK(pool.main.now() - begun < 60'000);
 }
 
 TEST_CASE("what the old workers hold is answered by them, also when reloads come one after the other") {
@@ -254,13 +256,10 @@ TEST_CASE("workers grow while requests wait, and shrink when there is nothing to
   REQUIRE(pool.start());
   CHECK(pids(pool).size() == 1);
   int answered = 0;
-  for (std::size_t i = 0; i < 12; ++i) pool.begin("/slow", i % 2, [&](const Pool::Got&) { ++answered; });
-  std::size_t most = 0;  // the last to answer may be late, and another have been idle long enough by then
-  pool.run_until([&] {
-    most = std::max(most, pids(pool).size());
-    return answered == 12;
-  });
-  CHECK(most == 3);
+  for (std::size_t i = 0; i < 12; ++i) pool.begin("/held", i % 2, [&](const Pool::Got&) { ++answered; });
+  pool.run_until([&] { return pids(pool).size() == 3; });
+  hello.folder.write("go", "");
+  pool.run_until([&] { return answered == 12; });
   pool.run_until([&] { return pids(pool).size() == 1; });
   CHECK(log.contains("was idle for"));
   CHECK(version(pool) == "one");
@@ -327,12 +326,13 @@ TEST_CASE("the status tells what workers are doing and how long requests waited"
   Pool pool(hello.app);
   REQUIRE(pool.start());
   int answered = 0;
-  for (std::size_t i = 0; i < 3; ++i) pool.begin("/slow?id=7", i % 2, [&](const Pool::Got&) { ++answered; });
+  for (std::size_t i = 0; i < 3; ++i) pool.begin("/held?id=7", i % 2, [&](const Pool::Got&) { ++answered; });
   AppStatus now;
   pool.run_until([&] {
     now = status(pool);
     return now.queue.waiting == 2;
   });
+  const auto waiting_since = std::chrono::steady_clock::now();
   REQUIRE(now.generations.size() == 1);
   REQUIRE(now.generations[0].workers.size() == 1);
   const WorkerStatus& worker = now.generations[0].workers[0];
@@ -340,12 +340,14 @@ TEST_CASE("the status tells what workers are doing and how long requests waited"
   CHECK(worker.memory > 1'000'000);
   REQUIRE(worker.running.size() == 1);
   CHECK(worker.running[0].method == "GET");
-  CHECK(worker.running[0].target == "/slow?id=7");
+  CHECK(worker.running[0].target == "/held?id=7");
   CHECK(now.state == "serving");
+  pool.run_until([&] { return std::chrono::steady_clock::now() - waiting_since > Milliseconds(250); });
+  hello.folder.write("go", "");
   pool.run_until([&] { return answered == 3; });
   now = status(pool);
-  CHECK(now.queue.granted == 3);
-  CHECK(now.queue.waited == 2);
+  CHECK(now.queue.granted >= 3);  // again, when the worker is slow to read
+  CHECK(now.queue.waited == now.queue.granted - 1);
   CHECK(now.queue.wait_most >= 250'000);
   CHECK(now.queue.waiting == 0);
 }

@@ -29,7 +29,7 @@ class Peer {
  private:
   void serve(const std::string& answer, bool closes) {
     pollfd waiting{listener_.get(), POLLIN, 0};
-    ::poll(&waiting, 1, 5000);
+    ::poll(&waiting, 1, 60'000);
     connection_ = UniqueFd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     char block[4096];
     while (request_.find("\r\n\r\n") == std::string::npos) {
@@ -48,7 +48,7 @@ class Peer {
 };
 
 Result<ControlAnswer> answer_to(const std::string& bytes, bool closes = true,
-                                Milliseconds patience = Milliseconds{5000}) {
+                                Milliseconds patience = Milliseconds{60'000}) {
   const test::TemporaryDirectory folder;
   const std::string path = folder / "control.sock";
   const Peer peer(path, bytes, closes);

@@ -25,6 +25,7 @@ struct Listening {
     entrance = &door.open(std::make_shared<Router>(std::move(sites)));
     UniqueFd socket = open_tcp_listener(*Address::parse("127.0.0.1:0"), 16, PortUse::alone).value();
     address = bound_address(socket.get());
+    listening = socket.get();
     door.listen(*entrance, std::move(socket), address);
   }
   ~Listening() {
@@ -54,6 +55,7 @@ struct Listening {
   Door door;
   Entrance* entrance;
   Address address;
+  int listening;
 };
 
 bool ended(const UniqueFd& client) {
@@ -205,6 +207,8 @@ TEST_CASE("max_connections: what waits in the backlog of an address that closes 
   const UniqueFd second = one.connect();
   one.turn();
   CHECK(one.door.connections() == 1);
+  pollfd waits{one.listening, POLLIN, 0};
+  REQUIRE(::poll(&waits, 1, 5'000) == 1);
   one.door.close(*one.entrance);
   CHECK(one.door.connections() == 2);
   CHECK(limit.open == 2);

@@ -263,7 +263,7 @@ TEST_CASE("h2: an answer that the client opens no window for is reset after send
 
 TEST_CASE("h2: an answer that waits behind others that the client reads is not reset") {
   HttpSettings http;
-  http.send_timeout = Milliseconds(300);
+  http.send_timeout = Milliseconds(1'000);
   H2Wire h2(http, std::make_unique<BytesHandler>(100'000), {}, false);
   const std::int32_t first = h2.request("GET", "/", {{"priority", "u=0"}});
   const std::int32_t second = h2.request("GET", "/", {{"priority", "u=7"}});
