@@ -1,5 +1,7 @@
 // AppPool: reload, rollback, growth, shrinking, and workers that are used up. Real interpreters.
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/file.h>
 
 #include <csignal>
 #include <set>
@@ -13,13 +15,14 @@ using namespace edge::test;
 namespace {
 
 constexpr const char* kVersion = R"(
-import os, signal, time
+import fcntl, os, signal
 VERSION = b"one"
 def application(environ, start_response):
     if environ["PATH_INFO"] == "/slow":
         signal.sigtimedwait([signal.SIGUSR2], 0.3)
-    while environ["PATH_INFO"] == "/held" and not os.path.exists("go"):
-        time.sleep(0.01)
+    if environ["PATH_INFO"] == "/held":
+        with open("gate") as gate:
+            fcntl.flock(gate, fcntl.LOCK_SH)
     start_response("200 OK", [])
     return [VERSION + b" " + str(os.getpid()).encode()]
 )";
@@ -31,6 +34,16 @@ struct VersionedApp : HelloApp {
     text.replace(text.find("one"), 3, version);
     app.wsgi_file = folder.write("app.py", text).string();
   }
+};
+
+/// Requests of /held wait until it is opened.
+struct Gate {
+  explicit Gate(const HelloApp& app) : fd(::open(app.folder.write("gate", "").c_str(), O_RDONLY | O_CLOEXEC)) {
+    REQUIRE(::flock(fd.get(), LOCK_EX) == 0);
+  }
+  void open() { fd.reset(); }
+
+  UniqueFd fd;
 };
 
 /// Runs the main loop until the pool has answered what `ask` asks it with the function that it is given.
@@ -256,9 +269,10 @@ TEST_CASE("workers grow while requests wait, and shrink when there is nothing to
   REQUIRE(pool.start());
   CHECK(pids(pool).size() == 1);
   int answered = 0;
+  Gate gate(hello);
   for (std::size_t i = 0; i < 12; ++i) pool.begin("/held", i % 2, [&](const Pool::Got&) { ++answered; });
   pool.run_until([&] { return pids(pool).size() == 3; });
-  hello.folder.write("go", "");
+  gate.open();
   pool.run_until([&] { return answered == 12; });
   pool.run_until([&] { return pids(pool).size() == 1; });
   CHECK(log.contains("was idle for"));
@@ -326,6 +340,7 @@ TEST_CASE("the status tells what workers are doing and how long requests waited"
   Pool pool(hello.app);
   REQUIRE(pool.start());
   int answered = 0;
+  Gate gate(hello);
   for (std::size_t i = 0; i < 3; ++i) pool.begin("/held?id=7", i % 2, [&](const Pool::Got&) { ++answered; });
   AppStatus now;
   pool.run_until([&] {
@@ -343,7 +358,7 @@ TEST_CASE("the status tells what workers are doing and how long requests waited"
   CHECK(worker.running[0].target == "/held?id=7");
   CHECK(now.state == "serving");
   pool.run_until([&] { return std::chrono::steady_clock::now() - waiting_since > Milliseconds(250); });
-  hello.folder.write("go", "");
+  gate.open();
   pool.run_until([&] { return answered == 3; });
   now = status(pool);
   CHECK(now.queue.granted >= 3);  // again, when the worker is slow to read
