@@ -43,12 +43,10 @@ class ColdFile {
   /// and the look of a thread that is put aside may find what it has begun to read itself.
   template <class Look>
   bool finds_hole(Look look) const {
-    bool found = false;
-    for (int tries = 0; tries < kTries && !found; ++tries) {
+    return finds_all([&] {
       cool();
-      found = look();
-    }
-    return found;
+      return look();
+    });
   }
   /// Whether `look` finds in memory what it has just brought there, in one of several tries: the kernel may have let go
   /// of it, when other programs want the memory.

@@ -18,16 +18,19 @@
 #include "core/net/listener.h"
 #include "core/net/tls_stream.h"
 #include "proxy/server_connection.h"
+#include "support/arrival.h"
 
 namespace edge::test {
 
 inline constexpr Milliseconds kSoon{40};     // what is to run out
 inline constexpr Milliseconds kLong{5'000};  // what is not
 
-/// Whether something comes, be it the end. Nothing is taken of it.
-inline bool comes(int fd) {
-  pollfd waiting{fd, POLLIN, 0};
-  return ::poll(&waiting, 1, static_cast<int>(kLong.count())) == 1;
+/// So many bytes of what an end hears, or more, which may still be under way; fewer when there are no more.
+template <class End>
+std::string hear_from(End& end, int fd, std::size_t wanted) {
+  std::string heard = end.hear();
+  while (heard.size() < wanted && !end.over() && comes(fd)) heard += end.hear();
+  return heard;
 }
 
 /// Turns the loop until `task` has ended; between the turns `meanwhile` plays the server. At most twenty seconds: the
@@ -63,12 +66,8 @@ class FarEnd {
     was_reset_ = was_reset_ || (got < 0 && errno == ECONNRESET);
     return heard;
   }
-  /// So many bytes or more, which may still be under way; fewer when there are no more.
-  std::string hear(std::size_t wanted) {
-    std::string heard = hear();
-    while (heard.size() < wanted && !ended_ && comes(fd())) heard += hear();
-    return heard;
-  }
+  std::string hear(std::size_t wanted) { return hear_from(*this, fd(), wanted); }
+  bool over() const { return ended_ || was_reset_; }
   bool ended() const { return ended_; }
   /// Whether the end comes, in order and with nothing before it.
   bool ends() { return hear(1).empty() && ended_ && !was_reset_; }
@@ -158,12 +157,8 @@ class FarTls {
     broken_ = got == TlsStream::kBroken;
     return heard;
   }
-  /// So many bytes or more, which may still be under way; fewer when there are no more.
-  std::string hear(std::size_t wanted) {
-    std::string heard = hear();
-    while (heard.size() < wanted && !ended_ && !broken_ && comes(fd_)) heard += hear();
-    return heard;
-  }
+  std::string hear(std::size_t wanted) { return hear_from(*this, fd_, wanted); }
+  bool over() const { return ended_ || broken_; }
   bool ended() const { return ended_; }
   bool under_way() const { return step_ == TlsStream::Step::wants_read || step_ == TlsStream::Step::wants_write; }
 

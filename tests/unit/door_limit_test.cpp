@@ -1,7 +1,6 @@
 // edge.max_connections: counted over all loops before a client is accepted.
 #include <doctest/doctest.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -11,6 +10,7 @@
 
 #include "core/http/door.h"
 #include "core/net/listener.h"
+#include "support/arrival.h"
 #include "support/captured_log.h"
 
 using namespace edge;
@@ -156,8 +156,7 @@ TEST_CASE("max_connections: a loop without idle clients asks the others for one"
   while (full.door.connections() == 0) {
     for (Listening* each : {&one, &busy_one, &full}) each->turn();
   }
-  pollfd end{idle.get(), POLLIN, 0};
-  REQUIRE(::poll(&end, 1, 5'000) == 1);
+  REQUIRE(test::comes(idle.get()));
   CHECK(ended(idle));
   CHECK_FALSE(ended(busy));
   CHECK_FALSE(ended(newcomer));
@@ -207,8 +206,7 @@ TEST_CASE("max_connections: what waits in the backlog of an address that closes 
   const UniqueFd second = one.connect();
   one.turn();
   CHECK(one.door.connections() == 1);
-  pollfd waits{one.listening, POLLIN, 0};
-  REQUIRE(::poll(&waits, 1, 5'000) == 1);
+  REQUIRE(test::comes(one.listening));
   one.door.close(*one.entrance);
   CHECK(one.door.connections() == 2);
   CHECK(limit.open == 2);

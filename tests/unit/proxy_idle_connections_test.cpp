@@ -115,11 +115,13 @@ TEST_CASE("idle connections: the end that comes right before it is taken is seen
     auto second = served.one_more();
     IdleConnections idle(4, kMinute);
     ServerConnection* const first = served.first.near.get();
+    const int last = second.near->fd();
     idle.put(std::move(served.first.near));
     idle.put(std::move(second.near));
     served.turns();
     if (with_bytes) second.far.say("x");
     if (!with_bytes) second.far.leave();
+    REQUIRE(comes(last));
     const ServerConnection::Pointer taken = idle.take();  // no turn of the loop between
     CHECK(taken.get() == first);
     CHECK(idle.size() == 0);

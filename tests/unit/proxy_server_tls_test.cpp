@@ -366,7 +366,9 @@ TEST_CASE("server over tls: an idle connection is none the worse for a session t
   REQUIRE(pair.near);
   REQUIRE(pair.send("request"));
   CHECK(pair.tls->hear(7) == "request");
+  const int near = pair.near->fd();
   idle.put(std::move(pair.near));
   pair.tls->stream().end();
+  REQUIRE(comes(near));
   CHECK(!idle.take());
 }
