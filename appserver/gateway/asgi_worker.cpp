@@ -70,6 +70,7 @@ void AsgiWorker::handle(RequestMessage& message, PyObject* begin) {
   wire::SharedSlot& slot = worker_.slot(0);
   std::atomic_ref(slot.begun).store(message.header.sequence, std::memory_order_release);
   std::atomic_ref(slot.taken).fetch_add(1, std::memory_order_relaxed);
+  scheduling_.take_request();
   Ref scope;
   const Ref exchange = open_exchange(message, scope);
   const Ref body = scope ? body_of(message) : Ref();

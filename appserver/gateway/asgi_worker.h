@@ -10,6 +10,7 @@
 #include "appserver/gateway/log.h"
 #include "appserver/gateway/mailbox.h"
 #include "appserver/gateway/python.h"
+#include "appserver/gateway/scheduling.h"
 #include "appserver/gateway/scope.h"
 #include "appserver/gateway/worker.h"
 
@@ -52,6 +53,7 @@ class AsgiWorker {
   Worker& worker_;
   const ThreadChannels& channels_;
   Mailbox mailbox_;
+  Scheduling scheduling_;  // an event loop waits for everything at once: each of its sleeps counts as the app's
   ChannelWatch watch_;
   std::deque<FrameQueue> queues_;  // one for each loop of the edge; their addresses stay
   LogLines log_;

@@ -15,6 +15,7 @@
 #include "appserver/gateway/interrupt.h"
 #include "appserver/gateway/log.h"
 #include "appserver/gateway/process.h"
+#include "appserver/gateway/scheduling.h"
 #include "appserver/gateway/signals.h"
 #include "appserver/gateway/stacks.h"
 #include "appserver/gateway/worker_thread.h"
@@ -41,6 +42,7 @@ PyObject* app_forked(PyObject*, PyObject*) {
   process().control.close();
   if (current != nullptr) current->close_channels();
   restore_default_signals();
+  Scheduling::leave_to_app();
   release_group_signals();
   Py_RETURN_NONE;
 }

@@ -37,6 +37,7 @@ Mailbox::Received WorkerThread::receive(RequestMessage& to) {
   Mailbox::Received received = mailbox_.receive(to);
   while (received == Mailbox::Received::nothing) {
     run_signal_handlers();
+    scheduling_.wait_for_request();
     received = mailbox_.wait(to);
     if (received == Mailbox::Received::nothing) received = mailbox_.receive(to);
   }
@@ -53,6 +54,7 @@ void WorkerThread::handle(RequestMessage& message) {
   wire::SharedSlot& slot = worker_.slot(index_);
   std::atomic_ref(slot.begun).store(message.header.sequence, std::memory_order_release);
   std::atomic_ref(slot.taken).fetch_add(1, std::memory_order_relaxed);
+  scheduling_.take_request();
   interruptible_.open(message.header.sequence);
   RequestFacts facts;
   Ref environ;

@@ -7,6 +7,7 @@
 #include "appserver/gateway/interrupt.h"
 #include "appserver/gateway/log.h"
 #include "appserver/gateway/mailbox.h"
+#include "appserver/gateway/scheduling.h"
 #include "appserver/gateway/start_response.h"
 #include "appserver/gateway/worker.h"
 #include "appserver/gateway/wsgi_objects.h"
@@ -34,6 +35,7 @@ class WorkerThread {
   WsgiObjects& objects_;
   const std::size_t index_;
   Mailbox mailbox_;
+  Scheduling scheduling_;
   std::vector<WaitingChannel> channels_;  // one for each loop of the edge
   LogLines log_;
   Interruptible interruptible_;
