@@ -13,7 +13,6 @@ namespace edge {
 namespace {
 
 constexpr std::size_t kMostFreeCalls = 64;
-constexpr Milliseconds kWatchSlots = std::chrono::duration_cast<Milliseconds>(AppQueue::kLongService);
 
 }  // namespace
 
@@ -115,7 +114,7 @@ void AppLane::run_woken() {
 }
 
 void AppLane::watch_slots() {
-  if (!armed()) loop_.arm(*this, kWatchSlots);
+  if (!armed()) loop_.arm(*this, AppQueue::kLongService);
 }
 
 void AppLane::on_deadline() {

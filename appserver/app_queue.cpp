@@ -208,8 +208,8 @@ bool AppQueue::takes_more(const Slot& slot) const {
   if (!slot.open_ || slot.away_) return false;
   if (slot.worker.is_asgi()) return slot.load_ < slot.worker.places() && !slot.slow_ && !slot.stuffed_;
   if (slot.load_ == 0) return true;
-  const bool is_short = slot.average_ >= 0 && slot.average_ < limits_.short_service.count();
-  return slot.load_ < limits_.depth && is_short && !slot.slow_ && !slot.stuffed_;
+  const bool soon_done = slot.average_ >= 0 && slot.average_ * slot.load_ < limits_.work_ahead.count();
+  return slot.load_ < limits_.depth && soon_done && !slot.slow_ && !slot.stuffed_;
 }
 
 /// Few requests are told apart one by one, many by the power of two.

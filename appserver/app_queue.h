@@ -1,7 +1,7 @@
 // AppQueue: the slots of one app and the one bounded FIFO of requests that wait for them, shared by all loops.
 //
-// A request gets the most recently used idle slot; else, if depth allows, a busy slot whose service time is short, the
-// least loaded first; else it waits. A slot of an ASGI app takes as many as it has places, whatever they take.
+// A request gets the most recently used idle slot; else, if depth allows, a busy slot that is soon done with what it
+// has, the least loaded first; else it waits. A slot of an ASGI app takes as many as it has places, whatever they take.
 // One mutex, held for some pointer writes; nothing is allocated for a request.
 #pragma once
 
@@ -21,19 +21,21 @@ namespace edge {
 
 class AppQueue {
  public:
-  /// A slot takes requests ahead while its average service time is below this …
-  static constexpr std::chrono::microseconds kShortService{5'000};
+  /// A slot takes requests ahead while those that it has make less work than this, going by its average service time …
+  static constexpr std::chrono::microseconds kWorkAhead{3'000};
   /// … and they are taken back when the request before them runs longer than this, and than 8 times the average.
-  static constexpr std::chrono::microseconds kLongService{20'000};
+  static constexpr Milliseconds kLongService{3};
+  /// An ASGI app's event loop that leaves requests unread for so long gets no more, and they are taken back.
+  static constexpr Milliseconds kDeafLoop{20};
   struct Limits {
     std::uint32_t waiting = 1000;  // requests that may wait; those that were taken back from a worker come on top
-    std::uint32_t depth = 4;       // requests on one slot of a WSGI app, the one that is being answered included
+    std::uint32_t depth = 32;      // requests on one slot of a WSGI app, the one that is being answered included
     bool grows = false;            // the hook `pressure` is wanted
     Milliseconds blocked{60'000};  // an ASGI app's event loop that reads nothing for so long is stuck
-    std::chrono::microseconds short_service = kShortService;
+    std::chrono::microseconds work_ahead = kWorkAhead;
   };
-  /// A mailbox holds few messages (net.unix.max_dgram_qlen), and an event loop that is at work empties it at once: so
-  /// soon a slot of an ASGI app is looked at again that was full, or had left requests unread for kLongService.
+  /// A mailbox holds so many bytes (SO_SNDBUF), and an event loop that is at work empties it at once: so soon a slot of
+  /// an ASGI app is looked at again that was full, or had left requests unread for kDeafLoop.
   static constexpr Milliseconds kSoon{1};
 
   /// `loops` in the order of their indices; they and the queue must outlive every ticket.

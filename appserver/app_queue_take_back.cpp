@@ -11,8 +11,6 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::steady_clock;
 
-constexpr Milliseconds kWatch = std::chrono::duration_cast<Milliseconds>(AppQueue::kLongService);
-
 }  // namespace
 
 void AppQueue::take_back(Slot& slot, int caller) {
@@ -26,7 +24,7 @@ void AppQueue::take_back(Slot& slot, int caller) {
 }
 
 AppQueue::Look AppQueue::take_back_if_slow(Slot& slot, int caller) {
-  Look look{.again = kWatch};
+  Look look{.again = kLongService};
   {
     const std::lock_guard lock(mutex_);
     if (slot.away_ && std::atomic_ref(slot.shared_.running).load(std::memory_order_acquire) == 0) {
@@ -41,7 +39,7 @@ AppQueue::Look AppQueue::take_back_if_slow(Slot& slot, int caller) {
     } else if (slot.load_ == 1 && has_begun(slot)) {
       look.again.reset();
     } else {
-      const microseconds limit = std::max(kLongService, microseconds(8 * slot.average_));
+      const microseconds limit = std::max<microseconds>(kLongService, microseconds(8 * slot.average_));
       if (steady_clock::now() - slot.busy_since_ >= limit) {
         slot.slow_ = true;
         take_unread(slot, caller);
@@ -66,7 +64,7 @@ AppQueue::Look AppQueue::take_back_if_blocked(Slot& slot, int caller) {
     slot.slow_ = slot.stuffed_ = false;
     list_slot(slot);
     grant_waiting(caller);
-  } else if (now - slot.read_at_ >= kLongService && !slot.slow_) {
+  } else if (now - slot.read_at_ >= kDeafLoop && !slot.slow_) {
     take_unread(slot, caller);
     slot.slow_ = true;  // behind it, because a slot without requests is not slow
     slot.given_up_ = false;
@@ -80,7 +78,7 @@ AppQueue::Look AppQueue::take_back_if_blocked(Slot& slot, int caller) {
   if (slot.slow_ || slot.stuffed_) {
     look.again = kSoon;
   } else if (!all_read || slot.away_) {
-    look.again = kWatch;
+    look.again = kDeafLoop;
   }
   return look;
 }

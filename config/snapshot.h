@@ -94,7 +94,7 @@ struct App {
   bool preload = true;
   std::uint32_t queue = 1000;
   Milliseconds queue_timeout{30'000};
-  std::uint32_t depth = 4;
+  std::uint32_t depth = 32;
   Milliseconds request_timeout{60'000};
   Milliseconds start_timeout{60'000};
   std::uint64_t max_requests = 0;  // 0: no limit

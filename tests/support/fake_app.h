@@ -233,7 +233,7 @@ class FakeApp {
   }
   explicit FakeApp(config::App with = settings())
       : app(std::move(with)),
-        queue({&loop}, {.waiting = app.queue, .depth = app.depth, .short_service = std::chrono::hours(1)}),
+        queue({&loop}, {.waiting = app.queue, .depth = app.depth, .work_ahead = std::chrono::hours(1)}),
         lane(loop, queue, std::make_shared<const config::App>(app), spool.path().string()),
         handler(lane, "") {}
   ~FakeApp() {

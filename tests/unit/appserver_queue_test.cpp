@@ -11,6 +11,7 @@
 #include "appserver/app_queue.h"
 
 using namespace edge;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -32,11 +33,11 @@ struct TestTicket final : Ticket {
 using Outcome = AppQueue::Outcome;
 
 /// So that a machine which is busy otherwise makes no request a long one.
-constexpr std::chrono::hours kAnyService{1};
+constexpr std::chrono::hours kAnyWork{1};
 
 /// One app with `threads` slots that are open.
 struct House {
-  explicit House(unsigned threads, AppQueue::Limits limits = {.short_service = kAnyService}) : queue({&loop}, limits) {
+  explicit House(unsigned threads, AppQueue::Limits limits = {.work_ahead = kAnyWork}) : queue({&loop}, limits) {
     worker = *WorkerProcess::create(0, threads, 1);
     for (const auto& slot : worker->slots()) queue.open(*slot, 0);
   }
@@ -92,7 +93,7 @@ TEST_CASE("requests wait in order, up to the limit") {
 }
 
 TEST_CASE("a slot takes requests ahead once its service time is known to be short, the least loaded first") {
-  House house(2, {.waiting = 10, .depth = 2, .short_service = kAnyService});
+  House house(2, {.waiting = 10, .depth = 2, .work_ahead = kAnyWork});
   TestTicket cold_a, cold_b, cold_c;
   CHECK(cold_a.acquire(house.queue) == Outcome::granted);
   CHECK(cold_b.acquire(house.queue) == Outcome::granted);
@@ -114,13 +115,28 @@ TEST_CASE("a slot takes requests ahead once its service time is known to be shor
 }
 
 TEST_CASE("a slot whose requests take longer takes none ahead") {
-  House house(1, {.waiting = 10, .depth = 2, .short_service = std::chrono::microseconds(0)});
+  House house(1, {.waiting = 10, .depth = 2, .work_ahead = std::chrono::microseconds(0)});
   house.warm(1);
   TestTicket a, b;
   CHECK(a.acquire(house.queue) == Outcome::granted);
   CHECK(b.acquire(house.queue) == Outcome::waiting);
   house.queue.finish(a);
   house.queue.finish(b);
+}
+
+TEST_CASE("a slot takes as much ahead as makes little work") {
+  House house(1);
+  TestTicket first, a, b, c;
+  const auto begun = std::chrono::steady_clock::now();
+  REQUIRE(first.acquire(house.queue) == Outcome::granted);
+  std::this_thread::sleep_for(20ms);
+  house.queue.finish(first);
+  const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begun);
+  house.queue.set_limits({.waiting = 10, .work_ahead = took + 1ms});
+  CHECK(a.acquire(house.queue) == Outcome::granted);
+  CHECK(b.acquire(house.queue) == Outcome::granted);  // behind the work of one
+  CHECK(c.acquire(house.queue) == Outcome::waiting);  // not behind that of two
+  for (TestTicket* ticket : {&a, &b, &c}) house.queue.finish(*ticket);
 }
 
 TEST_CASE("a depth of 1 hands nothing ahead") {
@@ -149,7 +165,7 @@ TEST_CASE("a ticket that waits can be withdrawn, one that is held cannot") {
 }
 
 TEST_CASE("what a lost worker has not read waits in front of the others, in its order") {
-  House house(1, {.waiting = 10, .depth = 3, .short_service = kAnyService});
+  House house(1, {.waiting = 10, .depth = 3, .work_ahead = kAnyWork});
   house.warm(1);
   TestTicket a, b, c, d;
   for (TestTicket* ticket : {&a, &b, &c}) {
@@ -177,7 +193,7 @@ TEST_CASE("what a lost worker has not read waits in front of the others, in its 
 }
 
 TEST_CASE("a full mailbox puts the request back in front, and the slot gets nothing until it has answered") {
-  House house(1, {.waiting = 10, .depth = 4, .short_service = kAnyService});
+  House house(1, {.waiting = 10, .depth = 4, .work_ahead = kAnyWork});
   house.warm(1);
   TestTicket a, b, c;
   REQUIRE(a.acquire(house.queue) == Outcome::granted);
@@ -202,7 +218,7 @@ TEST_CASE("a message that does not fit into an empty mailbox is not put back") {
 }
 
 TEST_CASE("what was handed ahead is taken back when the request before it runs long") {
-  House house(2, {.waiting = 10, .depth = 2, .short_service = kAnyService});
+  House house(2, {.waiting = 10, .depth = 2, .work_ahead = kAnyWork});
   house.warm(2);
   TestTicket a, b, ahead;
   const auto begun = std::chrono::steady_clock::now();
