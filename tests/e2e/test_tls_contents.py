@@ -18,7 +18,7 @@ APP = '''\
 
 
     def broken():
-        yield b"a part" * 20000                         # so much that the head leaves
+        yield b"a part" * 100000                        # more than lies in the channel, so that the head leaves
         raise RuntimeError("the rest is lost")
 
 

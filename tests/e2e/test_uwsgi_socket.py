@@ -47,7 +47,7 @@ APP = '''\
 
 
     def breaks():
-        yield b"x" * 100000
+        yield b"x" * 600000    # more than lies in the channel, so that the head leaves
         raise RuntimeError("it breaks")
 
 
