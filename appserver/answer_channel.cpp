@@ -226,11 +226,7 @@ void AnswerChannel::break_off(std::string_view why) {
   while (AppCall* const call = calls_.front()) {
     call->leave_channel();
     if (lane_.queue().lose(*call)) {
-      if (call->abandoned()) {
-        call->retire();
-      } else {
-        call->lose(why);
-      }
+      call->lose(why);
     } else if (!call->abandoned()) {
       call->wait_in_queue();
     } else {

@@ -166,6 +166,7 @@ void AppCall::on_deadline() {
 }
 
 void AppCall::fail_in_queue() {
+  if (request_) request_->upstream.queue_time = lane_.loop().now() - begun_at_;
   fail({ErrorKind::unavailable, Side::app, false,
         fmt::format("no worker of app {} was free within queue_timeout ({} ms)", lane_.app().name,
                     lane_.app().queue_timeout.count())});
@@ -209,7 +210,9 @@ void AppCall::fail(Error error) {
 }
 
 void AppCall::lose(std::string_view how) {
-  if (!error_) log::error("[{}] {} while it answered {}", lane_.app().name, how, description());
+  const bool reported = abandoned() ? expired_ : error_.has_value();  // of a client that left, the error is just that
+  if (!reported) log::error("[{}] {} while it answered {}", lane_.app().name, how, description());
+  if (abandoned()) return retire();
   fail({ErrorKind::bad_gateway, Side::app, is_repeatable(), std::string(how)});
 }
 

@@ -88,7 +88,7 @@ bool AppQueue::withdraw(Ticket& ticket, Why why) {
   {
     const std::lock_guard lock(mutex_);
     if (ticket.state_ == Ticket::State::held) return false;
-    if (ticket.state_ == Ticket::State::waiting) ++(why == Why::left ? counters_.left : counters_.timed_out);
+    if (ticket.state_ == Ticket::State::waiting) count_withdrawal(ticket, why);
     leave(ticket);
     grant_waiting(loop);
     report_idle();

@@ -136,6 +136,7 @@ class AppQueue {
   void report_idle();
   void begin_to_wait(Ticket& ticket);
   void count_grant(Ticket& ticket);
+  void count_withdrawal(const Ticket& ticket, Why why);
   void count_answer(Slot& slot);
 
   void deliver(int loop);

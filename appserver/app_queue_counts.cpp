@@ -40,6 +40,11 @@ void AppQueue::count_grant(Ticket& ticket) {
   counters_.wait_most = std::max(counters_.wait_most, wait);
 }
 
+void AppQueue::count_withdrawal(const Ticket& ticket, Why why) {
+  ++(why == Why::left ? counters_.left : counters_.timed_out);
+  counters_.wait_most = std::max(counters_.wait_most, microseconds_since(ticket.waits_since_));
+}
+
 void AppQueue::count_answer(Slot& slot) {
   ++slot.answered_;
   WorkerProcess& worker = slot.worker;

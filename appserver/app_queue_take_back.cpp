@@ -114,6 +114,9 @@ void AppQueue::take_unread(Slot& slot, int caller) {
   if (!unread.empty() && slot.load_ == 0 && runs) {
     slot.away_ = true;
     list_slot(slot);
+  } else if (!unread.empty() && slot.listed_at_ == 0) {  // frozen, or without a CPU: others that are idle come first
+    by_load_[0].remove(slot);
+    by_load_[0].push_back(slot);
   }
   to_front(unread, caller);
 }

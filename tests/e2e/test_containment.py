@@ -41,6 +41,9 @@ APP = '''\
             HOARD.append(bytearray(os.urandom(1 << 20)) * 60)
         if path == "/slow":
             time.sleep(0.3)
+        if path == "/hang":
+            open("hanging", "w").write(str(os.getpid()))
+            time.sleep(60)
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [str(os.getpid()).encode()]
 
@@ -57,6 +60,19 @@ def status_of(edge):
 
 def calls(edge, path):
     return (edge.folder / "calls").read_text().split().count(path)
+
+
+def test_a_worker_that_dies_is_reported_with_its_request_also_when_the_client_has_gone(serve):
+    edge = serve(SITE % 1, {"app.py": APP})
+    hanging = edge.folder / "hanging"
+    with edge.connect() as connection:
+        connection.ask("GET", "/hang")
+        wait_until(lambda: hanging.exists() and hanging.read_text(), "the view hangs")
+    found = edge.log.wait_for(r"request (\w+) \(GET /hang\): the client has gone")
+    pid = hanging.read_text()
+    os.kill(int(pid), signal.SIGKILL)
+    edge.log.wait_for(rf"worker \d \(pid {pid}\) died of SIGKILL while it answered request {found[1]} \(GET /hang\), "
+                      "whose client has gone$")
 
 
 def test_a_safe_request_whose_worker_dies_is_repeated_once_and_no_more(serve):
