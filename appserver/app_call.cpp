@@ -210,7 +210,7 @@ void AppCall::fail(Error error) {
 }
 
 void AppCall::lose(std::string_view how) {
-  const bool reported = abandoned() ? expired_ : error_.has_value();  // of a client that left, the error is just that
+  const bool reported = expired_ || (error_ && error_->kind != ErrorKind::closed);  // that the client left is no report
   if (!reported) log::error("[{}] {} while it answered {}", lane_.app().name, how, description());
   if (abandoned()) return retire();
   fail({ErrorKind::bad_gateway, Side::app, is_repeatable(), std::string(how)});
