@@ -266,7 +266,6 @@ void AppQueue::to_front(TicketList& tickets, int caller) {
       refuse(*ticket, caller);
       continue;
     }
-    --counters_.granted;  // it is counted once, when it stays with its slot
     begin_to_wait(*ticket);
     waiting_.insert_before(*ticket, first);
   }

@@ -108,7 +108,7 @@ def test_status_as_json(serve, tmp_path):
     workers = blog["generations"][0]["workers"]
     assert sum(worker["requests"] for worker in workers) == 3
     assert all(worker["memory_bytes"] > 1 << 20 for worker in workers)
-    assert blog["queue"]["granted"] == 3
+    assert blog["queue"]["granted"] >= 3    # again, when the worker is slow to read
 
 
 def test_status_as_a_table(serve, tmp_path, gate):
