@@ -195,7 +195,7 @@ def test_code_that_blocks_the_loop_is_seen_and_interrupted(serve_app, path, plac
         sequence = app.begin(path, REQUEST_ID="r-blocks")
         waiting = app.begin()
         wait_until(lambda: worker.running() == sequence, "its code has the loop")
-        assert re.search(rf'shop_app.py", line \d+ in {place}\n', worker.stacks())
+        wait_until(lambda: re.search(rf'shop_app.py", line \d+ in {place}\n', worker.stacks()), "the stack shows where")
         worker.interrupt(waiting)               # which does not run
         assert worker.running() == sequence
         wait_until(lambda: worker.interrupt(sequence) or worker.running() != sequence, "it was interrupted")
