@@ -1,12 +1,11 @@
 """What an app is told of a client that has left: edge.disconnected, and the end of what it streams."""
 import pytest
 
-from edge import wait_until
 from gateway_harness import binary, serve_app    # noqa: F401 (fixtures)
 from gateway_wire import FAILED
 
 DISCONNECTED = """
-    import time
+    import os
     kept = []
     def application(environ, start_response):
         gone = environ["edge.disconnected"]
@@ -17,8 +16,10 @@ DISCONNECTED = """
             return [repr([one() for one in kept] + [gone()]).encode()]
         if environ["PATH_INFO"] == "/wait":
             kept.append(gone)
-            while not gone():    # the client may have left before we got here
-                time.sleep(0.001)
+            before = gone()
+            open(os.environ["ARRIVED"], "w").close()
+            open(os.environ["GO_ON"]).close()
+            assert gone() and not before
             kept.append(lambda: "saw it")
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [repr(gone()).encode()]
@@ -26,19 +27,20 @@ DISCONNECTED = """
 
 
 def begin(app, path):
-    """Sends a request; its sequence once the app is at it, or has done with it."""
+    """Sends a request; its sequence."""
     sequence = next(app.sequences)
     app.workers[0].threads[0].send(sequence, app.variables(path))
-    wait_until(lambda: app.workers[0].begun() == sequence, "the worker has taken it")
     return sequence
 
 
 @pytest.mark.parametrize("validate", [False, True])
-def test_an_app_can_ask_whether_its_client_is_there(serve_app, validate):
-    app = serve_app(DISCONNECTED, validate=validate)
+def test_an_app_can_ask_whether_its_client_is_there(serve_app, validate, gate):
+    app = serve_app(DISCONNECTED, validate=validate, environment=gate.environment)
     assert app.ask("/keep").body == b"False"
     sequence = begin(app, "/wait")
+    gate.wait_arrived()
     app.workers[0].cancel(sequence)
+    gate.open()
     app.workers[0].threads[0].answer(sequence)
     assert app.ask("/keep").body == b"False"
     # Each keeps the answer of its own request, whatever is cancelled later.
