@@ -112,7 +112,7 @@ bool AnswerChannel::deliver(const AnswerFrames::Piece& piece, const BlockRef& bl
   if (piece.last) {
     resume_reading();  // the call may have been full since this same read, and its chunks no longer lead here
     call->leave_channel();
-    lane_.queue().finish(*call);
+    if (lane_.queue().finish(*call, call->id())) lane_.watch_slots();
     if (call->abandoned()) call->retire();
   } else if (is_asgi()) {
     call->hold_to_window();
@@ -162,12 +162,23 @@ void AnswerChannel::tell(const wire::Notice& notice) {
   lane_.loop().arm(deaf_, Milliseconds(1));
 }
 
-void AnswerChannel::event_loop_is_stuck() {
-  log::error("[{}] {}: its event loop has been blocked for request_timeout ({} ms)", lane_.app().name, name(),
-             lane_.app().request_timeout.count());
+void AnswerChannel::is_stuck(const AppQueue::Look& look) {
+  const std::string limit = fmt::format("request_timeout ({} ms)", lane_.app().request_timeout.count());
+  ExpiredRequest request{.worker = worker_, .thread = worker_->thread_of(slot_), .id = "(none)", .asked = look.asked};
+  if (is_asgi()) {
+    request.sequence = worker_->running(0);
+    request.asked = worker_->cancels();
+    log::error("[{}] {}: its event loop has been blocked for {}", lane_.app().name, name(), limit);
+  } else if (look.at != 0) {
+    request.sequence = look.at;
+    request.id = look.id;
+    log::error("[{}] {}: request {} is answered, and the app has gone on with it for {}, in its iterator or in close()",
+               lane_.app().name, name(), look.id, limit);
+  } else {
+    log::error("[{}] {}: it has read no request for {}, although it has none", lane_.app().name, name(), limit);
+  }
   if (!lane_.deals_with_timeouts()) return kill_worker();
-  lane_.request_timed_out(
-      {.worker = worker_, .thread = 0, .sequence = worker_->running(0), .id = "(none)", .cancels = worker_->cancels()});
+  lane_.request_timed_out(std::move(request));
 }
 
 void AnswerChannel::on_writable() {

@@ -11,6 +11,7 @@
 
 #include "appserver/answer_frames.h"
 #include "appserver/app_call.h"
+#include "appserver/app_queue.h"
 #include "appserver/app_status.h"
 #include "appserver/worker_process.h"
 #include "core/net/alarm.h"
@@ -43,8 +44,8 @@ class AnswerChannel final : public Socket {
   bool is_asgi() const { return worker_->is_asgi(); }
   /// Of an ASGI app's event loop: the queue has counted the cancel that this sends.
   void ask_whether_it_hears() { tell({.sequence = 0, .kind = wire::kCancel, .value = 0}); }
-  /// It reads nothing, for request_timeout: it is dealt with as a request that ran so long.
-  void event_loop_is_stuck();
+  /// The slot's thread reads nothing, for request_timeout: it is dealt with as a request that ran so long.
+  void is_stuck(const AppQueue::Look& look);
 
   /// Reads again, after the client has taken what was too much.
   void resume_reading() { want_read(true); }

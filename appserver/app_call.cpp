@@ -192,8 +192,8 @@ void AppCall::expire() {
   lane_.request_timed_out({.worker = worker.shared_from_this(),
                            .thread = worker.thread_of(channel_->slot()),
                            .sequence = sequence(),
-                           .id = request_ ? std::string(request_->id()) : left_id_,
-                           .cancels = worker.cancels()});
+                           .id = std::string(id()),
+                           .asked = worker.is_asgi() ? worker.cancels() : 0});
 }
 
 void AppCall::cancel() {
@@ -273,6 +273,10 @@ void AppCall::cancel_answer() {
 void AppCall::retire() {
   leave_channel();
   lane_.recycle(*this);
+}
+
+std::string_view AppCall::id() const {
+  return request_ ? request_->id() : std::string_view(left_id_);
 }
 
 std::string AppCall::description() const {

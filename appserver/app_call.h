@@ -89,6 +89,8 @@ class AppCall final : public Ticket, private Deadline, private Cancellation::Wai
   bool is_full();
   /// ASGI: while the client takes its time with what is here, the app's time does not run.
   void hold_to_window();
+  /// Of the request, also when that has gone.
+  std::string_view id() const;
   /// Says which request it is, for the log.
   std::string description() const;
   /// The same for the status, without the worker.

@@ -124,7 +124,7 @@ void AppLane::on_deadline() {
     const AppQueue::Look look = queue_.take_back_if_slow(channel->slot(), loop_.index());
     if (look.again) again = std::min(*look.again, again.value_or(*look.again));
     if (look.ask) channel->ask_whether_it_hears();
-    if (look.stuck) channel->event_loop_is_stuck();
+    if (look.stuck) channel->is_stuck(look);
   }
   if (again && !armed()) loop_.arm(*this, *again);
 }

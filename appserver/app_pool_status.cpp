@@ -22,7 +22,7 @@ void add_running(AppStatus& status, const std::vector<RunningRequest>& running) 
     for (GenerationStatus& generation : status.generations) {
       for (WorkerStatus& worker : generation.workers) {
         if (worker.pid == 0 || worker.pid != request.pid) continue;
-        if (worker.state == "idle") worker.state = "busy";
+        if (worker.state == "idle" || worker.state == "finishing") worker.state = "busy";
         worker.running.push_back(request);
       }
     }

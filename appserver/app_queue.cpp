@@ -64,23 +64,28 @@ bool AppQueue::turns_away() {
   return true;
 }
 
-void AppQueue::finish(Ticket& ticket) {
+bool AppQueue::finish(Ticket& ticket, std::string_view id) {
   const int loop = ticket.loop_;
+  bool look = false;
   {
     const std::lock_guard lock(mutex_);
-    if (Slot* const slot = ticket.slot_) {
+    Slot* const slot = ticket.slot_;
+    if (slot) {
       const auto now = steady_clock::now();
       const std::int64_t took = duration_cast<microseconds>(now - slot->busy_since_).count();
       slot->average_ = slot->average_ < 0 ? took : slot->average_ + (took - slot->average_) / kAverageOver;
       slot->busy_since_ = now;
       slot->slow_ = slot->stuffed_ = false;
       count_answer(*slot);
+      slot->answered_id_ = id;
     }
     leave(ticket);
     grant_waiting(loop);
     report_idle();
+    look = slot && slot->load_ == 0 && !slot->worker.is_asgi() && app_is_at(*slot) == ticket.sequence_;
   }
   deliver(loop);
+  return look;
 }
 
 bool AppQueue::withdraw(Ticket& ticket, Why why) {

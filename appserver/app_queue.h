@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "appserver/app_status.h"
@@ -23,19 +25,22 @@ class AppQueue {
  public:
   /// A slot takes requests ahead while those that it has make less work than this, going by its average service time …
   static constexpr std::chrono::microseconds kWorkAhead{3'000};
-  /// … and they are taken back when the request before them runs longer than this, and than 8 times the average.
+  /// … and they are taken back when the request before them runs longer than this, and than 8 times the average; or
+  /// when a thread that has answered all before them leaves them unread for so long.
   static constexpr Milliseconds kLongService{3};
-  /// An ASGI app's event loop that leaves requests unread for so long gets no more, and they are taken back.
+  /// An ASGI app's event loop that leaves requests unread for so long gets no more, and they are taken back. A thread
+  /// of a WSGI app that was asked whether it reads is looked at so often until it has heard.
   static constexpr Milliseconds kDeafLoop{20};
   struct Limits {
     std::uint32_t waiting = 1000;  // requests that may wait; those that were taken back from a worker come on top
     std::uint32_t depth = 32;      // requests on one slot of a WSGI app, the one that is being answered included
     bool grows = false;            // the hook `pressure` is wanted
-    Milliseconds blocked{60'000};  // an ASGI app's event loop that reads nothing for so long is stuck
+    Milliseconds blocked{60'000};  // a thread that reads nothing for so long, although it has no request, is stuck
     std::chrono::microseconds work_ahead = kWorkAhead;
   };
   /// A mailbox holds so many bytes (SO_SNDBUF), and an event loop that is at work empties it at once: so soon a slot of
-  /// an ASGI app is looked at again that was full, or had left requests unread for kDeafLoop.
+  /// an ASGI app is looked at again that was full, or had left requests unread for kDeafLoop. Also a thread that is to
+  /// come back from close() while requests wait.
   static constexpr Milliseconds kSoon{1};
 
   /// `loops` in the order of their indices; they and the queue must outlive every ticket.
@@ -62,8 +67,9 @@ class AppQueue {
   Outcome acquire(Ticket& ticket, Slot*& slot);
   /// A ticket that came now would not get in, and is counted as refused: before its body is read.
   bool turns_away();
-  /// The answer is complete: measures the service time and frees the slot.
-  void finish(Ticket& ticket);
+  /// The answer is complete: measures the service time and frees the slot. `id`: of the request, for the log. True: the
+  /// slot is to be looked at soon, because the app may go on behind its answer.
+  bool finish(Ticket& ticket, std::string_view id = {});
   /// Takes a ticket out that no slot holds, because it waited too long or its client has left. False, and nothing is
   /// changed, when a slot holds it.
   enum class Why : std::uint8_t { timed_out, left };
@@ -90,13 +96,20 @@ class AppQueue {
   struct Look {
     std::optional<Milliseconds> again;  // after so long; nothing: no more until something is sent to it
     bool ask = false;                   // the event loop is to be asked whether it hears: a cancel was counted for that
-    bool stuck = false;                 // it has been blocked for Limits::blocked; once for each time
+    bool stuck = false;                 // it reads nothing since Limits::blocked; once for each time. WSGI: then
+    std::uint64_t at = 0;               // … the sequence of the answered request that the app is still at, or 0
+    std::string id{};                   // … what finish() was told of that
+    std::uint64_t asked = 0;            // … what WorkerProcess::heard() is when it reads again, with `at` of 0
   };
   Look take_back_if_slow(Slot& slot, int caller);
   /// Requests answered by that slot.
   std::uint64_t answered(const Slot& slot);
   /// Requests that the worker is at; those that were handed ahead do not count.
   std::size_t busy(const WorkerProcess& worker);
+  /// The same of the slot's worker, without one request that the slot may be at.
+  std::size_t busy_besides(const Slot& slot);
+  /// The slot's thread is behind the end of its last answer and still in the app, as far as it was looked at.
+  bool is_away(const Slot& slot);
   /// For how long no thread of the worker has had a request; 0 when one has.
   Milliseconds idle(const WorkerProcess& worker);
   /// Microseconds that the first in the FIFO has waited; 0: nobody waits.
@@ -129,7 +142,12 @@ class AppQueue {
   static bool has_begun(const Slot& slot);
   static bool has_read_all(const Slot& slot);
   void take_unread(Slot& slot, int caller);
+  Look look_at_thread(Slot& slot, int caller);
   Look take_back_if_blocked(Slot& slot, int caller);
+  static std::uint64_t app_is_at(const Slot& slot);
+  static bool hears(const Slot& slot);
+  void send_away(Slot& slot);
+  void ask(Slot& slot);
   void grant_waiting(int caller);
   void refuse(Ticket& ticket, int caller);
   void tell(Ticket& ticket, int caller);

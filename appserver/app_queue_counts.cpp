@@ -64,6 +64,17 @@ std::size_t AppQueue::busy(const WorkerProcess& worker) {
   return busy;
 }
 
+std::size_t AppQueue::busy_besides(const Slot& slot) {
+  const std::size_t all = busy(slot.worker);
+  const std::lock_guard lock(mutex_);
+  return all - std::min<std::size_t>(all, slot.load_ > 0 ? 1 : 0);
+}
+
+bool AppQueue::is_away(const Slot& slot) {
+  const std::lock_guard lock(mutex_);
+  return slot.away_;
+}
+
 Milliseconds AppQueue::idle(const WorkerProcess& worker) {
   const std::lock_guard lock(mutex_);
   Milliseconds least = Milliseconds::max();

@@ -24,32 +24,72 @@ void AppQueue::take_back(Slot& slot, int caller) {
 }
 
 AppQueue::Look AppQueue::take_back_if_slow(Slot& slot, int caller) {
-  Look look{.again = kLongService};
+  Look look;
   {
     const std::lock_guard lock(mutex_);
-    if (slot.away_ && std::atomic_ref(slot.shared_.running).load(std::memory_order_acquire) == 0) {
+    if (slot.away_ && app_is_at(slot) == 0) {
       slot.away_ = false;
       list_slot(slot);
       grant_waiting(caller);
     }
-    if (slot.open_ && slot.worker.is_asgi()) {
-      look = take_back_if_blocked(slot, caller);
-    } else if (!slot.open_ || slot.away_ || slot.load_ == 0) {
-      if (!slot.open_ || !slot.away_) look.again.reset();
-    } else if (slot.load_ == 1 && has_begun(slot)) {
-      look.again.reset();
-    } else {
-      const microseconds limit = std::max<microseconds>(kLongService, microseconds(8 * slot.average_));
-      if (steady_clock::now() - slot.busy_since_ >= limit) {
-        slot.slow_ = true;
-        take_unread(slot, caller);
-        grant_waiting(caller);
-        if (!slot.away_) look.again.reset();
-      }
-    }
+    if (slot.open_) look = slot.worker.is_asgi() ? take_back_if_blocked(slot, caller) : look_at_thread(slot, caller);
   }
   deliver(caller);
   return look;
+}
+
+/// A thread of a WSGI app.
+AppQueue::Look AppQueue::look_at_thread(Slot& slot, int caller) {
+  const auto now = steady_clock::now();
+  const std::uint64_t at = app_is_at(slot);
+  Look look;
+  if (slot.load_ == 0 && at != 0 && !slot.away_) {
+    if (now - slot.idle_since_ >= kLongService) send_away(slot);
+    look.again = kLongService;
+  } else if (slot.load_ > 0 && !(slot.load_ == 1 && has_begun(slot))) {
+    const microseconds usual(has_begun(slot) ? 8 * slot.average_ : 0);
+    const microseconds limit = std::max<microseconds>(kLongService, usual);
+    if (now - slot.busy_since_ >= limit) {
+      slot.slow_ = true;
+      take_unread(slot, caller);
+      grant_waiting(caller);
+    } else {
+      look.again = kLongService;
+    }
+  }
+  const bool asked = !hears(slot);
+  if (asked) look.again = look.again.value_or(kDeafLoop);
+  if (slot.away_) look.again = waiting_.empty() ? kLongService : kSoon;
+  const bool for_too_long =
+      slot.away_ ? now - slot.away_since_ >= limits_.blocked : asked && now - slot.asked_at_ >= limits_.blocked;
+  if (for_too_long && !std::exchange(slot.given_up_, true)) {
+    look.stuck = true;
+    if (slot.away_) {
+      look.at = at;
+      look.id = slot.answered_id_;
+    } else {
+      look.asked = slot.asked_;
+    }
+  }
+  return look;
+}
+
+/// The worker's word.
+std::uint64_t AppQueue::app_is_at(const Slot& slot) {
+  return std::atomic_ref(slot.shared_.running).load(std::memory_order_acquire);
+}
+
+/// Nothing that it was asked is left unread.
+bool AppQueue::hears(const Slot& slot) {
+  return std::atomic_ref(slot.shared_.heard).load(std::memory_order_acquire) >= slot.asked_;
+}
+
+/// It gets nothing more until it is back.
+void AppQueue::send_away(Slot& slot) {
+  slot.away_ = true;
+  slot.away_since_ = steady_clock::now();
+  slot.given_up_ = false;
+  list_slot(slot);
 }
 
 /// An event loop that reads again gets requests again.
@@ -57,7 +97,7 @@ AppQueue::Look AppQueue::take_back_if_blocked(Slot& slot, int caller) {
   const std::uint64_t taken = std::atomic_ref(slot.shared_.taken).load(std::memory_order_relaxed);
   const auto now = steady_clock::now();
   const bool all_read = has_read_all(slot);
-  const bool hears = slot.slow_ && slot.worker.heard_cancels() >= slot.asked_;
+  const bool hears = slot.slow_ && slot.worker.heard(0) >= slot.asked_;
   Look look;
   if (taken != slot.taken_ || hears || (all_read && !slot.slow_)) {
     slot.read_at_ = now;
@@ -96,29 +136,43 @@ bool AppQueue::has_begun(const Slot& slot) {
 
 void AppQueue::take_unread(Slot& slot, int caller) {
   TicketList unread;
-  while (const std::optional<std::uint64_t> sequence = slot.mailbox.take_back()) {
-    if (*sequence == 0) {  // that it shall quit, behind all requests
+  bool question = false;
+  while (const std::optional<wire::RequestHeader> message = slot.mailbox.take_back()) {
+    if ((message->flags & wire::kAsk) != 0) {
+      question = true;
+      continue;
+    }
+    if ((message->flags & wire::kQuit) != 0) {  // behind all requests
       slot.mailbox.send_quit();
       break;
     }
     slot.sent_.fetch_sub(1, std::memory_order_relaxed);
     for (Ticket* ticket = slot.held_.front(); ticket; ticket = TicketList::after(*ticket)) {
-      if (ticket->sequence_ != *sequence) continue;
+      if (ticket->sequence_ != message->sequence) continue;
       vacate(*ticket);
       unread.push_back(*ticket);
       break;
     }
   }
-  // A thread that has answered everything and yet did not read this gets nothing more until it is back.
-  const bool runs = std::atomic_ref(slot.shared_.running).load(std::memory_order_acquire) != 0;
-  if (!unread.empty() && slot.load_ == 0 && runs) {
-    slot.away_ = true;
-    list_slot(slot);
+  if (slot.load_ == 0 && !unread.empty() && app_is_at(slot) != 0 && !slot.away_) {
+    send_away(slot);
   } else if (!unread.empty() && slot.listed_at_ == 0) {  // frozen, or without a CPU: others that are idle come first
     by_load_[0].remove(slot);
     by_load_[0].push_back(slot);
   }
+  if (question || (!unread.empty() && slot.load_ == 0 && !slot.away_)) ask(slot);
   to_front(unread, caller);
+}
+
+/// Whether it reads its mailbox, which is empty.
+void AppQueue::ask(Slot& slot) {
+  if (!slot.open_ || slot.worker.is_asgi()) return;
+  if (hears(slot)) {
+    slot.asked_ = std::atomic_ref(slot.shared_.heard).load(std::memory_order_relaxed) + 1;
+    slot.asked_at_ = steady_clock::now();
+    slot.given_up_ = false;
+  }
+  slot.mailbox.send_question();
 }
 
 }  // namespace edge

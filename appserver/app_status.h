@@ -24,7 +24,8 @@ struct WorkerStatus {
   std::uint32_t number = 0;
   std::uint32_t generation = 0;
   pid_t pid = 0;
-  std::string state{};                    // "starting", "idle", "busy", "leaving", "waiting to restart"
+  std::string state{};                    // "starting", "idle", "busy", "finishing" (an answered request), "leaving",
+                                          // "waiting to restart"
   std::uint64_t requests = 0;             // answered
   std::uint64_t in_flight = 0;            // being answered
   std::uint64_t age = 0;                  // milliseconds

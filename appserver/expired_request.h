@@ -1,4 +1,5 @@
-// ExpiredRequest: a request that ran longer than request_timeout, and where.
+// ExpiredRequest: a request that ran longer than request_timeout, and where. Also a thread that has read nothing for so
+// long, with the sequence of what it is at, or 0.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +15,9 @@ struct ExpiredRequest {
   std::shared_ptr<WorkerProcess> worker;
   unsigned thread = 0;  // index of the worker's slot
   std::uint64_t sequence = 0;
-  std::string id;             // as the log names it
-  std::uint64_t cancels = 0;  // ASGI: what the worker's heard_cancels() is when it has been told of this
+  std::string id;           // as the log names it
+  std::uint64_t asked = 0;  // what WorkerProcess::heard() is when the thread has read what it was told of this; 0:
+                            // nothing, it is back when the app is not at the request any more
 };
 
 }  // namespace edge

@@ -275,7 +275,10 @@ GenerationStatus Generation::status() const {
       worker.pid = seat->worker->pid();
       worker.age = house_.main.now() - seat->since;
       worker.in_flight = house_.queue.busy(*seat->worker);
-      for (const auto& slot : seat->worker->slots()) worker.requests += house_.queue.answered(*slot);
+      for (const auto& slot : seat->worker->slots()) {
+        worker.requests += house_.queue.answered(*slot);
+        if (worker.state == "idle" && house_.queue.is_away(*slot)) worker.state = "finishing";
+      }
     }
     status.workers.push_back(std::move(worker));
   }

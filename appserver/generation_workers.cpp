@@ -240,11 +240,12 @@ void Generation::on_timeout(const ExpiredRequest& request) {
   Seat* const at = seat(request.worker->number());
   if (!at || at->worker != request.worker) return;
   if (request.worker->is_asgi() && !at->stuck.empty()) return at->stuck.front()->also(request);
-  const auto done = [this, at, sequence = request.sequence](bool helped) {
-    std::erase_if(at->stuck, [sequence](const auto& stuck) { return stuck->sequence() == sequence; });
+  const auto done = [this, at, thread = request.thread, sequence = request.sequence](bool helped) {
+    std::erase_if(at->stuck, [&](const auto& stuck) { return stuck->is_of(thread, sequence); });
     if (helped || !at->worker) return;
-    const bool alone = house_.queue.busy(*at->worker) <= 1;
-    trouble(fmt::format("worker {} (pid {}) is stuck in a request and is {}", at->number, at->worker->pid(),
+    const bool alone = house_.queue.busy_besides(*at->worker->slots()[thread]) == 0;
+    trouble(fmt::format("worker {} (pid {}) is stuck{} and is {}", at->number, at->worker->pid(),
+                        sequence == 0 ? "" : " in a request",
                         alone ? "killed" : "replaced; its other requests finish first"));
     if (alone) {
       for (const auto& slot : at->worker->slots()) house_.queue.close(*slot, -1);

@@ -59,12 +59,16 @@ Mailbox::Sent Mailbox::send_quit() {
   return send({.flags = wire::kQuit}, {}, {});
 }
 
-std::optional<std::uint64_t> Mailbox::take_back() {
+Mailbox::Sent Mailbox::send_question() {
+  return send({.flags = wire::kAsk}, {}, {});
+}
+
+std::optional<wire::RequestHeader> Mailbox::take_back() {
   wire::RequestHeader header;
   // The rest of the message, and a descriptor that came with it, are dropped by the kernel.
   const ssize_t got = recv(worker_end_.get(), &header, sizeof header, MSG_DONTWAIT);
   if (got < static_cast<ssize_t>(sizeof header)) return std::nullopt;
-  return header.sequence;
+  return header;
 }
 
 }  // namespace edge

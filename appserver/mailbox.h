@@ -25,9 +25,11 @@ class Mailbox {
   Sent send(const wire::RequestHeader& header, std::string_view packet, std::string_view body, int body_file = -1);
   /// Tells the thread to end, after all that was sent before.
   Sent send_quit();
+  /// Asks the thread whether it reads its mailbox.
+  Sent send_question();
 
-  /// Takes one unread message out again: its sequence, or nothing when the mailbox is empty.
-  std::optional<std::uint64_t> take_back();
+  /// Takes one unread message out again: its header, or nothing when the mailbox is empty.
+  std::optional<wire::RequestHeader> take_back();
 
   /// The end that the worker reads; stays open here so that unread requests outlive the worker.
   int worker_end() const { return worker_end_.get(); }

@@ -51,11 +51,11 @@ std::string StuckRequest::name() const {
                      request_.worker->pid());
 }
 
-/// An event loop that is blocked does not hear that it should cancel, whosever code it is that blocks it.
+/// A thread that is blocked does not read what it is told, whosever code it is that blocks it.
 bool StuckRequest::is_stuck() const {
   const WorkerProcess& worker = *request_.worker;
-  if (worker.is_asgi()) return worker.heard_cancels() < request_.cancels;
-  return request_.worker->running(request_.thread) == request_.sequence;
+  if (request_.asked != 0) return worker.heard(request_.thread) < request_.asked;
+  return worker.running(request_.thread) == request_.sequence;
 }
 
 void StuckRequest::log_stacks(std::string_view dump) const {
@@ -77,7 +77,8 @@ void StuckRequest::on_deadline() {
   const bool helped = !is_stuck();
   if (!helped && !asked_) return ask_for_stacks();
   if (!helped && tries_ < kMostTries) return interrupt();
-  if (!helped) log::error("{} was still at it {} ms after edge_gateway.RequestTimeout", name(), kGrace.count());
+  if (!helped && request_.sequence != 0)
+    log::error("{} was still at it {} ms after edge_gateway.RequestTimeout", name(), kGrace.count());
   Done done = std::exchange(done_, nullptr);
   done(helped);
 }

@@ -1,6 +1,6 @@
-// StuckRequest: what happens to a worker's thread whose request ran longer than request_timeout: its stacks go to the
-// log, an exception is raised in it, and it is looked whether that helps. An ASGI app's event loop cancels the
-// request's task by itself; only when it does not get to that, it is treated so.
+// StuckRequest: what happens to a worker's thread whose request ran longer than request_timeout, or that reads nothing
+// for so long: its stacks go to the log, an exception is raised in what it is at, and it is looked whether that helps.
+// An ASGI app's event loop cancels the request's task by itself; only when it does not get to that, it is treated so.
 #pragma once
 
 #include <functional>
@@ -30,7 +30,9 @@ class StuckRequest final : private Deadline {
   /// answered, `done` is never called.
   StuckRequest(Loop& loop, std::string app, WorkerStacks& stacks, ExpiredRequest request, Done done);
 
-  std::uint64_t sequence() const { return request_.sequence; }
+  bool is_of(unsigned thread, std::uint64_t sequence) const {
+    return request_.thread == thread && request_.sequence == sequence;
+  }
   /// ASGI: another request of the same worker has expired; whichever has the event loop gets the exception.
   void also(ExpiredRequest request);
 

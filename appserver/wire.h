@@ -34,6 +34,7 @@ struct RequestHeader {
 enum RequestFlag : std::uint32_t {
   kBodyInFile = 1,  // an open file, at offset 0
   kQuit = 2,        // no request: the thread ends (after all before it in the mailbox)
+  kAsk = 4,         // no request: the thread of a WSGI app adds one to SharedSlot::heard, so it reads its mailbox
 };
 
 /// No message is larger: the header, a uwsgi packet of at most 64 KiB, and a body of at most kMaxInlineBody.
@@ -100,7 +101,7 @@ struct alignas(64) SharedSlot {
                               // event loop at this moment
   std::uint64_t thread = 0;   // the thread as faulthandler names it ("Thread 0x%016x"), 0: not known yet
   std::uint64_t taken = 0;    // how many requests it has taken from the mailbox so far
-  std::uint64_t heard = 0;    // ASGI: how many notices of kCancel it has read so far
+  std::uint64_t heard = 0;    // how many messages of kAsk it has read so far; ASGI: how many notices of kCancel
 };
 enum InterruptReason : std::uint64_t { kRequestTimeout = 1, kClientDisconnected = 2 };
 

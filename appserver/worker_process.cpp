@@ -70,8 +70,8 @@ std::uint64_t WorkerProcess::thread_ident(unsigned thread) const {
   return std::atomic_ref(shared_[thread].thread).load(std::memory_order_acquire);
 }
 
-std::uint64_t WorkerProcess::heard_cancels() const {
-  return std::atomic_ref(shared_[0].heard).load(std::memory_order_acquire);
+std::uint64_t WorkerProcess::heard(unsigned thread) const {
+  return std::atomic_ref(shared_[thread].heard).load(std::memory_order_acquire);
 }
 
 void WorkerProcess::interrupt(unsigned thread, std::uint64_t sequence, wire::InterruptReason reason) const {

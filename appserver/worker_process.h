@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "appserver/mailbox.h"
@@ -56,9 +57,12 @@ class Slot {
   bool closed_ = false;      // for good
   std::uint64_t taken_ = 0;  // ASGI: how many requests the worker had read when it was looked at last …
   Time read_at_;             // … and when that changed last, or nothing was unread
-  std::uint64_t asked_ = 0;  // ASGI, while slow_: it reads again when it has heard so many cancels
-  bool given_up_ = false;    // ASGI, while slow_: it was told that the loop has been blocked for too long
-  bool away_ = false;        // its thread does not read its mailbox although it has answered: it is in an app's close()
+  std::uint64_t asked_ = 0;  // it reads again when it has heard so many questions; ASGI, while slow_: so many cancels
+  Time asked_at_;            // when the question was sent first that it has not heard
+  Time away_since_;
+  std::string answered_id_;  // of the request that was answered last
+  bool given_up_ = false;    // while it does not read: it was told that this has lasted for too long
+  bool away_ = false;        // its thread has answered and is still in the app: in an iterator, or close()
   bool slow_ = false;        // the present request runs long: nothing is handed ahead until it has ended
   bool stuffed_ = false;     // the mailbox was full
 };
@@ -106,10 +110,11 @@ class WorkerProcess : public std::enable_shared_from_this<WorkerProcess> {
   /// The thread's name in a dump of faulthandler, 0 when it is not known yet. Only the worker's word.
   std::uint64_t thread_ident(unsigned thread) const;
   /// ASGI: one more notice of kCancel is about to be sent, on whatever channel; how many that makes; how many the
-  /// worker has read, by its own word. One that is far behind has its event loop blocked.
+  /// worker has read (heard()). One that is far behind has its event loop blocked.
   std::uint64_t count_cancel() { return cancels_.fetch_add(1, std::memory_order_relaxed) + 1; }
   std::uint64_t cancels() const { return cancels_.load(std::memory_order_relaxed); }
-  std::uint64_t heard_cancels() const;
+  /// SharedSlot::heard. Only the worker's word.
+  std::uint64_t heard(unsigned thread) const;
   /// Raises an exception in that request, if the thread is at it when the signal arrives.
   void interrupt(unsigned thread, std::uint64_t sequence, wire::InterruptReason reason) const;
 

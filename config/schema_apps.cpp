@@ -47,7 +47,8 @@ constexpr Key kApp[] = {
         "A request that ran longer without a byte of its answer gets 504. Once the answer has begun it is the longest "
         "pause between two pieces of it, while the client takes them: a stream that goes on may last for ever, and one "
         "that pauses longer breaks off. The worker's stacks are logged, an exception is raised in the view, and if "
-        "that does not help the worker is replaced."}
+        "that does not help the worker is replaced. The same holds for what the app does when its answer is complete, "
+        "in `close()` for example, and for a worker that is at nothing and reads no request for so long."}
         .between(1, kMostTime),
     Key{"start_timeout", Type::duration, "60s", "An import that took longer has failed."}.between(1, kMostTime),
     Key{"max_requests", Type::number, "0",

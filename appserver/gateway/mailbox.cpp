@@ -15,7 +15,8 @@
 namespace edge::gateway {
 namespace {
 
-constexpr std::uint32_t kKnownFlags = wire::kBodyInFile | wire::kQuit;
+constexpr std::uint32_t kKnownFlags = wire::kBodyInFile | wire::kQuit | wire::kAsk;
+constexpr std::uint32_t kNoRequest = wire::kQuit | wire::kAsk;
 
 /// The one descriptor that may come with a request. false: there were more, or other things.
 bool take_descriptor(msghdr& message, Descriptor& file) {
@@ -66,7 +67,8 @@ Mailbox::Received Mailbox::receive(RequestMessage& to, bool waiting) {
   if (!parse({buffer_.get(), static_cast<std::size_t>(size)}, to)) {
     abandon("a worker was sent a request that makes no sense\n");
   }
-  return (to.header.flags & wire::kQuit) != 0 ? Received::quit : Received::request;
+  if ((to.header.flags & kNoRequest) == 0) return Received::request;
+  return (to.header.flags & wire::kQuit) != 0 ? Received::quit : Received::question;
 }
 
 /// One message of the mailbox; 0 when it was closed, negative with errno.
@@ -90,7 +92,7 @@ bool Mailbox::parse(std::string_view bytes, RequestMessage& to) const {
   if (bytes.size() < sizeof to.header) return false;
   std::memcpy(&to.header, bytes.data(), sizeof to.header);
   if ((to.header.flags & ~kKnownFlags) != 0) return false;
-  if ((to.header.flags & wire::kQuit) != 0) return true;
+  if ((to.header.flags & kNoRequest) != 0) return true;
   bytes.remove_prefix(sizeof to.header);
   if (to.header.sequence == 0 || to.header.loop >= channels_) return false;
   if (bytes.size() < uwsgi::kHeaderSize) return false;

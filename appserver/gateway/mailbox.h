@@ -26,8 +26,9 @@ class Mailbox {
   /// `socket` stays the caller's, and open. `channels`: how many answers channels there are.
   Mailbox(int socket, std::size_t channels);
 
-  /// nothing: there is no message yet; closed: by the edge, or this process is not the worker any more.
-  enum class Received : std::uint8_t { request, quit, nothing, closed };
+  /// question: wire::kAsk; nothing: there is no message yet; closed: by the edge, or this process is not the worker any
+  /// more.
+  enum class Received : std::uint8_t { request, question, quit, nothing, closed };
   /// Ends the process when what came makes no sense. `to` is good until the next call.
   Received receive(RequestMessage& to);
   /// The same after a wait with the interpreter's lock released. nothing: it was disturbed by a signal.

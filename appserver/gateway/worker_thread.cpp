@@ -35,7 +35,10 @@ void WorkerThread::run() {
 
 Mailbox::Received WorkerThread::receive(RequestMessage& to) {
   Mailbox::Received received = mailbox_.receive(to);
-  while (received == Mailbox::Received::nothing) {
+  while (received == Mailbox::Received::nothing || received == Mailbox::Received::question) {
+    if (received == Mailbox::Received::question) {
+      std::atomic_ref(worker_.slot(index_).heard).fetch_add(1, std::memory_order_release);
+    }
     run_signal_handlers();
     scheduling_.wait_for_request();
     received = mailbox_.wait(to);

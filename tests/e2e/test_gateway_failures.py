@@ -6,6 +6,7 @@ import struct
 
 import pytest
 
+from edge import wait_until
 from gateway_harness import binary, serve_app    # noqa: F401 (fixtures)
 from gateway_wire import FAILED, HEAD, LAST, REQUEST, packet
 
@@ -178,6 +179,25 @@ def test_begun_tells_which_request_the_worker_has_taken(serve_app, gate):
     worker.threads[0].answer(77)
     worker.threads[0].answer(78)
     assert worker.begun() == 78
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_thread_tells_that_it_has_read_a_question(serve_app, gate, threads):
+    app = serve_app(STREAMING, environment=gate.environment, threads=threads)
+    worker, thread = app.workers[0], app.workers[0].threads[-1]
+    at = threads - 1
+    thread.send(77, app.variables("/write"))
+    thread.ask()
+    thread.ask()
+    gate.wait_arrived()
+    assert worker.told("heard", at) == 0, "it is at a request"
+    gate.open()
+    thread.answer(77)
+    wait_until(lambda: worker.told("heard", at) == 2, "it has read both")
+    thread.ask()
+    thread.send(78, app.variables("/nothing"))
+    thread.answer(78)
+    assert worker.told("heard", at) == 3 and worker.taken(at) == 2
 
 
 def test_an_unread_request_can_be_taken_back_by_the_edge(serve_app, gate):

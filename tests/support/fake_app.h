@@ -105,6 +105,10 @@ struct FakeThread {
     ReadMessage message;
     std::memcpy(&message.header, bytes.data(), sizeof message.header);
     if (message.header.flags & wire::kQuit) return message;
+    if (message.header.flags & wire::kAsk) {
+      hear();
+      return read();
+    }
     places()[message.header.sequence] = message.header.place;
     std::string_view left = std::string_view(bytes).substr(sizeof message.header);
     const uwsgi::Header packet = uwsgi::decode_header(left.data());
@@ -135,7 +139,7 @@ struct FakeThread {
     ++counted;
     REQUIRE(pwrite(slot->worker.memory(), &counted, sizeof counted, place) == sizeof counted);
   }
-  /// ASGI: one more cancel was read.
+  /// One more question was read; ASGI: one more cancel.
   void hear() const { count(offsetof(wire::SharedSlot, heard)); }
   void send(std::string_view bytes) const {
     while (!bytes.empty()) {

@@ -21,9 +21,9 @@ from pathlib import Path
 import pytest
 
 from edge import LEFT_OUT, PATIENCE, REPORT, SYSTEM_PYTHON, Lines
-from gateway_wire import (BODY_IN_FILE, CONTROL, CONTROL_KINDS, FILE, FRAME, HEAD, INTERRUPT_SIGNAL, LAST, MOST_FRAME,
-                          NOTICE, QUIT, REQUEST, REQUEST_TIMEOUT, SLOT_MEMBERS, SLOT_SIZE, STACKS_END, STACKS_SIGNAL, Answer,
-                          Frame, Message, packet, read_part)
+from gateway_wire import (ASK, BODY_IN_FILE, CONTROL, CONTROL_KINDS, FILE, FRAME, HEAD, INTERRUPT_SIGNAL, LAST,
+                          MOST_FRAME, NOTICE, QUIT, REQUEST, REQUEST_TIMEOUT, SLOT_MEMBERS, SLOT_SIZE, STACKS_END,
+                          STACKS_SIGNAL, Answer, Frame, Message, packet, read_part)
 from sanitizer import BUILD, SANITIZED
 from source_tree import ROOT
 
@@ -131,6 +131,9 @@ class WorkerThread:
     def quit(self):
         self.mailbox.send(REQUEST.pack(0, 0, QUIT, 0, 0, 0))
 
+    def ask(self):
+        self.mailbox.send(REQUEST.pack(0, 0, ASK, 0, 0, 0))
+
     def receive(self, loop, size):
         channel, gathered = self.answers[loop], b""
         while len(gathered) < size:
@@ -207,24 +210,24 @@ class Worker:
     def _tell(self, member, value, thread):
         struct.pack_into("=Q", self.slots, thread * SLOT_SIZE + SLOT_MEMBERS[member], value)
 
-    def _told(self, member, thread):
+    def told(self, member, thread=0):
         return struct.unpack_from("=Q", self.slots, thread * SLOT_SIZE + SLOT_MEMBERS[member])[0]
 
     def cancel(self, sequence, thread=0):
         self._tell("cancelled", sequence, thread)
 
     def begun(self, thread=0):
-        return self._told("begun", thread)
+        return self.told("begun", thread)
 
     def taken(self, thread=0):
-        return self._told("taken", thread)
+        return self.told("taken", thread)
 
     def running(self, thread=0):
         """The sequence of the request that the app is at, or 0."""
-        return self._told("running", thread)
+        return self.told("running", thread)
 
     def thread_ident(self, thread=0):
-        return self._told("thread", thread)
+        return self.told("thread", thread)
 
     def interrupt(self, sequence, thread=0, reason=REQUEST_TIMEOUT):
         """Like any Python, a worker may miss a signal just before its app waits."""

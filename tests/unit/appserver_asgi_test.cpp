@@ -185,7 +185,7 @@ TEST_CASE("asgi: a request that runs too long is cancelled, the others and the w
   settings.request_timeout = Milliseconds(1'500);
   FakeApp app(settings);
   int dealt_with = 0;
-  app.lane.on_timeout([&dealt_with](const ExpiredRequest& request) { dealt_with += request.cancels == 1 ? 1 : 100; });
+  app.lane.on_timeout([&dealt_with](const ExpiredRequest& request) { dealt_with += request.asked == 1 ? 1 : 100; });
   FakeThread& thread = app.add_asgi_worker(2).threads[0];
   Several requests(app, thread, 1);
   CHECK(requests.exchange(0).status() == 504);
@@ -251,7 +251,7 @@ TEST_CASE(
   CHECK(waits.begin().status() == 503);
   CHECK_FALSE(blocked.read());
   app.run_until([&stuck] { return !stuck.empty(); });
-  CHECK(stuck[0].cancels == 1);
+  CHECK(stuck[0].asked == 1);
   CHECK(log.text().find("its event loop has been blocked") != std::string::npos);
   blocked.hear();
   settings.queue_timeout = Milliseconds(60'000);
