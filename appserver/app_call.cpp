@@ -245,7 +245,9 @@ void AppCall::leave_channel() {
 void AppCall::let_go() {
   if (woken_) lane_.forget_woken(*this);
   woken_ = false;
-  const Request& request = *std::exchange(request_, nullptr);
+  Request& request = *std::exchange(request_, nullptr);
+  const bool left = !error_ || error_->kind == ErrorKind::closed;
+  if (!channel_ && !over_ && left) request.upstream.queue_time = lane_.loop().now() - begun_at_;
   slices_.clear();
   share_.give_back();
   sending_ = {};

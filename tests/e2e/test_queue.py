@@ -237,3 +237,18 @@ def test_a_worker_that_is_busy_closing_an_answer_does_not_hold_the_next_request(
             assert connection.request("GET", "/").text == "2"
         assert time.monotonic() - begun < 20
     open_gate(edge)
+
+
+def test_the_log_tells_how_long_a_client_waited_that_left(serve):
+    edge = serve(site(""), {"app.py": APP})
+    held = occupy(edge)
+    with edge.connect() as leaving:
+        leaving.ask("GET", "/impatient")
+        time.sleep(0.3)
+    access = edge.folder / "access.log"
+    wait_until(lambda: "/impatient 499 " in access.read_text(), "its end is logged")
+    waited = re.search(r"^/impatient 499 (\S+)$", access.read_text(), re.M)
+    assert 0.2 <= float(waited[1]) < 30
+    open_gate(edge)
+    assert all(connection.answer().status == 200 for connection in held)
+    assert "/impatient" not in calls(edge)
