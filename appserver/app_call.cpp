@@ -177,6 +177,7 @@ void AppCall::fail_in_queue() {
 void AppCall::expire() {
   WorkerProcess& worker = channel_->slot().worker;
   const bool first = !std::exchange(expired_, true);
+  if (!first && worker.is_asgi() && lane_.deals_with_timeouts()) return outlive_cancel();
   const bool spared = lane_.deals_with_timeouts() && (first || lane_.app().threads > 1 || worker.is_asgi());
   log::error("[{}] worker {} (pid {}): {} ran longer than request_timeout ({} ms){}", lane_.app().name, worker.number(),
              worker.pid(), description(), lane_.app().request_timeout.count(), spared ? "" : "; the worker is killed");
@@ -185,8 +186,7 @@ void AppCall::expire() {
   if (!spared) return channel_->kill_worker();
   watch_answer();
   if (worker.is_asgi()) {
-    if (!first) return;
-    worker.count_cancel();
+    cancel_count_ = worker.count_cancel();
     channel_->notify(*this, wire::kCancel, wire::kRequestTimeout);
   }
   lane_.request_timed_out({.worker = worker.shared_from_this(),
@@ -194,6 +194,16 @@ void AppCall::expire() {
                            .sequence = sequence(),
                            .id = std::string(id()),
                            .asked = worker.is_asgi() ? worker.cancels() : 0});
+}
+
+/// It would keep its place for ever. An event loop that is blocked is dealt with by who interrupts it.
+void AppCall::outlive_cancel() {
+  WorkerProcess& worker = channel_->slot().worker;
+  if (worker.heard(0) < cancel_count_) return watch_answer();
+  log::error("[{}] worker {} (pid {}): {} goes on {} ms after its task was cancelled", lane_.app().name,
+             worker.number(), worker.pid(), description(), lane_.app().request_timeout.count());
+  lane_.request_timed_out(
+      {.worker = worker.shared_from_this(), .sequence = sequence(), .id = std::string(id()), .ignores_cancel = true});
 }
 
 void AppCall::cancel() {

@@ -118,6 +118,7 @@ class AppCall final : public Ticket, private Deadline, private Cancellation::Wai
   bool is_repeatable() const;
   Milliseconds queue_time_left() const;
   void expire();
+  void outlive_cancel();
   void watch_answer();
   void acknowledge(std::size_t taken);
   bool has_room();
@@ -148,9 +149,10 @@ class AppCall final : public Ticket, private Deadline, private Cancellation::Wai
   std::string left_id_;           // of the request whose client has gone
   std::string left_behind_;       // what that had asked for
   int status_ = 0;
-  std::uint32_t place_ = 0;  // in the channel
-  bool wants_head_ = true;   // what the waiter waits for
-  bool woken_ = false;       // it is in the lane's list of those to be resumed
+  std::uint64_t cancel_count_ = 0;  // ASGI: what WorkerProcess::heard() is when its task has been cancelled
+  std::uint32_t place_ = 0;         // in the channel
+  bool wants_head_ = true;          // what the waiter waits for
+  bool woken_ = false;              // it is in the lane's list of those to be resumed
   bool wanted_ = true;
   bool cancels_ = false;  // an exception is to be raised when the client leaves
   bool in_deadline_ = false;

@@ -15,9 +15,10 @@ struct ExpiredRequest {
   std::shared_ptr<WorkerProcess> worker;
   unsigned thread = 0;  // index of the worker's slot
   std::uint64_t sequence = 0;
-  std::string id;           // as the log names it
-  std::uint64_t asked = 0;  // what WorkerProcess::heard() is when the thread has read what it was told of this; 0:
-                            // nothing, it is back when the app is not at the request any more
+  std::string id;               // as the log names it
+  std::uint64_t asked = 0;      // what WorkerProcess::heard() is when the thread has read what it was told of this; 0:
+                                // nothing, it is back when the app is not at the request any more
+  bool ignores_cancel = false;  // ASGI: its task was cancelled and goes on, and the event loop with it
 };
 
 }  // namespace edge

@@ -239,6 +239,14 @@ std::string Generation::why_killed() {
 void Generation::on_timeout(const ExpiredRequest& request) {
   Seat* const at = seat(request.worker->number());
   if (!at || at->worker != request.worker) return;
+  if (request.ignores_cancel) {
+    if (at->state != Seat::State::serving) return;
+    trouble(fmt::format(
+        "worker {} (pid {}) does not get rid of request {} and is replaced; its other requests finish first",
+        at->number, at->worker->pid(), request.id));
+    retire(*at);
+    return balance();
+  }
   if (request.worker->is_asgi() && !at->stuck.empty()) return at->stuck.front()->also(request);
   const auto done = [this, at, thread = request.thread, sequence = request.sequence](bool helped) {
     std::erase_if(at->stuck, [&](const auto& stuck) { return stuck->is_of(thread, sequence); });

@@ -69,14 +69,15 @@ std::string thread_name(std::size_t thread, std::size_t threads) {
   return threads == 1 ? "MainThread" : fmt::format("edge-{}", thread + 1);
 }
 
-std::string stack_text(std::string_view dump, std::span<const std::uint64_t> idents, std::size_t answering) {
+std::string stack_text(std::string_view dump, std::span<const std::uint64_t> idents, std::size_t answering,
+                       std::string_view role) {
   std::string first;
   std::string others;
   for (const Stack& stack : parse(dump)) {
     const auto found = std::ranges::find(idents, stack.ident);
     const auto thread = static_cast<std::size_t>(found - idents.begin());
     if (thread == answering) {
-      append(stack, thread_name(thread, idents.size()) + " (answers this request)", kMostFrames, first);
+      append(stack, fmt::format("{} ({})", thread_name(thread, idents.size()), role), kMostFrames, first);
     } else {
       const bool known = found != idents.end();
       const std::string name = known ? thread_name(thread, idents.size()) : fmt::format("thread {:#x}", stack.ident);

@@ -19,19 +19,11 @@ constexpr int kMostTries = StuckRequest::kGrace / kBetweenTries;
 
 StuckRequest::StuckRequest(Loop& loop, std::string app, WorkerStacks& stacks, ExpiredRequest request, Done done)
     : loop_(loop), app_(std::move(app)), stacks_(stacks), request_(std::move(request)), done_(std::move(done)) {
-  if (request_.worker->is_asgi()) {
-    loop_.arm(*this, kBetweenTries);
-  } else {
-    ask_for_stacks();
-  }
-}
-
-void StuckRequest::ask_for_stacks() {
-  asked_ = true;
   stacks_.ask([this, alive = std::weak_ptr(alive_)](std::string_view dump) {
     if (alive.expired()) return;
     log_stacks(dump);
-    interrupt();
+    if (!request_.worker->is_asgi()) return interrupt();
+    loop_.arm(*this, kBetweenTries);
   });
 }
 
@@ -62,7 +54,8 @@ void StuckRequest::log_stacks(std::string_view dump) const {
   const std::size_t threads = request_.worker->slots().size();
   std::vector<std::uint64_t> idents;
   for (unsigned thread = 0; thread < threads; ++thread) idents.push_back(request_.worker->thread_ident(thread));
-  const std::string text = stack_text(dump, idents, request_.thread);
+  const std::string_view role = request_.worker->is_asgi() ? "runs the event loop" : "answers this request";
+  const std::string text = stack_text(dump, idents, request_.thread, role);
   if (text.empty()) return log::error("{} gave no stacks within {} ms", name(), WorkerStacks::kPatience.count());
   log::error("{} thread {}: stacks of its threads:\n{}", name(), thread_name(request_.thread, threads), text);
 }
@@ -75,7 +68,6 @@ void StuckRequest::interrupt() {
 
 void StuckRequest::on_deadline() {
   const bool helped = !is_stuck();
-  if (!helped && !asked_) return ask_for_stacks();
   if (!helped && tries_ < kMostTries) return interrupt();
   if (!helped && request_.sequence != 0)
     log::error("{} was still at it {} ms after edge_gateway.RequestTimeout", name(), kGrace.count());

@@ -1,6 +1,6 @@
 // StuckRequest: what happens to a worker's thread whose request ran longer than request_timeout, or that reads nothing
 // for so long: its stacks go to the log, an exception is raised in what it is at, and it is looked whether that helps.
-// An ASGI app's event loop cancels the request's task by itself; only when it does not get to that, it is treated so.
+// An ASGI app's event loop cancels the request's task by itself; only when it does not get to that, it is interrupted.
 #pragma once
 
 #include <functional>
@@ -43,7 +43,6 @@ class StuckRequest final : private Deadline {
   std::string name() const;
   const ExpiredRequest& culprit() const;
   bool is_stuck() const;
-  void ask_for_stacks();
 
   Loop& loop_;
   std::string app_;
@@ -52,7 +51,6 @@ class StuckRequest final : private Deadline {
   std::vector<ExpiredRequest> others_;  // no more than the worker has places
   Done done_;
   int tries_ = 0;
-  bool asked_ = false;
   std::shared_ptr<char> alive_ = std::make_shared<char>();
 };
 

@@ -74,10 +74,16 @@ def workers(edge):
     return json.loads(status.stdout)["apps"][0]["generations"][-1]["workers"]
 
 
+def state_of(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rsplit(")", 1)[1].split()[0]
+
+
 def freeze(pid):
-    """Behind its last answer, and before it can read another request."""
+    """While it waits for a request, and before it can read another."""
+    wait_until(lambda: state_of(pid) == "S", "it waits")
     os.kill(pid, signal.SIGSTOP)
-    wait_until(lambda: open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] == "T", "it stands still")
+    wait_until(lambda: state_of(pid) == "T", "it stands still")
 
 
 def told(edge, pid):
