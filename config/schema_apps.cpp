@@ -24,7 +24,10 @@ constexpr Key kApp[] = {
         "Worker processes: so many always, or a map as below, by which they follow the load."}
         .between(1, 1024),
     Key{"threads", Type::number, "1",
-        "WSGI: Python threads in a process, each one request at a time. An ASGI app has one event loop in a process."}
+        "WSGI: Python threads in a process, each one request at a time. Answers are taken from them ahead of slow "
+        "clients, 1 MiB of each and 512 MiB together in each loop: a thread that generates a larger one waits for its "
+        "client, but one that returns a file (`wsgi.file_wrapper`, `X-Sendfile`) never does. An ASGI app has one event "
+        "loop in a process."}
         .between(1, 1024),
     Key{"concurrency", Type::number, "1000", "ASGI: requests in flight in a process."}.between(1, 100'000),
     Key{"preload", Type::boolean, "true",
