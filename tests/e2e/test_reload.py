@@ -281,3 +281,31 @@ def test_rollback_goes_back_to_the_code_before(serve, tmp_path):
         asking.wait_for("v1")
     assert asking.wrong == [] and asking.answered == asking.asked
     assert told(edge)[0] == "v1"
+
+
+IMPORTED_BY_EACH = ONE.replace("processes: 2", "processes: 2, preload: false")
+
+
+def test_without_preload_there_is_nothing_to_roll_back_to(serve, tmp_path):
+    """Each worker imports by itself: the code before stands nowhere any more."""
+    edge = serve(IMPORTED_BY_EACH, {"blog/app.py": version(1)})
+    write_files(tmp_path, {"blog/app.py": version(2)})
+    reload(edge)
+    before = edge.family()
+    done = run("rollback", "blog", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == ("blog: NOT rolled back, generation 2 serves on:\n  there is no generation to go back to: "
+                           "the one before is kept for 10 minutes, and only with preload: true\n")
+    assert "kept for rollback" not in run("status", folder=tmp_path).stdout
+    assert {told(edge)[0] for _ in range(10)} == {"v2"} and edge.family() <= before, "the same workers"
+
+
+def test_rollback_from_without_preload_goes_back_to_what_was_preloaded(serve, tmp_path):
+    edge = serve(ONE, {"blog/app.py": version(1)})
+    write_files(tmp_path, {"blog/app.py": version(2), "site.yaml": IMPORTED_BY_EACH})
+    reload(edge)
+    assert told(edge)[0] == "v2"
+    assert "generation 1 serves again" in run("rollback", "blog", folder=tmp_path).stdout
+    assert told(edge)[0] == "v1"
+    assert run("rollback", "blog", folder=tmp_path).returncode == 1, "what is left has not been preloaded"
+    assert told(edge)[0] == "v1"
