@@ -13,12 +13,16 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "config/document.h"
 #include "config/load.h"
 #include "config/reference.h"
+#include "config/schema.h"
 #include "unit/config_memory_machine.h"
 #include "unit/config_snapshot_text.h"
 
@@ -107,7 +111,58 @@ void check_golden(const std::filesystem::path& path) {
     CHECK_MESSAGE(same, path.filename().string() << " became:\n" << actual);
 }
 
+/// The maps in which the keys of the section of that name stand: NAME is any key, and of a list it is every item.
+std::vector<const Node*> maps_at(const Node& root, const std::string& section) {
+  std::vector<const Node*> found{&root};
+  std::istringstream steps(section);
+  for (std::string step; std::getline(steps, step, '.');) {
+    if (step.ends_with("[]")) step.resize(step.size() - 2);
+    std::vector<const Node*> next;
+    for (const Node* const map : found) {
+      for (const Entry& entry : map->entries) {
+        if (step != "NAME" && entry.key != step) continue;
+        if (entry.value->kind != Node::Kind::list) next.push_back(entry.value.get());
+        for (const NodePtr& item : entry.value->items) next.push_back(item.get());
+      }
+    }
+    found = std::move(next);
+  }
+  return found;
+}
+
+/// Sections share keys, such as those of `http` that a route may give: one place is enough for each.
+std::map<const Key*, std::string> keys_without_place(const Node& root) {
+  std::map<const Key*, std::string> missing;
+  std::vector<const Key*> placed;
+  for (const SectionSchema* const section : all_sections()) {
+    const std::vector<const Node*> maps = maps_at(root, std::string(section->name));
+    for (const auto part : section->keys) {
+      for (const Key& key : part) {
+        const bool stands = std::ranges::any_of(maps, [&](const Node* map) { return map->find_entry(key.name); });
+        if (stands) placed.push_back(&key);
+        if (key.built) missing.emplace(&key, std::string(section->name) + "." + std::string(key.name));
+      }
+    }
+  }
+  for (const Key* const key : placed) missing.erase(key);
+  return missing;
+}
+
 }  // namespace
+
+TEST_CASE("every_key.golden holds every key of the schema") {
+  const std::string golden = read_file(kRoot / "tests" / "golden" / "every_key.golden");
+  Problems problems;
+  const auto no_variables = [](const std::string&) -> std::optional<std::string> { return {}; };
+  const NodePtr root = parse_document(golden.substr(0, golden.find("\n--- ")), "site.yaml", no_variables, problems);
+  REQUIRE(root);
+  std::map<const Key*, std::string> missing = keys_without_place(*root);
+  // Short for apps and sites, beside which they may not stand.
+  std::erase_if(missing, [](const auto& one) { return one.second == ".app" || one.second == ".static"; });
+  std::string named;
+  for (const auto& [key, name] : missing) named += name + "\n";
+  CHECK(named == "");
+}
 
 TEST_CASE("golden files of the configuration") {
   std::vector<std::filesystem::path> goldens;
