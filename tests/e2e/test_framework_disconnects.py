@@ -15,9 +15,9 @@ def framework(request):
     return request.param
 
 
-@pytest.fixture
-def shop(serve, framework):
-    return Shop(serve, framework)
+@pytest.fixture(params=[1, 2], ids=["one-thread", "two-threads"])
+def shop(request, serve, framework):
+    return Shop(serve, framework, request.param)
 
 
 def leave(shop, method, path, *notes):
