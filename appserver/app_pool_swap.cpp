@@ -45,9 +45,10 @@ void AppPool::begin_swap() {
     return;
   }
   if (!kept_) {
-    return end_swap(fmt::format("there is no generation to go back to: the one before is kept for {} minutes{}",
-                                std::chrono::duration_cast<std::chrono::minutes>(habits_.kept_for).count(),
-                                app_->preload ? "" : ", and only with preload: true"));
+    return end_swap(
+        fmt::format("there is no generation to go back to: the one before is kept for {} minutes, and only "
+                    "if it had preload: true",
+                    std::chrono::duration_cast<std::chrono::minutes>(habits_.kept_for).count()));
   }
   coming_ = std::exchange(kept_, nullptr);
   keep_deadline_.disarm();
@@ -64,7 +65,11 @@ void AppPool::swap_in(Generation& next, bool keeps_old) {
   next.serve();
   if (old) {
     old->leave(keeps_old);
-    if (old->keeps()) keep(old);
+    if (old->keeps()) {
+      keep(old);
+    } else if (keeps_old) {
+      forget_kept();  // it is not the one before any more
+    }
   }
   log::info("[{}] generation {} serves after {} ms", name(), next.number(), house_.main.now() - swap_since_);
   end_swap({});

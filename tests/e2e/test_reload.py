@@ -295,7 +295,7 @@ def test_without_preload_there_is_nothing_to_roll_back_to(serve, tmp_path):
     done = run("rollback", "blog", folder=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == ("blog: NOT rolled back, generation 2 serves on:\n  there is no generation to go back to: "
-                           "the one before is kept for 10 minutes, and only with preload: true\n")
+                           "the one before is kept for 10 minutes, and only if it had preload: true\n")
     assert "kept for rollback" not in run("status", folder=tmp_path).stdout
     assert {told(edge)[0] for _ in range(10)} == {"v2"} and edge.family() <= before, "the same workers"
 
@@ -309,3 +309,15 @@ def test_rollback_from_without_preload_goes_back_to_what_was_preloaded(serve, tm
     assert told(edge)[0] == "v1"
     assert run("rollback", "blog", folder=tmp_path).returncode == 1, "what is left has not been preloaded"
     assert told(edge)[0] == "v1"
+
+
+def test_rollback_never_passes_over_the_generation_before(serve, tmp_path):
+    edge = serve(ONE, {"blog/app.py": version(1)})
+    write_files(tmp_path, {"blog/app.py": version(2), "site.yaml": IMPORTED_BY_EACH})
+    reload(edge)
+    write_files(tmp_path, {"blog/app.py": version(3)})
+    reload(edge)
+    done = run("rollback", "blog", folder=tmp_path)
+    assert done.returncode == 1 and "only if it had preload: true" in done.stderr
+    assert told(edge)[0] == "v3"
+    assert "kept for rollback" not in run("status", folder=tmp_path).stdout
