@@ -189,11 +189,14 @@ void AppCall::expire() {
     cancel_count_ = worker.count_cancel();
     channel_->notify(*this, wire::kCancel, wire::kRequestTimeout);
   }
-  lane_.request_timed_out({.worker = worker.shared_from_this(),
-                           .thread = worker.thread_of(channel_->slot()),
-                           .sequence = sequence(),
-                           .id = std::string(id()),
-                           .asked = worker.is_asgi() ? worker.cancels() : 0});
+  ExpiredRequest request{.worker = worker.shared_from_this(),
+                         .thread = worker.thread_of(channel_->slot()),
+                         .sequence = sequence(),
+                         .id = std::string(id()),
+                         .asked = worker.is_asgi() ? worker.cancels() : 0};
+  const std::uint64_t begun = worker.begun(request.thread);
+  if (!worker.is_asgi() && begun != sequence()) request.before = begun;
+  lane_.request_timed_out(std::move(request));
 }
 
 /// It would keep its place for ever. An event loop that is blocked is dealt with by who interrupts it.

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace edge {
@@ -15,9 +16,12 @@ struct ExpiredRequest {
   std::shared_ptr<WorkerProcess> worker;
   unsigned thread = 0;  // index of the worker's slot
   std::uint64_t sequence = 0;
-  std::string id;               // as the log names it
-  std::uint64_t asked = 0;      // what WorkerProcess::heard() is when the thread has read what it was told of this; 0:
-                                // nothing, it is back when the app is not at the request any more
+  std::string id;           // as the log names it
+  std::uint64_t asked = 0;  // what WorkerProcess::heard() is when the thread has read what it was told of this; 0:
+                            // nothing, it is back when the app is not at the request any more
+  /// WSGI: what WorkerProcess::begun() was, when the thread had not come to this request yet: it took it from its
+  /// mailbox and got no further, for want of the interpreter's lock.
+  std::optional<std::uint64_t> before{};
   bool ignores_cancel = false;  // ASGI: its task was cancelled and goes on, and the event loop with it
 };
 

@@ -47,6 +47,7 @@ std::string StuckRequest::name() const {
 bool StuckRequest::is_stuck() const {
   const WorkerProcess& worker = *request_.worker;
   if (request_.asked != 0) return worker.heard(request_.thread) < request_.asked;
+  if (request_.before) return worker.begun(request_.thread) == *request_.before;
   return worker.running(request_.thread) == request_.sequence;
 }
 
@@ -69,8 +70,10 @@ void StuckRequest::interrupt() {
 void StuckRequest::on_deadline() {
   const bool helped = !is_stuck();
   if (!helped && tries_ < kMostTries) return interrupt();
-  if (!helped && request_.sequence != 0)
-    log::error("{} was still at it {} ms after edge_gateway.RequestTimeout", name(), kGrace.count());
+  if (!helped && request_.sequence != 0) {
+    log::error("{} {} {} ms after edge_gateway.RequestTimeout", name(),
+               request_.before ? "had still not come to it" : "was still at it", kGrace.count());
+  }
   Done done = std::exchange(done_, nullptr);
   done(helped);
 }

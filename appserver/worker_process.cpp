@@ -66,6 +66,10 @@ std::uint64_t WorkerProcess::running(unsigned thread) const {
   return std::atomic_ref(shared_[thread].running).load(std::memory_order_acquire);
 }
 
+std::uint64_t WorkerProcess::begun(unsigned thread) const {
+  return std::atomic_ref(shared_[thread].begun).load(std::memory_order_acquire);
+}
+
 std::uint64_t WorkerProcess::thread_ident(unsigned thread) const {
   return std::atomic_ref(shared_[thread].thread).load(std::memory_order_acquire);
 }

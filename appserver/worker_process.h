@@ -107,6 +107,8 @@ class WorkerProcess : public std::enable_shared_from_this<WorkerProcess> {
   unsigned thread_of(const Slot& slot) const;
   /// The sequence of the request that the app is at, 0 for none. Only the worker's word.
   std::uint64_t running(unsigned thread) const;
+  /// The sequence of the request that the thread has taken up last. Only the worker's word.
+  std::uint64_t begun(unsigned thread) const;
   /// The thread's name in a dump of faulthandler, 0 when it is not known yet. Only the worker's word.
   std::uint64_t thread_ident(unsigned thread) const;
   /// ASGI: one more notice of kCancel is about to be sent, on whatever channel; how many that makes; how many the

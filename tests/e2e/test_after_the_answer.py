@@ -11,7 +11,7 @@ from edge import run, wait_until
 SITE = """\
     edge: {control: control.sock}
     apps:
-      shop: {module: app, processes: %s, threads: %s, request_timeout: 1s}
+      shop: {module: app, processes: %s, threads: %s, request_timeout: %s}
     sites:
       - listen: ["127.0.0.1:0"]
         routes:
@@ -20,6 +20,7 @@ SITE = """\
 APP = '''\
     import itertools
     import os
+    import threading
     import time
 
 
@@ -36,6 +37,12 @@ APP = '''\
         sum(itertools.repeat(0))
 
 
+    def count_and_tell():
+        with open("counts", "w"):
+            pass
+        count()
+
+
     def briefly():
         while not os.path.exists("go-on"):
             time.sleep(0.01)
@@ -48,6 +55,9 @@ APP = '''\
 
     def application(environ, start_response):
         path = environ["PATH_INFO"][1:]
+        if path == "background":
+            threading.Timer(0.2, count_and_tell).start()
+            path = ""
         if path == "overrun":
             start_response("200 OK", [("Content-Length", "4")])
             return overrun()
@@ -61,8 +71,8 @@ APP = '''\
 '''
 
 
-def start(serve, processes=1, threads=1):
-    return serve(SITE % (processes, threads), {"app.py": APP})
+def start(serve, processes=1, threads=1, request_timeout="1s"):
+    return serve(SITE % (processes, threads, request_timeout), {"app.py": APP})
 
 
 def pid_of(edge):
@@ -132,6 +142,23 @@ def test_the_status_shows_that_it_is_still_at_it(serve):
     (edge.folder / "go-on").touch()
     wait_until(lambda: workers(edge)[0]["state"] == "idle", "it is back")
     assert "request_timeout" not in edge.log.text()
+
+
+def test_a_worker_whose_interpreter_is_never_given_back_is_replaced(serve):
+    edge = start(serve, request_timeout="4s")
+    before = pid_of(edge)
+    assert edge.get("/background").status == 200
+    wait_until(lambda: (edge.folder / "counts").exists(), "the thread has it")
+    with edge.connect() as first, edge.connect() as second:
+        for connection in (first, second):
+            connection.ask("GET", "/")
+        answers = [connection.answer() for connection in (first, second)]
+    assert [answer.status for answer in answers] == [504, 200], "the first lies with the worker, the second waits"
+    assert int(answers[1].body) != before
+    edge.log.wait_for(r'^  \| thread 0x\w+: File ".*app\.py", line \d+ in count$')
+    edge.log.wait_for(rf"\[shop\] request \w+: worker 0 \(pid {before}\) had still not come to it 1000 ms after "
+                      "edge_gateway.RequestTimeout$")
+    edge.log.wait_for(rf"\[shop\] worker 0 \(pid {before}\) is stuck in a request and is killed$")
 
 
 @pytest.mark.parametrize("processes", [1, 2])
