@@ -132,14 +132,17 @@ class SignalledChild {
   void (*before_[2])(int){};
 };
 
-bool is_stuck_after(SignalledChild& child, std::uint64_t running = 42) {
-  child.slots[1].running = running;
+bool is_stuck_after(SignalledChild& child, const ExpiredRequest& request) {
   std::optional<bool> helped;
-  StuckRequest stuck(child.loop, "shop", *child.stacks, {child.worker, 1, 42, "r-1"},
-                     [&helped](bool well) { helped = well; });
+  StuckRequest stuck(child.loop, "shop", *child.stacks, request, [&helped](bool well) { helped = well; });
   CHECK_FALSE(helped);
   child.run_until([&helped] { return helped.has_value(); });
   return !*helped;
+}
+
+bool is_stuck_after(SignalledChild& child, std::uint64_t running = 42) {
+  child.slots[1].running = running;
+  return is_stuck_after(child, {child.worker, 1, 42, "r-1"});
 }
 
 }  // namespace
@@ -253,6 +256,26 @@ TEST_CASE("a thread that is at another request by now is not stuck") {
   SignalledChild child;
   CHECK_FALSE(is_stuck_after(child, 43));
   CHECK(child.slots[1].running == 43);
+}
+
+TEST_CASE("a thread that has taken a request and does not come to it is stuck") {
+  SignalledChild child;
+  CapturedLog log;
+  child.slots[1].begun = 41;
+  CHECK(is_stuck_after(child, {.worker = child.worker, .thread = 1, .sequence = 42, .id = "r-1", .before = 41}));
+  CHECK(log.contains("had still not come to it 1000 ms after edge_gateway.RequestTimeout"));
+  child.slots[1].begun = 42;
+  CHECK_FALSE(is_stuck_after(child, {.worker = child.worker, .thread = 1, .sequence = 42, .id = "r-1", .before = 41}));
+}
+
+TEST_CASE("a thread that reads nothing is stuck until it has heard") {
+  SignalledChild child;
+  CapturedLog log;
+  child.slots[1].heard = 6;
+  CHECK(is_stuck_after(child, {.worker = child.worker, .thread = 1, .id = "(none)", .asked = 7}));
+  CHECK_FALSE(log.contains("edge_gateway.RequestTimeout"));
+  child.slots[1].heard = 7;
+  CHECK_FALSE(is_stuck_after(child, {.worker = child.worker, .thread = 1, .id = "(none)", .asked = 7}));
 }
 
 TEST_CASE("a stuck request may be forgotten at any time" * doctest::skip(kSignalsWait)) {
