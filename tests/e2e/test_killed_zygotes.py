@@ -1,5 +1,5 @@
-"""The process that forks an app's workers dies again and again: it is started ever more slowly, the status shows a crash
-loop, and the app serves by itself once that process lives."""
+"""The process that forks an app's workers dies again and again: it is started ever more slowly, the status shows a
+crash loop, and the app serves by itself once that process lives."""
 import json
 import os
 import re
