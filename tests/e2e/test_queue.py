@@ -3,6 +3,9 @@ import json
 import re
 import threading
 import time
+from collections import Counter
+
+import pytest
 
 from edge import run, wait_until
 
@@ -78,6 +81,53 @@ def test_clients_that_leave_while_queued_cost_the_app_nothing(serve):
     statuses = [line.split()[1] for line in access.read_text().splitlines()]
     assert statuses.count("499") == 450
     assert statuses.count("200") == 52
+
+
+def workers_of(edge):
+    return json.loads(run("status", "--json", folder=edge.folder).stdout)["apps"][0]["generations"][0]["workers"]
+
+
+def warm(edge):
+    """Until each worker is known for quick answers, so that it is handed more than one request at a time."""
+    with edge.connect() as a, edge.connect() as b:
+        def ask():
+            for _ in range(100):
+                for connection in (a, b):               # at once, so that the second finds the first worker busy
+                    connection.ask("GET", "/quick")
+                for connection in (a, b):
+                    assert connection.answer().status == 200
+            return all(worker["requests"] >= 100 for worker in workers_of(edge))
+        wait_until(ask, "both workers have answered many requests")
+
+
+@pytest.mark.parametrize("stays", [0, 9], ids=["the-first-leave", "the-first-stay"])
+@pytest.mark.parametrize("at_once", [False, True], ids=["when-all-wait", "at-once"])
+def test_clients_that_leave_cost_nothing_where_warm_workers_take_requests_ahead(serve, stays, at_once):
+    edge = serve(site(", queue: 1000"), {"app.py": APP})
+    warm(edge)
+    asked, left = [], []
+    for number in range(500):
+        connection = edge.connect()
+        connection.ask("GET", f"/wait/{number}")
+        leaves = number % 10 != stays
+        if at_once and leaves:
+            connection.close()
+        (left if leaves else asked).append((number, connection))
+    if not at_once:
+        wait_until(lambda: queue_of(edge)["waiting"] == 498, "two are with the workers, and all others wait")
+        for _, connection in left:
+            connection.close()
+    wait_until(lambda: gone(edge) == 450, "every client that left is known to have left")
+    open_gate(edge)
+    for _, connection in asked:
+        assert connection.answer().status == 200
+        connection.close()
+    slow = [int(path.split("/")[2]) for path in calls(edge) if path.startswith("/wait")]
+    assert len(slow) == len(set(slow)) <= 52
+    assert set(slow) >= {number for number, _ in asked}
+    edge.stop()
+    statuses = Counter(line.split()[1] for line in access_log(edge) if line.startswith("/wait"))
+    assert statuses == {"499": 450, "200": 50}
 
 
 def gone(edge):
