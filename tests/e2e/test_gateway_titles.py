@@ -2,9 +2,11 @@
 import json
 import os
 import re
+import subprocess
 
 import pytest
 
+from edge import PATIENCE, run
 from gateway_harness import all_interpreters, binary, serve_app    # noqa: F401 (fixtures)
 
 INTERPRETERS = all_interpreters()
@@ -43,3 +45,44 @@ def test_the_app_may_give_itself_another_title(serve_app):
             return []
     """, preload=False)
     assert open(f"/proc/{app.workers[0].pid}/comm").read() == "mine\n"
+
+
+SITE = """\
+    apps:
+      blog: {module: app, processes: 2, threads: 3}
+    sites:
+      - listen: ["127.0.0.1:0"]
+        routes:
+          - {path: /, app: blog}
+"""
+APP = """\
+    import json, os, threading
+
+
+    def application(environ, start_response):
+        start_response("200 OK", [])
+        thread = threading.current_thread()
+        return [json.dumps([os.getpid(), thread.native_id, thread.name]).encode()]
+"""
+
+
+def listed(edge):
+    """What ps says of edge's processes and their threads: (process, thread, its name, the process's title) of each."""
+    command = ["ps", "-L", "-o", "pid=,lwp=,comm:30=,args=", "-p", ",".join(map(str, edge.family()))]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout
+    lines = re.findall(r"^ *(\d+) +(\d+) (.{30}) (.*?) *$", shown, re.MULTILINE)
+    return [(int(process), int(thread), name.rstrip(), title) for process, thread, name, title in lines]
+
+
+def test_ps_tells_the_workers_of_each_generation_and_the_thread_that_answers(serve):
+    edge = serve(SITE, {"app.py": APP})
+    for generation in (1, 2):
+        workers = {title: process for process, _, _, title in listed(edge) if title.endswith(f"gen {generation}")}
+        assert set(workers) == {f"edge: blog {who} gen {generation}" for who in ("zygote", "worker 0", "worker 1")}
+        process, thread, name = json.loads(edge.get("/").body)
+        assert process in workers.values() and name in ("edge-1", "edge-2", "edge-3")
+        named = {lwp: comm for pid, lwp, comm, _ in listed(edge) if pid == process}
+        assert named[thread] == name, "as Python calls it"
+        number = next(title.split()[3] for title in workers if workers[title] == process)
+        assert sorted(named.values()) == ["edge-1", "edge-2", "edge-3", f"edge: blog w{number}"]
+        assert run("restart", "blog", folder=edge.folder).returncode == 0

@@ -1,5 +1,6 @@
 """py-spy, which many use to look into a process that hangs, sees a worker as any other Python."""
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -50,4 +51,7 @@ def test_py_spy_sees_where_a_request_is(serve, gate):
         gate.open()
         assert connection.answer().text == pid
     assert dumped.returncode == 0, dumped.stderr
+    assert f"Process {pid}: edge: app worker 0 gen 1\n" in dumped.stdout
+    held, = re.findall(r'^Thread \d+ \(.*\): "(.*)"\n    wait_at_the_gate', dumped.stdout, re.MULTILINE)
+    assert held in ("edge-1", "edge-2")
     assert "wait_at_the_gate (app.py:" in dumped.stdout and "application (app.py:" in dumped.stdout
