@@ -114,7 +114,7 @@ void AppCall::on_granted(Slot& slot) {
     return retire_soon();
   }
   if (queue_time_left() <= Milliseconds(0)) {
-    lane_.queue().lose(*this);  // no worker that it was sent to has read it
+    lane_.queue().lose(*this, AppQueue::Why::timed_out);  // no worker that it was sent to has read it
     return fail_in_queue();
   }
   send(slot, encode());
@@ -177,6 +177,7 @@ void AppCall::fail_in_queue() {
 void AppCall::expire() {
   WorkerProcess& worker = channel_->slot().worker;
   const bool first = !std::exchange(expired_, true);
+  reported_ = true;
   if (!first && worker.is_asgi() && lane_.deals_with_timeouts()) return outlive_cancel();
   const bool spared = lane_.deals_with_timeouts() && (first || lane_.app().threads > 1 || worker.is_asgi());
   log::error("[{}] worker {} (pid {}): {} ran longer than request_timeout ({} ms){}", lane_.app().name, worker.number(),
@@ -223,13 +224,13 @@ void AppCall::fail(Error error) {
 }
 
 void AppCall::lose(std::string_view how) {
-  const bool reported = expired_ || (error_ && error_->kind != ErrorKind::closed);  // that the client left is no report
-  if (!reported) log::error("[{}] {} while it answered {}", lane_.app().name, how, description());
+  if (!reported_) log::error("[{}] {} while it answered {}", lane_.app().name, how, description());
   if (abandoned()) return retire();
   fail({ErrorKind::bad_gateway, Side::app, is_repeatable(), std::string(how)});
 }
 
 void AppCall::cut_off(std::string_view why) {
+  reported_ = true;
   log::error("[{}] worker {} (pid {}): {} was cut off after {} ms: {}", lane_.app().name, channel_->worker().number(),
              channel_->worker().pid(), description(), lane_.loop().now() - sent_at_, why);
   if (!abandoned()) fail({ErrorKind::timed_out, Side::app, is_repeatable(), fmt::format("cut off: {}", why)});
@@ -260,7 +261,7 @@ void AppCall::let_go() {
   woken_ = false;
   Request& request = *std::exchange(request_, nullptr);
   const bool left = !error_ || error_->kind == ErrorKind::closed;
-  if (!channel_ && !over_ && left) request.upstream.queue_time = lane_.loop().now() - begun_at_;
+  if (!over_ && left && !lane_.queue().is_held(*this)) request.upstream.queue_time = lane_.loop().now() - begun_at_;
   slices_.clear();
   share_.give_back();
   sending_ = {};
@@ -295,7 +296,7 @@ std::string_view AppCall::id() const {
 }
 
 std::string AppCall::description() const {
-  if (!request_) return "request " + left_behind_ + ", whose client has gone";
+  if (!request_) return fmt::format("request {}, whose client has {}", left_behind_, wanted_ ? "gone" : "all of it");
   return fmt::format("request {} ({} {})", request_->id(), request_->method_name, request_->target);
 }
 

@@ -157,8 +157,9 @@ class AppCall final : public Ticket, private Deadline, private Cancellation::Wai
   bool cancels_ = false;  // an exception is to be raised when the client leaves
   bool in_deadline_ = false;
   bool retires_ = false;
-  bool expired_ = false;  // it ran longer than request_timeout, and the client was told
-  bool begun_ = false;    // the first frame of the answer was read
+  bool expired_ = false;   // it ran longer than request_timeout, and the client was told
+  bool reported_ = false;  // the log has told what became of it
+  bool begun_ = false;     // the first frame of the answer was read
   bool head_complete_ = false;
   bool over_ = false;
   BlockRef head_in_;

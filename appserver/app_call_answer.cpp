@@ -145,7 +145,7 @@ void AppCall::reset() {
   body_ = nullptr;
   status_ = 0;
   wanted_ = true;
-  retires_ = cancels_ = expired_ = begun_ = head_complete_ = over_ = false;
+  retires_ = cancels_ = expired_ = reported_ = begun_ = head_complete_ = over_ = false;
   head_ = {};
   head_in_ = {};
   head_text_ = {};

@@ -11,10 +11,12 @@ namespace edge {
 namespace {
 
 using std::chrono::duration_cast;
-using std::chrono::microseconds;
+using std::chrono::nanoseconds;
 using std::chrono::steady_clock;
 
-constexpr std::int64_t kAverageOver = 8;  // requests
+/// Requests. Answers come several in one read, of which the first seems to have taken all the time: so twice as many as
+/// a slot has by default.
+constexpr std::uint64_t kAverageOver = 64;
 
 }  // namespace
 
@@ -72,8 +74,9 @@ bool AppQueue::finish(Ticket& ticket, std::string_view id) {
     Slot* const slot = ticket.slot_;
     if (slot) {
       const auto now = steady_clock::now();
-      const std::int64_t took = duration_cast<microseconds>(now - slot->busy_since_).count();
-      slot->average_ = slot->average_ < 0 ? took : slot->average_ + (took - slot->average_) / kAverageOver;
+      const std::int64_t took = duration_cast<nanoseconds>(now - slot->busy_since_).count();
+      const auto over = static_cast<std::int64_t>(std::min(slot->answered_ + 1, kAverageOver));
+      slot->average_ = slot->average_ < 0 ? took : slot->average_ + (took - slot->average_) / over;
       slot->busy_since_ = now;
       slot->slow_ = slot->stuffed_ = false;
       count_answer(*slot);
@@ -107,11 +110,12 @@ bool AppQueue::is_held(const Ticket& ticket) {
   return ticket.state_ == Ticket::State::held;
 }
 
-bool AppQueue::lose(Ticket& ticket) {
+bool AppQueue::lose(Ticket& ticket, std::optional<Why> why) {
   const int loop = ticket.loop_;
   {
     const std::lock_guard lock(mutex_);
     if (ticket.state_ != Ticket::State::held) return false;
+    if (why) count_withdrawal(ticket, *why);
     leave(ticket);
     grant_waiting(loop);
     report_idle();
@@ -210,10 +214,10 @@ void AppQueue::list_slot(Slot& slot) {
 }
 
 bool AppQueue::takes_more(const Slot& slot) const {
-  if (!slot.open_ || slot.away_) return false;
+  if (!slot.open_ || slot.away_ || slot.deaf_) return false;
   if (slot.worker.is_asgi()) return slot.load_ < slot.worker.places() && !slot.slow_ && !slot.stuffed_;
   if (slot.load_ == 0) return true;
-  const bool soon_done = slot.average_ >= 0 && slot.average_ * slot.load_ < limits_.work_ahead.count();
+  const bool soon_done = slot.average_ >= 0 && nanoseconds(slot.average_ * slot.load_) < limits_.work_ahead;
   return slot.load_ < limits_.depth && soon_done && !slot.slow_ && !slot.stuffed_;
 }
 

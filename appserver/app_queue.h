@@ -26,10 +26,10 @@ class AppQueue {
   /// A slot takes requests ahead while those that it has make less work than this, going by its average service time …
   static constexpr std::chrono::microseconds kWorkAhead{3'000};
   /// … and they are taken back when the request before them runs longer than this, and than 8 times the average; or
-  /// when a thread that has answered all before them leaves them unread for so long.
+  /// when a thread that has answered all before them is still in the app for so long.
   static constexpr Milliseconds kLongService{3};
-  /// An ASGI app's event loop that leaves requests unread for so long gets no more, and they are taken back. A thread
-  /// of a WSGI app that was asked whether it reads is looked at so often until it has heard.
+  /// An ASGI app's event loop that leaves requests unread for so long gets no more, and they are taken back; likewise a
+  /// thread of a WSGI app that is at nothing.
   static constexpr Milliseconds kDeafLoop{20};
   struct Limits {
     std::uint32_t waiting = 1000;  // requests that may wait; those that were taken back from a worker come on top
@@ -39,8 +39,8 @@ class AppQueue {
     std::chrono::microseconds work_ahead = kWorkAhead;
   };
   /// A mailbox holds so many bytes (SO_SNDBUF), and an event loop that is at work empties it at once: so soon a slot of
-  /// an ASGI app is looked at again that was full, or had left requests unread for kDeafLoop. Also a thread that is to
-  /// come back from close() while requests wait.
+  /// an ASGI app is looked at again that was full, or had left requests unread for kDeafLoop. Also a thread that
+  /// is to come back from close() while requests wait.
   static constexpr Milliseconds kSoon{1};
 
   /// `loops` in the order of their indices; they and the queue must outlive every ticket.
@@ -77,7 +77,8 @@ class AppQueue {
   /// A slot holds the ticket: it was sent and not taken back.
   bool is_held(const Ticket& ticket);
   /// Takes a ticket out that a slot holds, without an answer. False, and nothing is changed, when no slot holds it.
-  bool lose(Ticket& ticket);
+  /// `why`: it was granted the slot in vain, after waiting all the same.
+  bool lose(Ticket& ticket, std::optional<Why> why = {});
   /// The slot's mailbox was full: the ticket waits in front. False when the slot held nothing else, so that waiting
   /// is of no use; the ticket is out then.
   bool put_back(Ticket& ticket);
@@ -146,6 +147,7 @@ class AppQueue {
   Look take_back_if_blocked(Slot& slot, int caller);
   static std::uint64_t app_is_at(const Slot& slot);
   static bool hears(const Slot& slot);
+  static std::chrono::nanoseconds patience(const Slot& slot);
   void send_away(Slot& slot);
   void ask(Slot& slot);
   void grant_waiting(int caller);

@@ -8,7 +8,7 @@ namespace edge {
 
 namespace {
 
-using std::chrono::microseconds;
+using std::chrono::nanoseconds;
 using std::chrono::steady_clock;
 
 }  // namespace
@@ -42,14 +42,17 @@ AppQueue::Look AppQueue::take_back_if_slow(Slot& slot, int caller) {
 AppQueue::Look AppQueue::look_at_thread(Slot& slot, int caller) {
   const auto now = steady_clock::now();
   const std::uint64_t at = app_is_at(slot);
+  if (slot.deaf_ && hears(slot)) {
+    slot.deaf_ = false;
+    list_slot(slot);
+    grant_waiting(caller);
+  }
   Look look;
   if (slot.load_ == 0 && at != 0 && !slot.away_) {
     if (now - slot.idle_since_ >= kLongService) send_away(slot);
     look.again = kLongService;
   } else if (slot.load_ > 0 && !(slot.load_ == 1 && has_begun(slot))) {
-    const microseconds usual(has_begun(slot) ? 8 * slot.average_ : 0);
-    const microseconds limit = std::max<microseconds>(kLongService, usual);
-    if (now - slot.busy_since_ >= limit) {
+    if (now - slot.busy_since_ >= patience(slot)) {
       slot.slow_ = true;
       take_unread(slot, caller);
       grant_waiting(caller);
@@ -57,21 +60,21 @@ AppQueue::Look AppQueue::look_at_thread(Slot& slot, int caller) {
       look.again = kLongService;
     }
   }
-  const bool asked = !hears(slot);
-  if (asked) look.again = look.again.value_or(kDeafLoop);
-  if (slot.away_) look.again = waiting_.empty() ? kLongService : kSoon;
-  const bool for_too_long =
-      slot.away_ ? now - slot.away_since_ >= limits_.blocked : asked && now - slot.asked_at_ >= limits_.blocked;
-  if (for_too_long && !std::exchange(slot.given_up_, true)) {
-    look.stuck = true;
-    if (slot.away_) {
-      look.at = at;
-      look.id = slot.answered_id_;
-    } else {
-      look.asked = slot.asked_;
-    }
-  }
+  if (!slot.away_ && !slot.deaf_) return look;
+  look.again = slot.away_ && !waiting_.empty() ? kSoon : kLongService;
+  const auto since = slot.away_ ? slot.away_since_ : slot.asked_at_;
+  look.stuck = now - since >= limits_.blocked && !std::exchange(slot.given_up_, true);
+  if (!look.stuck) return look;
+  look.at = slot.away_ ? at : 0;
+  look.asked = slot.away_ ? 0 : slot.asked_;
+  if (slot.away_) look.id = slot.answered_id_;
   return look;
+}
+
+/// For how long requests may lie unread behind what the thread is at. One that is at nothing may have no CPU.
+nanoseconds AppQueue::patience(const Slot& slot) {
+  if (!has_begun(slot)) return app_is_at(slot) != 0 ? kLongService : kDeafLoop;
+  return std::max<nanoseconds>(kLongService, nanoseconds(8 * slot.average_));
 }
 
 /// The worker's word.
@@ -156,23 +159,20 @@ void AppQueue::take_unread(Slot& slot, int caller) {
   }
   if (slot.load_ == 0 && !unread.empty() && app_is_at(slot) != 0 && !slot.away_) {
     send_away(slot);
-  } else if (!unread.empty() && slot.listed_at_ == 0) {  // frozen, or without a CPU: others that are idle come first
-    by_load_[0].remove(slot);
-    by_load_[0].push_back(slot);
   }
   if (question || (!unread.empty() && slot.load_ == 0 && !slot.away_)) ask(slot);
   to_front(unread, caller);
 }
 
-/// Whether it reads its mailbox, which is empty.
+/// Whether it reads its mailbox, which is empty. It gets nothing more until it has heard: it is frozen, or without a
+/// CPU.
 void AppQueue::ask(Slot& slot) {
-  if (!slot.open_ || slot.worker.is_asgi()) return;
-  if (hears(slot)) {
-    slot.asked_ = std::atomic_ref(slot.shared_.heard).load(std::memory_order_relaxed) + 1;
-    slot.asked_at_ = steady_clock::now();
-    slot.given_up_ = false;
-  }
-  slot.mailbox.send_question();
+  if (!slot.open_ || slot.worker.is_asgi() || slot.mailbox.send_question() != Mailbox::Sent::sent) return;
+  if (std::exchange(slot.deaf_, true)) return;
+  slot.asked_ = std::atomic_ref(slot.shared_.heard).load(std::memory_order_relaxed) + 1;
+  slot.asked_at_ = steady_clock::now();
+  slot.given_up_ = false;
+  list_slot(slot);
 }
 
 }  // namespace edge

@@ -48,7 +48,7 @@ class Slot {
   TicketList held_;  // sent, or about to be sent by their loops
   Time busy_since_;  // when the request that is being answered can have begun
   Time idle_since_ = std::chrono::steady_clock::now();
-  std::int64_t average_ = -1;  // service time in microseconds, a moving average; -1: not known yet
+  std::int64_t average_ = -1;  // service time in nanoseconds, a moving average; -1: not known yet
   std::uint64_t answered_ = 0;
   std::uint32_t load_ = 0;  // requests that were granted this slot and are not answered
   static constexpr std::uint32_t kUnlisted = ~std::uint32_t{0};
@@ -62,6 +62,7 @@ class Slot {
   Time away_since_;
   std::string answered_id_;  // of the request that was answered last
   bool given_up_ = false;    // while it does not read: it was told that this has lasted for too long
+  bool deaf_ = false;        // WSGI: it was asked, and has not heard yet
   bool away_ = false;        // its thread has answered and is still in the app: in an iterator, or close()
   bool slow_ = false;        // the present request runs long: nothing is handed ahead until it has ended
   bool stuffed_ = false;     // the mailbox was full

@@ -58,7 +58,7 @@ TEST_CASE("what an idle worker leaves unread goes to another idle one") {
   TestTicket ticket;
   REQUIRE(ticket.acquire(house.queue) == Outcome::granted);
   std::this_thread::sleep_for(100ms);
-  house.queue.finish(ticket);  // its requests take long, but this one has not been begun
+  house.queue.finish(ticket);  // its requests take long, which says nothing of one that was not begun
   REQUIRE(ticket.acquire(house.queue) == Outcome::granted);
   const auto sent = std::chrono::steady_clock::now();
   Slot* const frozen = ticket.slot;
@@ -69,6 +69,25 @@ TEST_CASE("what an idle worker leaves unread goes to another idle one") {
   house.queue.finish(ticket);
 }
 
+TEST_CASE("what a frozen worker leaves unread goes to a busy one, and nothing more to the frozen one") {
+  House house(2, {.waiting = 10, .work_ahead = kAnyWork});
+  house.warm(2);
+  TestTicket first, running, next;
+  REQUIRE(first.acquire(house.queue) == Outcome::granted);
+  Slot& frozen = *first.slot;
+  first.send();
+  REQUIRE(running.acquire(house.queue) == Outcome::granted);
+  Slot& busy = *running.slot;
+  REQUIRE(&busy != &frozen);
+  const auto sent = std::chrono::steady_clock::now();
+  while (first.grants == 0) house.queue.take_back_if_slow(frozen, 0);
+  CHECK(std::chrono::steady_clock::now() - sent >= AppQueue::kDeafLoop - 1ms);  // it may just have had no CPU
+  CHECK(first.slot == &busy);
+  REQUIRE(next.acquire(house.queue) == Outcome::granted);
+  CHECK(next.slot == &busy);
+  for (TestTicket* ticket : {&first, &running, &next}) house.queue.finish(*ticket);
+}
+
 TEST_CASE("a thread that left a request unread is asked until it has heard, or is stuck") {
   House house(1, {.waiting = 10, .blocked = 50ms, .work_ahead = kAnyWork});
   const Shared shared(house);
@@ -77,12 +96,13 @@ TEST_CASE("a thread that left a request unread is asked until it has heard, or i
   REQUIRE(ticket.acquire(house.queue) == Outcome::granted);
   ticket.send();
   const auto sent = std::chrono::steady_clock::now();
-  while (ticket.grants == 0) house.queue.take_back_if_slow(house.slot(0), 0);  // nobody else is there
-  ticket.send();
+  look_until(house, [&house](const AppQueue::Look&) { return house.queue.status().waiting == 1; });
+  CHECK(ticket.grants == 0);  // nobody else is there
   SUBCASE("it reads again") {
     CHECK(flags_of_next(house) == wire::kAsk);
     shared->heard = 8;
-    CHECK(flags_of_next(house) == 0);
+    house.queue.take_back_if_slow(house.slot(0), 0);
+    CHECK(ticket.grants == 1);
     house.queue.finish(ticket);
     std::this_thread::sleep_for(60ms);
     const AppQueue::Look look = house.queue.take_back_if_slow(house.slot(0), 0);
@@ -95,7 +115,7 @@ TEST_CASE("a thread that left a request unread is asked until it has heard, or i
     CHECK(look.again);
     std::this_thread::sleep_for(60ms);
     CHECK_FALSE(house.queue.take_back_if_slow(house.slot(0), 0).stuck);  // once is enough
-    house.queue.finish(ticket);
+    CHECK(house.queue.withdraw(ticket, AppQueue::Why::timed_out));
   }
 }
 
@@ -104,8 +124,7 @@ TEST_CASE("a thread that is closed is not asked any more") {
   TestTicket ticket;
   REQUIRE(ticket.acquire(house.queue) == Outcome::granted);
   ticket.send();
-  while (ticket.grants == 0) house.queue.take_back_if_slow(house.slot(0), 0);
-  ticket.send();
+  look_until(house, [&house](const AppQueue::Look&) { return house.queue.status().waiting == 1; });
   house.queue.close(house.slot(0), 0);
   CHECK_FALSE(house.slot(0).mailbox.take_back());
   CHECK_FALSE(house.queue.take_back_if_slow(house.slot(0), 0).again);

@@ -1,9 +1,12 @@
 // AppQueue: which slot a request gets, waiting, taking back, cancelling, and several loops at once.
 #include <doctest/doctest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
-#include <atomic>
+#include <cstddef>
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <random>
 #include <string>
 #include <thread>
@@ -228,10 +231,47 @@ TEST_CASE("after the deadline of a stop whatever waits is refused") {
 
 namespace {
 
+/// The threads of a worker, which read requests when a Hammer says so, and what the queue asks them whenever they can.
+class Threads {
+ public:
+  explicit Threads(WorkerProcess& worker) : worker_(worker) {}
+  void read_request(Slot& slot) {
+    const std::lock_guard lock(mutex_);
+    while (const auto message = slot.mailbox.take_back()) {
+      if ((message->flags & wire::kAsk) == 0) return;
+      count_heard(slot);
+    }
+  }
+  void hear(AppQueue& queue, int loop) {
+    for (const auto& slot : worker_.slots()) {
+      hear(*slot);
+      queue.take_back_if_slow(*slot, loop);
+    }
+  }
+
+ private:
+  void hear(Slot& slot) {
+    const std::lock_guard lock(mutex_);
+    wire::RequestHeader header;
+    const ssize_t size = recv(slot.mailbox.worker_end(), &header, sizeof header, MSG_PEEK | MSG_DONTWAIT);
+    if (size <= 0 || (header.flags & wire::kAsk) == 0) return;
+    slot.mailbox.take_back();
+    count_heard(slot);
+  }
+  void count_heard(const Slot& slot) {
+    const std::size_t place = worker_.thread_of(slot) * sizeof(wire::SharedSlot) + offsetof(wire::SharedSlot, heard);
+    const std::uint64_t heard = worker_.heard(worker_.thread_of(slot)) + 1;
+    REQUIRE(pwrite(worker_.memory(), &heard, sizeof heard, static_cast<off_t>(place)) == sizeof heard);
+  }
+  WorkerProcess& worker_;
+  std::mutex mutex_;
+};
+
 /// One loop of several, on its thread: acquires, holds, cancels and releases at random until it has done its share.
 class Hammer {
  public:
-  Hammer(AppQueue& queue, Loop& loop, unsigned share) : queue_(queue), loop_(loop), left_(share) {
+  Hammer(AppQueue& queue, Loop& loop, Threads& threads, unsigned share)
+      : queue_(queue), loop_(loop), threads_(threads), left_(share) {
     for (int i = 0; i < 16; ++i) idle_.push_back(std::make_unique<Request>(*this, loop.index()));
   }
   void step() {
@@ -243,6 +283,7 @@ class Hammer {
       idle_.pop_back();
       request->begin();
     }
+    threads_.hear(queue_, loop_.index());
     loop_.post([this] { step(); });
   }
   unsigned answered = 0, cancelled = 0;
@@ -279,9 +320,7 @@ class Hammer {
         ++hammer.cancelled;  // was taken back and had no new slot, or one that it had not been told of
         return end();
       }
-      while (const auto message = slot.mailbox.take_back()) {
-        if (message->sequence != 0) break;  // else the queue asks whether it reads
-      }
+      hammer.threads_.read_request(slot);
       hammer.queue_.finish(*this);
       ++hammer.answered;
       end();
@@ -296,6 +335,7 @@ class Hammer {
 
   AppQueue& queue_;
   Loop& loop_;
+  Threads& threads_;
   unsigned left_;
   unsigned busy_ = 0;
   std::minstd_rand random_{7};
@@ -312,8 +352,9 @@ TEST_CASE("several loops share one queue") {
   AppQueue queue(pointers, {.waiting = 100, .depth = 3});
   const auto worker = *WorkerProcess::create(0, 4, 3);
   for (const auto& slot : worker->slots()) queue.open(*slot, -1);
+  Threads played(*worker);
   std::deque<Hammer> hammers;
-  for (Loop& loop : loops) hammers.emplace_back(queue, loop, kShare);
+  for (Loop& loop : loops) hammers.emplace_back(queue, loop, played, kShare);
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < loops.size(); ++i) {
     threads.emplace_back([&, i] {
