@@ -1,4 +1,6 @@
 """Generators whose clients leave: with cancel_on_disconnect they are closed at once, without it at their next piece."""
+from pathlib import Path
+
 import pytest
 
 from edge import wait_until
@@ -127,6 +129,13 @@ def wait_for(edge, *wanted):
     assert notes(edge) == list(wanted)
 
 
+def wait_for_pause(edge, worker):
+    """Until its main thread sleeps: a signal that comes just before a call which blocks does not end that call."""
+    wait_for(edge, "pauses")
+    stat = Path(f"/proc/{worker}/stat")
+    wait_until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "S", "it sleeps")
+
+
 def logged(edge, path):
     """The status in the access log, once it is there."""
     def find():
@@ -154,7 +163,7 @@ def test_a_generator_that_pauses_before_its_first_piece_is_closed_at_once(serve,
     path = f"/cancelled/{body}-{pause}-before"
     with edge.connect() as connection:
         connection.ask("GET", path)
-        wait_for(edge, "pauses")
+        wait_for_pause(edge, worker)
     wait_for(edge, "pauses", "ClientDisconnected", "closed")
     assert logged(edge, path) == 499
     assert_well(edge, worker)
@@ -169,7 +178,7 @@ def test_a_generator_that_pauses_behind_its_first_piece_is_closed_at_once(serve,
     with edge.connect() as connection:
         connection.ask("GET", path)
         assert connection.head().status == 200 and connection.chunk() == b"first"
-        wait_for(edge, "pauses")
+        wait_for_pause(edge, worker)
     wait_for(edge, "pauses", "ClientDisconnected", "closed")
     assert logged(edge, path) == 200, "what the client has got"
     assert_well(edge, worker)
@@ -181,7 +190,7 @@ def test_a_generator_that_swallows_the_exception_is_closed_at_its_next_piece(ser
     with edge.connect() as connection:
         connection.ask("GET", "/cancelled/stubborn-nap-behind")
         assert connection.head().status == 200 and connection.chunk() == b"first"
-        wait_for(edge, "pauses")
+        wait_for_pause(edge, worker)
     wait_for(edge, "pauses", "ClientDisconnected", "closed")
     assert_well(edge, worker)
 
