@@ -17,6 +17,8 @@ namespace edge {
 namespace {
 
 constexpr std::size_t kMostTold = 200;  // bytes of a target that are kept behind its request
+constexpr Milliseconds kBetweenInterrupts{200};
+constexpr unsigned kMostInterrupts = 5;
 
 }  // namespace
 
@@ -127,29 +129,33 @@ void AppCall::on_refused() {
   fail({ErrorKind::unavailable, Side::app, false, fmt::format("app {} is stopping", lane_.app().name)});
 }
 
-/// Further up the stack on_deadline() may still need it.
+/// Further up the stack take_back() still needs it.
 void AppCall::retire_soon() {
-  if (in_deadline_) {
+  if (taking_back_) {
     retires_ = true;
   } else {
     retire();
   }
 }
 
+/// What its worker has not read. retires_ is set when nobody wants this one, and a worker was granted to it.
+void AppCall::take_back() {
+  taking_back_ = true;
+  lane_.queue().take_back(channel_->slot(), lane_.loop().index());
+  taking_back_ = false;
+  lane_.watch_slots();
+}
+
 void AppCall::on_deadline() {
   const AppLane::Event event(lane_);
   if (channel_) {
-    // Not begun by its worker yet? Then another one shall have it.
-    in_deadline_ = true;
-    lane_.queue().take_back(channel_->slot(), lane_.loop().index());
-    in_deadline_ = false;
-    lane_.watch_slots();
+    take_back();  // another worker shall have it
     if (retires_) return retire();
     if (armed()) return;  // it has another one already
     if (lane_.queue().is_held(*this)) {
       const std::uint64_t now = lane_.loop().now();
-      if (now < answer_due_) return lane_.loop().arm(*this, Milliseconds(answer_due_ - now));
-      return expire();
+      if (now >= answer_due_) return expire();
+      return lane_.loop().arm(*this, std::min(Milliseconds(answer_due_ - now), interrupt_again()));
     }
     leave_channel();
     if (abandoned()) {
@@ -268,9 +274,20 @@ void AppCall::let_go() {
   if (over_ || lane_.queue().withdraw(*this, AppQueue::Why::left)) return retire();
   left_id_ = request.id();
   left_behind_ = fmt::format("{} ({} {})", left_id_, request.method_name, request.target.substr(0, kMostTold));
+  if (wanted_ && leave_unread()) return;
+  watch_answer();
   if (wanted_) cancel_answer();
   channel_->resume_reading();
-  watch_answer();
+}
+
+/// A worker's slot has one word for what is cancelled, so it must not be used for what the worker is not at.
+bool AppCall::leave_unread() {
+  const Slot& slot = channel_->slot();
+  if (channel_->is_asgi() || slot.worker.begun(slot.worker.thread_of(slot)) == sequence()) return false;
+  take_back();
+  if (!retires_ && !lane_.queue().withdraw(*this, AppQueue::Why::left)) return false;  // it has just been read
+  retire();
+  return true;
 }
 
 void AppCall::cancel_answer() {
@@ -283,7 +300,17 @@ void AppCall::cancel_answer() {
   }
   slot.cancel(sequence());
   if (!cancels_ || expired_) return;
+  interrupts_left_ = kMostInterrupts;
+  lane_.loop().arm(*this, std::min(lane_.app().request_timeout, interrupt_again()));
+}
+
+/// A signal that comes just before the thread begins to wait is seen by CPython only behind that wait.
+Milliseconds AppCall::interrupt_again() {
+  if (interrupts_left_ == 0) return Milliseconds::max();
+  --interrupts_left_;
+  const Slot& slot = channel_->slot();
   slot.worker.interrupt(slot.worker.thread_of(slot), sequence(), wire::kClientDisconnected);
+  return kBetweenInterrupts;
 }
 
 void AppCall::retire() {

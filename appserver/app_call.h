@@ -107,6 +107,9 @@ class AppCall final : public Ticket, private Deadline, private Cancellation::Wai
   void reset();
   void let_go();
   void cancel_answer();
+  bool leave_unread();
+  void take_back();
+  Milliseconds interrupt_again();
   void retire();
   void retire_soon();
   void leave_channel();
@@ -155,11 +158,12 @@ class AppCall final : public Ticket, private Deadline, private Cancellation::Wai
   bool woken_ = false;              // it is in the lane's list of those to be resumed
   bool wanted_ = true;
   bool cancels_ = false;  // an exception is to be raised when the client leaves
-  bool in_deadline_ = false;
+  bool taking_back_ = false;
   bool retires_ = false;
-  bool expired_ = false;   // it ran longer than request_timeout, and the client was told
-  bool reported_ = false;  // the log has told what became of it
-  bool begun_ = false;     // the first frame of the answer was read
+  unsigned interrupts_left_ = 0;  // of an exception for a client that has left
+  bool expired_ = false;          // it ran longer than request_timeout, and the client was told
+  bool reported_ = false;         // the log has told what became of it
+  bool begun_ = false;            // the first frame of the answer was read
   bool head_complete_ = false;
   bool over_ = false;
   BlockRef head_in_;

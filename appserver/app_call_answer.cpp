@@ -145,6 +145,7 @@ void AppCall::reset() {
   body_ = nullptr;
   status_ = 0;
   wanted_ = true;
+  interrupts_left_ = 0;
   retires_ = cancels_ = expired_ = reported_ = begun_ = head_complete_ = over_ = false;
   head_ = {};
   head_in_ = {};

@@ -118,7 +118,8 @@ void Generation::on_zygote_ended(int status, int signal) {
     return fail(imported_ ? "its Python ended before every worker was ready"
                           : "its Python ended before the app was imported");
   }
-  if (std::exchange(answered_, false)) {
+  const bool lived_long = imported_ && house_.main.now() - zygote_since_ > RestartDelay::kGoodLife;
+  if (std::exchange(answered_, false) || lived_long) {
     zygote_failures_ = 0;
     zygote_delay_.reset();
     return spawn_zygote();
@@ -247,7 +248,7 @@ bool Generation::is_crashing() const {
   const auto lives_well = [now = house_.main.now()](std::uint64_t since) {
     return now - since > RestartDelay::kGoodLife;
   };
-  if (zygote_failures_ >= kMany && !(imported_ && lives_well(zygote_since_))) return true;
+  if (zygote_failures_ >= kMany && !(zygote_ && imported_ && lives_well(zygote_since_))) return true;
   return std::ranges::any_of(seats_, [&](const auto& seat) {
     return seat->failures >= kMany && !(seat->state == Seat::State::serving && lives_well(seat->since));
   });

@@ -217,6 +217,7 @@ void Generation::on_worker_exited(std::uint32_t number, pid_t pid, int wait_stat
   } else {
     trouble(text);
   }
+  if (has_answered(*at->worker)) answered_ = true;
   const bool lived_well = at->state >= Seat::State::serving &&
                           (has_answered(*at->worker) || house_.main.now() - at->since > RestartDelay::kGoodLife);
   empty_seat(*at, text);

@@ -139,3 +139,24 @@ def test_a_new_generation_whose_import_kills_its_process_changes_nothing(serve, 
     assert "generation 1 serves on:\n  its Python ended before the app was imported" in done.stderr
     assert edge.get("/").text == before and len(imports(edge)) == 2, "it was tried once"
     assert status_of(edge)["state"] == "serving"
+
+
+def test_the_status_shows_a_crash_loop_as_long_as_no_process_is_there(serve):
+    edge = start(serve, "1500ms", "1h")                 # so the third pause is longer than what counts as a good life
+    for number in range(1, 4):
+        zygote = wait_ready(edge, number)
+        kill(zygote)
+    edge.log.wait_for(rf"\(pid {zygote}, \S+\) died of SIGKILL$")
+    states = set()
+    while not (status := status_of(edge))["generations"][0]["zygote"]:
+        states.add(status["state"])
+    assert states == {"crash loop"}
+
+
+def test_a_zygote_that_has_lived_long_is_started_anew_at_once_although_nobody_asked_its_workers(serve):
+    edge = start(serve, "1h", "1h")
+    zygote, began = wait_ready(edge, 1), time.monotonic()
+    wait_until(lambda: time.monotonic() > began + 6, "it has had a good life")
+    kill(zygote)
+    successor = wait_ready(edge, 2)
+    assert edge.get("/").text == f"served by {successor}"
