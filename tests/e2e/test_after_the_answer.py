@@ -84,9 +84,19 @@ def workers(edge):
     return json.loads(status.stdout)["apps"][0]["generations"][-1]["workers"]
 
 
-def state_of(pid):
+def facts_of(pid):
+    """From its state on, as proc(5) lists them."""
     with open(f"/proc/{pid}/stat") as file:
-        return file.read().rsplit(")", 1)[1].split()[0]
+        return file.read().rsplit(")", 1)[1].split()
+
+
+def state_of(pid):
+    return facts_of(pid)[0]
+
+
+def ticks(pid):
+    """Of a CPU, in Python."""
+    return int(facts_of(pid)[11])
 
 
 def freeze(pid):
@@ -148,7 +158,9 @@ def test_a_worker_whose_interpreter_is_never_given_back_is_replaced(serve):
     edge = start(serve, request_timeout="4s")
     before = pid_of(edge)
     assert edge.get("/background").status == 200
-    wait_until(lambda: (edge.folder / "counts").exists(), "the thread has it")
+    wait_until(lambda: (edge.folder / "counts").exists(), "the thread is about to take it")
+    computed = ticks(before)
+    wait_until(lambda: ticks(before) > computed + 20, "the thread has it")
     with edge.connect() as first, edge.connect() as second:
         for connection in (first, second):
             connection.ask("GET", "/")
