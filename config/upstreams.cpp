@@ -177,7 +177,8 @@ void read_tls(const Section& upstream, Upstream& to) {
     section.missing(to.tls.key.empty() ? "key" : "certificate", "`certificate` and `key` go together");
   }
   if (!to.tls.verify && !to.tls.ca.empty()) section.problem("ca", "is used for nothing with `verify: false`");
-  if (upstream.given("tls") && to.protocol != UpstreamProtocol::https) {
+  // A `tls` that spells out what holds anyway does no harm.
+  if (to.tls != UpstreamTls{} && to.protocol != UpstreamProtocol::https) {
     upstream.problem("tls", "is for servers of https://, and this upstream has none");
   }
 }
