@@ -20,12 +20,12 @@ char* data_of(std::string_view bytes) {
 
 }  // namespace
 
-Result<Mailbox> Mailbox::open() {
+Result<Mailbox> Mailbox::open(wire::RequestRing& ring) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
     return fail(ErrorKind::internal, Side::ours, std::string("no mailbox for a worker: ") + std::strerror(errno));
   }
-  Mailbox mailbox{UniqueFd(ends[0]), UniqueFd(ends[1])};
+  Mailbox mailbox{UniqueFd(ends[0]), UniqueFd(ends[1]), ring};
   if (setsockopt(ends[0], SOL_SOCKET, SO_SNDBUFFORCE, &kSendBuffer, sizeof kSendBuffer) != 0) {
     setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &kSendBuffer, sizeof kSendBuffer);  // up to net.core.wmem_max
   }
@@ -34,6 +34,20 @@ Result<Mailbox> Mailbox::open() {
 
 Mailbox::Sent Mailbox::send(const wire::RequestHeader& header, std::string_view packet, std::string_view body,
                             int body_file) {
+  if (!ring_->is_open()) return send_message(header, packet, body, body_file);
+  if (body_file < 0 && RequestRing::takes(packet, body)) {
+    if (!ring_->push(header, packet, body)) return Sent::full;
+    // Should no bell get through for want of kernel memory, the queue's question to a deaf thread wakes it.
+    if (ring_->owes_bell()) send_message({.flags = wire::kBell}, {}, {}, -1);
+    return Sent::sent;
+  }
+  const Sent sent = send_message(header, packet, body, body_file);
+  if (sent == Sent::sent) ring_->push_in_socket();
+  return sent;
+}
+
+Mailbox::Sent Mailbox::send_message(const wire::RequestHeader& header, std::string_view packet, std::string_view body,
+                                    int body_file) {
   wire::RequestHeader first = header;
   iovec pieces[3] = {
       {&first, sizeof first}, {data_of(packet), packet.size()}, {data_of(body), body_file < 0 ? body.size() : 0}};
@@ -56,14 +70,37 @@ Mailbox::Sent Mailbox::send(const wire::RequestHeader& header, std::string_view 
 }
 
 Mailbox::Sent Mailbox::send_quit() {
-  return send({.flags = wire::kQuit}, {}, {});
+  return send_message({.flags = wire::kQuit}, {}, {}, -1);
 }
 
 Mailbox::Sent Mailbox::send_question() {
-  return send({.flags = wire::kAsk}, {}, {});
+  return send_message({.flags = wire::kAsk}, {}, {}, -1);
 }
 
 std::optional<wire::RequestHeader> Mailbox::take_back() {
+  if (!ring_->is_open()) return take_message();
+  while (const std::optional<std::uint64_t> sequence = ring_->take_back()) {
+    if (*sequence != 0) return wire::RequestHeader{.sequence = *sequence};
+    if (const auto request = take_request()) return request;
+  }
+  return std::nullopt;
+}
+
+/// The next request in the socket. What else is there stays there for the worker.
+std::optional<wire::RequestHeader> Mailbox::take_request() {
+  std::uint32_t others = 0;
+  std::optional<wire::RequestHeader> message = take_message();
+  while (message && message->sequence == 0) {
+    others |= message->flags;
+    message = take_message();
+  }
+  for (const std::uint32_t flag : {wire::kBell, wire::kAsk, wire::kQuit}) {
+    if ((others & flag) != 0) send_message({.flags = flag}, {}, {}, -1);
+  }
+  return message;
+}
+
+std::optional<wire::RequestHeader> Mailbox::take_message() {
   wire::RequestHeader header;
   // The rest of the message, and a descriptor that came with it, are dropped by the kernel.
   const ssize_t got = recv(worker_end_.get(), &header, sizeof header, MSG_DONTWAIT);

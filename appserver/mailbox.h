@@ -1,20 +1,25 @@
-// Mailbox: the way of requests to one worker thread (appserver/wire.h). The edge holds both ends.
+// Mailbox: the way of requests to one worker thread (appserver/wire.h): a ring in shared memory, and a socket of which
+// the edge holds both ends.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 
+#include "appserver/request_ring.h"
 #include "appserver/wire.h"
 #include "core/result.h"
 #include "core/unique_fd.h"
 
 namespace edge {
 
-/// Any thread may call anything here: each call is one system call on a socket that keeps messages whole.
+/// Any thread may call anything here. What a thread that is awake reads from its ring costs no system call; all else
+/// is one on a socket that keeps messages whole.
 class Mailbox {
  public:
-  static Result<Mailbox> open();
+  /// `ring` must outlive the mailbox.
+  static Result<Mailbox> open(wire::RequestRing& ring);
 
   enum class Sent : std::uint8_t {
     sent,
@@ -28,17 +33,25 @@ class Mailbox {
   /// Asks the thread whether it reads its mailbox.
   Sent send_question();
 
-  /// Takes one unread message out again: its header, or nothing when the mailbox is empty.
+  /// Takes one unread message out again: its header, of which only `sequence` and `flags` are given, or nothing when
+  /// there is no unread request.
   std::optional<wire::RequestHeader> take_back();
 
   /// The end that the worker reads; stays open here so that unread requests outlive the worker.
   int worker_end() const { return worker_end_.get(); }
 
  private:
-  Mailbox(UniqueFd edge_end, UniqueFd worker_end)
-      : edge_end_(std::move(edge_end)), worker_end_(std::move(worker_end)) {}
+  Mailbox(UniqueFd edge_end, UniqueFd worker_end, wire::RequestRing& ring)
+      : edge_end_(std::move(edge_end)),
+        worker_end_(std::move(worker_end)),
+        ring_(std::make_unique<RequestRing>(ring)) {}
+  Sent send_message(const wire::RequestHeader& header, std::string_view packet, std::string_view body, int body_file);
+  std::optional<wire::RequestHeader> take_message();
+  std::optional<wire::RequestHeader> take_request();
+
   UniqueFd edge_end_;
   UniqueFd worker_end_;
+  std::unique_ptr<RequestRing> ring_;
 };
 
 }  // namespace edge

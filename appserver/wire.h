@@ -5,7 +5,8 @@
 //
 //   mailbox   edge -> one worker thread, SOCK_SEQPACKET. One message is one request, so it arrives whole or not at
 //             all, any loop may send without a lock, and the edge (which keeps the worker's end open) can take an
-//             unread request back by reading it itself.
+//             unread request back by reading it itself. A thread of a WSGI app has a RequestRing beside it, which
+//             takes all requests that fit: the socket is left for the others, and to wake the thread.
 //   answers   worker thread -> one loop, SOCK_STREAM. One for each pair of thread and loop: the worker answers on
 //             the channel of the loop that asked. Frames: of one answer after the other from a WSGI app, of many at
 //             once from an ASGI app. The other way go notices, to ASGI apps only.
@@ -35,6 +36,7 @@ enum RequestFlag : std::uint32_t {
   kBodyInFile = 1,  // an open file, at offset 0
   kQuit = 2,        // no request: the thread ends (after all before it in the mailbox)
   kAsk = 4,         // no request: the thread of a WSGI app adds one to SharedSlot::heard, so it reads its mailbox
+  kBell = 8,        // no request: there is one in the RequestRing
 };
 
 /// No message is larger: the header, a uwsgi packet of at most 64 KiB, and a body of at most kMaxInlineBody.
@@ -104,6 +106,40 @@ struct alignas(64) SharedSlot {
   std::uint64_t heard = 0;    // how many messages of kAsk it has read so far; ASGI: how many notices of kCancel
 };
 enum InterruptReason : std::uint64_t { kRequestTimeout = 1, kClientDisconnected = 2 };
+
+/// One for each worker thread, behind the SharedSlots of all threads. Records follow one another, each at a position
+/// that is a multiple of 8, and none goes over the end of `records`: pass_over fills what is left. Positions only grow;
+/// where one lies is its remainder. Between `head` and `tail` are the records that nobody has taken. The edge believes
+/// nothing of what the worker writes here, and reads no record.
+struct RequestRing {
+  static constexpr std::size_t kSize = 32 * 1024;  // bytes
+  // The worker writes:
+  std::uint64_t open = 0;     // 1: the thread reads the ring. Never in a thread that serves ASGI
+  std::uint64_t waiting = 0;  // 1: it sleeps, or is about to, and a new record is to be announced by kBell. Who does
+                              // that makes it 0
+  alignas(64) std::uint64_t reading = 0;  // the position, plus one, of the record that it copies; 0: none
+  std::uint64_t head = 0;                 // the edge writes it, too: it takes requests back
+  // The edge writes:
+  alignas(64) std::uint64_t tail = 0;
+  alignas(64) char records[kSize] = {};
+};
+enum class RecordKind : std::uint32_t {
+  request = 0,    // a message of the mailbox follows
+  in_socket = 1,  // the next request has come through the socket
+  pass_over = 2,  // nothing
+};
+struct RecordHeader {
+  std::uint32_t size = 0;  // bytes of the record, this header included; the next one begins at a multiple of 8
+  RecordKind kind = RecordKind::request;
+};
+/// Bytes of the memory that a worker of so many threads shares with the edge. The rings begin at a page of their own.
+constexpr std::size_t rings_begin(std::size_t threads) {
+  constexpr std::size_t kPage = 4096;
+  return (threads * sizeof(SharedSlot) + kPage - 1) / kPage * kPage;
+}
+constexpr std::size_t shared_size(std::size_t threads) {
+  return rings_begin(threads) + threads * sizeof(RequestRing);
+}
 
 // ---- signals to a worker --------------------------------------------------------------------------------------
 

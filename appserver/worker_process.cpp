@@ -14,7 +14,7 @@ namespace edge {
 
 Result<std::shared_ptr<WorkerProcess>> WorkerProcess::create(std::uint32_t number, unsigned threads,
                                                              std::size_t loops) {
-  const std::size_t bytes = threads * sizeof(wire::SharedSlot);
+  const std::size_t bytes = wire::shared_size(threads);
   UniqueFd memory(memfd_create("edge-slots", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   // A worker that shrank the file would make the edge's next store a SIGBUS.
   const bool sized = memory && ftruncate(memory.get(), static_cast<off_t>(bytes)) == 0 &&
@@ -26,8 +26,9 @@ Result<std::shared_ptr<WorkerProcess>> WorkerProcess::create(std::uint32_t numbe
   }
   auto worker =
       std::make_shared<WorkerProcess>(number, std::move(memory), static_cast<wire::SharedSlot*>(mapped), threads);
+  auto* const rings = reinterpret_cast<wire::RequestRing*>(static_cast<char*>(mapped) + wire::rings_begin(threads));
   for (unsigned thread = 0; thread < threads; ++thread) {
-    Result<Mailbox> mailbox = Mailbox::open();
+    Result<Mailbox> mailbox = Mailbox::open(rings[thread]);
     if (!mailbox) return std::unexpected(std::move(mailbox.error()));
     worker->slots_.push_back(std::make_unique<Slot>(*worker, std::move(*mailbox), worker->shared_[thread], loops));
   }
@@ -39,7 +40,7 @@ WorkerProcess::WorkerProcess(std::uint32_t number, UniqueFd memory, wire::Shared
 
 WorkerProcess::~WorkerProcess() {
   slots_.clear();
-  munmap(shared_, threads_ * sizeof(wire::SharedSlot));
+  munmap(shared_, wire::shared_size(threads_));
 }
 
 void WorkerProcess::identify(pid_t pid) {

@@ -79,7 +79,7 @@ class WorkerProcess : public std::enable_shared_from_this<WorkerProcess> {
 
   std::uint32_t number() const { return number_; }
   const std::vector<std::unique_ptr<Slot>>& slots() const { return slots_; }
-  /// The memfd of SharedSlot[threads], for the worker.
+  /// The memfd of what the edge shares with the worker's threads, for the worker.
   int memory() const { return memory_.get(); }
 
   /// The app speaks ASGI: the worker has one slot, which takes `places` requests at the same time. Before it is opened.

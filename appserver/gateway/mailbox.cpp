@@ -15,8 +15,8 @@
 namespace edge::gateway {
 namespace {
 
-constexpr std::uint32_t kKnownFlags = wire::kBodyInFile | wire::kQuit | wire::kAsk;
-constexpr std::uint32_t kNoRequest = wire::kQuit | wire::kAsk;
+constexpr std::uint32_t kKnownFlags = wire::kBodyInFile | wire::kQuit | wire::kAsk | wire::kBell;
+constexpr std::uint32_t kNoRequest = wire::kQuit | wire::kAsk | wire::kBell;
 
 /// The one descriptor that may come with a request. false: there were more, or other things.
 bool take_descriptor(msghdr& message, Descriptor& file) {
@@ -47,28 +47,76 @@ ssize_t wait_for_bytes(int socket, msghdr& message) {
 
 }  // namespace
 
-Mailbox::Mailbox(int socket, std::size_t channels)
-    : socket_(socket), channels_(channels), buffer_(std::make_unique_for_overwrite<char[]>(wire::kMaxRequestMessage)) {}
+Mailbox::Mailbox(int socket, std::size_t channels, wire::RequestRing* ring)
+    : socket_(socket), channels_(channels), buffer_(std::make_unique_for_overwrite<char[]>(wire::kMaxRequestMessage)) {
+  if (ring != nullptr) ring_.emplace(*ring);
+}
 
 Mailbox::Received Mailbox::receive(RequestMessage& to) {
-  return receive(to, false);
+  return ring_ ? receive_from_ring(to) : receive_from_socket(to, false);
 }
 
 Mailbox::Received Mailbox::wait(RequestMessage& to) {
-  return receive(to, true);
+  if (!ring_) return receive_from_socket(to, true);
+  ring_->begin_wait();
+  Received received = receive_from_ring(to);
+  if (received == Received::nothing) {
+    received = receive_from_socket(to, true);
+    if (received == Received::quit) received = receive_from_ring(to);
+  }
+  ring_->end_wait();
+  return received;
 }
 
-Mailbox::Received Mailbox::receive(RequestMessage& to, bool waiting) {
+/// quit: not before all requests are read that were sent before.
+Mailbox::Received Mailbox::receive_from_ring(RequestMessage& to) {
   if (process().is_stray) return Received::closed;
   to.file.reset();
+  for (;;) {
+    if (is_turn_of_socket_) {
+      const Received received = receive_in_its_turn(to);
+      if (received != Received::nothing) return received;
+    }
+    std::size_t size = 0;
+    switch (ring_->read(buffer_.get(), size)) {
+      case RequestRingReader::Found::nothing:
+        return quit_ ? Received::quit : Received::nothing;
+      case RequestRingReader::Found::request:
+        parse(size, to);
+        return Received::request;
+      case RequestRingReader::Found::in_socket:
+        is_turn_of_socket_ = true;
+        break;
+      case RequestRingReader::Found::nonsense:
+        abandon("a worker was sent a record that makes no sense\n");
+    }
+  }
+}
+
+/// A request that the ring has told of; it is not there any more if the thread got it from its sleep.
+Mailbox::Received Mailbox::receive_in_its_turn(RequestMessage& to) {
+  for (;;) {
+    const Received received = receive_from_socket(to, false);
+    if (received == Received::quit) continue;
+    if (received == Received::nothing && (to.header.flags & wire::kBell) != 0) continue;
+    if (received != Received::question) is_turn_of_socket_ = false;
+    return received;
+  }
+}
+
+Mailbox::Received Mailbox::receive_from_socket(RequestMessage& to, bool waiting) {
+  if (process().is_stray) return Received::closed;
+  to.file.reset();
+  to.header = {};
   const ssize_t size = receive_bytes(to.file, waiting);
   if (size < 0 && (errno == EINTR || errno == EAGAIN)) return Received::nothing;
   if (size <= 0) return Received::closed;
-  if (!parse({buffer_.get(), static_cast<std::size_t>(size)}, to)) {
-    abandon("a worker was sent a request that makes no sense\n");
-  }
+  parse(static_cast<std::size_t>(size), to);
   if ((to.header.flags & kNoRequest) == 0) return Received::request;
-  return (to.header.flags & wire::kQuit) != 0 ? Received::quit : Received::question;
+  if ((to.header.flags & wire::kAsk) != 0) return Received::question;
+  if ((to.header.flags & wire::kBell) != 0) return Received::nothing;
+  quit_ = true;
+  return Received::quit;
 }
 
 /// One message of the mailbox; 0 when it was closed, negative with errno.
@@ -88,7 +136,12 @@ ssize_t Mailbox::receive_bytes(Descriptor& file, bool waiting) {
   return size;
 }
 
-bool Mailbox::parse(std::string_view bytes, RequestMessage& to) const {
+/// The first bytes of the buffer. Ends the process when they make no sense.
+void Mailbox::parse(std::size_t size, RequestMessage& to) const {
+  if (!is_request({buffer_.get(), size}, to)) abandon("a worker was sent a request that makes no sense\n");
+}
+
+bool Mailbox::is_request(std::string_view bytes, RequestMessage& to) const {
   if (bytes.size() < sizeof to.header) return false;
   std::memcpy(&to.header, bytes.data(), sizeof to.header);
   if ((to.header.flags & ~kKnownFlags) != 0) return false;

@@ -1,13 +1,16 @@
-// A worker thread's mailbox: one message is one request (appserver/wire.h).
+// A worker thread's mailbox: a ring in shared memory, and a socket of which one message is one request
+// (appserver/wire.h).
 #pragma once
 
 #include <sys/types.h>
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "appserver/gateway/descriptor.h"
+#include "appserver/request_ring_reader.h"
 #include "appserver/wire.h"
 
 namespace edge::gateway {
@@ -23,8 +26,9 @@ struct RequestMessage {
 /// Belongs to one thread. Needs the interpreter's lock.
 class Mailbox {
  public:
-  /// `socket` stays the caller's, and open. `channels`: how many answers channels there are.
-  Mailbox(int socket, std::size_t channels);
+  /// `socket` stays the caller's, and open. `channels`: how many answers channels there are. Without `ring` everything
+  /// comes through the socket, which can be watched then.
+  Mailbox(int socket, std::size_t channels, wire::RequestRing* ring = nullptr);
 
   /// question: wire::kAsk; nothing: there is no message yet; closed: by the edge, or this process is not the worker any
   /// more.
@@ -35,13 +39,19 @@ class Mailbox {
   Received wait(RequestMessage& to);
 
  private:
-  Received receive(RequestMessage& to, bool waiting);
+  Received receive_from_ring(RequestMessage& to);
+  Received receive_in_its_turn(RequestMessage& to);
+  Received receive_from_socket(RequestMessage& to, bool waiting);
   ssize_t receive_bytes(Descriptor& file, bool waiting);
-  bool parse(std::string_view bytes, RequestMessage& to) const;
+  void parse(std::size_t size, RequestMessage& to) const;
+  bool is_request(std::string_view bytes, RequestMessage& to) const;
 
   int socket_;
   std::size_t channels_;
   std::unique_ptr<char[]> buffer_;
+  std::optional<RequestRingReader> ring_;
+  bool is_turn_of_socket_ = false;
+  bool quit_ = false;  // told so, though there may be requests in the ring
 };
 
 }  // namespace edge::gateway

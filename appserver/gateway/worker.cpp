@@ -147,7 +147,7 @@ void Worker::enter() {
   if (!die_with_parent(settings_.zygote)) give_up();
   show_as_worker(process().name, process().worker);
   struct stat facts{};
-  const std::size_t size = settings_.threads * sizeof(wire::SharedSlot);
+  const std::size_t size = wire::shared_size(settings_.threads);
   if (fstat(slots_memory_.get(), &facts) != 0 || static_cast<std::size_t>(facts.st_size) < size) {
     abandon("a worker was sent too small a piece of shared memory\n");
   }
@@ -155,6 +155,7 @@ void Worker::enter() {
   if (memory == MAP_FAILED) abandon("a worker could not map its shared memory\n");
   slots_memory_.reset();
   slots_ = static_cast<wire::SharedSlot*>(memory);
+  rings_ = reinterpret_cast<wire::RequestRing*>(static_cast<char*>(memory) + wire::rings_begin(settings_.threads));
 }
 
 void Worker::import_app() {

@@ -33,7 +33,7 @@ struct WorkerSettings {
 /// Lives in the forked process from its first moment to its last. Its threads use it under the interpreter's lock.
 class Worker {
  public:
-  /// `slots` is the memory of SharedSlot[threads], `stacks` the edge's pipe for them.
+  /// `slots` is the memory that the threads share with the edge, `stacks` the edge's pipe for their stacks.
   Worker(std::uint32_t number, std::vector<ThreadChannels> threads, Descriptor slots, Descriptor stacks,
          WorkerSettings settings);
 
@@ -47,6 +47,7 @@ class Worker {
 
   PyObject* app() const { return settings_.app.get(); }
   wire::SharedSlot& slot(std::size_t thread) { return slots_[thread]; }
+  wire::RequestRing& ring(std::size_t thread) { return rings_[thread]; }
   /// It cannot serve: the edge is told why, and the process ends.
   [[noreturn]] void fail(std::string_view why);
   /// A thread reads its mailbox; the last one tells the edge.
@@ -71,6 +72,7 @@ class Worker {
   Descriptor slots_memory_;
   Descriptor stacks_;
   wire::SharedSlot* slots_ = nullptr;
+  wire::RequestRing* rings_ = nullptr;
   WorkerSettings settings_;
   std::size_t ready_threads_ = 0;
   std::size_t ended_threads_ = 0;

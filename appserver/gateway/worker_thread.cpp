@@ -15,7 +15,7 @@ WorkerThread::WorkerThread(Worker& worker, std::size_t index, const ThreadChanne
     : worker_(worker),
       objects_(wsgi_objects()),
       index_(index),
-      mailbox_(channels.mailbox.get(), channels.answers.size()),
+      mailbox_(channels.mailbox.get(), channels.answers.size(), &worker.ring(index)),
       interruptible_(worker.slot(index)),
       answer_(log_, wire::kMaxAnswerHead),
       start_response_(objects_.start_response_types) {

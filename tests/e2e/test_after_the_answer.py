@@ -154,16 +154,35 @@ def test_the_status_shows_that_it_is_still_at_it(serve):
     assert "request_timeout" not in edge.log.text()
 
 
-def test_a_worker_whose_interpreter_is_never_given_back_is_replaced(serve):
+def with_its_interpreter_taken(serve):
     edge = start(serve, request_timeout="4s")
     before = pid_of(edge)
     assert edge.get("/background").status == 200
     wait_until(lambda: (edge.folder / "counts").exists(), "the thread is about to take it")
     computed = ticks(before)
     wait_until(lambda: ticks(before) > computed + 20, "the thread has it")
+    return edge, before
+
+
+def test_a_worker_whose_interpreter_is_never_given_back_is_replaced_and_no_request_lost(serve):
+    edge, before = with_its_interpreter_taken(serve)
     with edge.connect() as first, edge.connect() as second:
         for connection in (first, second):
             connection.ask("GET", "/")
+        for connection in (first, second):
+            answer = connection.answer()
+            assert answer.status == 200 and int(answer.body) != before
+    edge.log.wait_for(r'^  \| thread 0x\w+: File ".*app\.py", line \d+ in count$')
+    edge.log.wait_for(rf"\[shop\] worker 0 \(pid {before}\): it has read no request for request_timeout \(4000 ms\), "
+                      "although it has none$")
+    edge.log.wait_for(rf"\[shop\] worker 0 \(pid {before}\) is stuck and is killed$")
+
+
+def test_a_request_that_a_thread_without_its_interpreter_has_taken_is_answered_with_504(serve):
+    edge, before = with_its_interpreter_taken(serve)
+    with edge.connect() as first, edge.connect() as second:
+        for connection in (first, second):
+            connection.ask("GET", "/", headers=["Large: " + "x" * 5000])  # too large for the ring: by the socket
         answers = {answer.status: answer for answer in (first.answer(), second.answer())}
     assert sorted(answers) == [200, 504], "one lies with the worker, the other waits"
     assert int(answers[200].body) != before

@@ -275,7 +275,7 @@ def message(sequence=1, loop=0, flags=0, size=0, variables=None, body=b"", block
 BROKEN = {
     "short": b"x" * 10, "no packet": REQUEST.pack(1, 0, 0, 0, 0, 0),
     "half a packet header": REQUEST.pack(1, 0, 0, 0, 0, 0) + b"\0\0",
-    "sequence 0": message(sequence=0), "no such loop": message(loop=1), "unknown flag": message(flags=8),
+    "sequence 0": message(sequence=0), "no such loop": message(loop=1), "unknown flag": message(flags=16),
     "body too short": message(size=5, body=b"four"), "body too long": message(size=3, body=b"four"),
     "file that is none": message(flags=1, size=3), "other modifier": message(block=b"\5\0\0\0"),
     "other second modifier": message(block=b"\0\0\0\1"), "block past the end": message(block=b"\0\xff\0\0abc"),

@@ -23,7 +23,7 @@ import pytest
 from edge import LEFT_OUT, PATIENCE, REPORT, SYSTEM_PYTHON, Lines
 from gateway_wire import (ASK, BODY_IN_FILE, CONTROL, CONTROL_KINDS, FILE, FRAME, HEAD, INTERRUPT_SIGNAL, LAST,
                           MOST_FRAME, NOTICE, QUIT, REQUEST, REQUEST_TIMEOUT, SLOT_MEMBERS, SLOT_SIZE, STACKS_END,
-                          STACKS_SIGNAL, Answer, Frame, Message, packet, read_part)
+                          STACKS_SIGNAL, Answer, Frame, Message, packet, read_part, shared_size)
 from sanitizer import BUILD, SANITIZED
 from source_tree import ROOT
 
@@ -184,8 +184,8 @@ class Worker:
         self.app, self.number, self.pid, self.interface = app, number, None, None
         self.threads = [WorkerThread(app.loops) for _ in range(app.threads)]
         self.memory = os.memfd_create("slots")
-        os.ftruncate(self.memory, SLOT_SIZE * app.threads)
-        self.slots = mmap.mmap(self.memory, SLOT_SIZE * app.threads)
+        os.ftruncate(self.memory, shared_size(app.threads))
+        self.slots = mmap.mmap(self.memory, shared_size(app.threads))
         self.stacks_pipe, self.stacks_end = os.pipe()
 
     def fork(self):

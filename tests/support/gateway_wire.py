@@ -14,6 +14,7 @@ NOTICE = struct.Struct("=QII")
 FILE_PART = struct.Struct("=QQ")
 CONTROL = struct.Struct("=IIIiiI")
 SLOT_SIZE = 64
+RING_SIZE = 3 * 64 + 32 * 1024
 SLOT_MEMBERS = {name: 8 * place for place, name in enumerate(
     re.findall(r"^  std::uint64_t (\w+) = 0;", WIRE.read_text().split("struct alignas(64) SharedSlot")[1].split("};")[0],
                re.MULTILINE))}
@@ -23,11 +24,20 @@ WSGI, ASGI = 0, 1
 REQUEST_TIMEOUT, CLIENT_DISCONNECTED = 1, 2
 STACKS_SIGNAL, INTERRUPT_SIGNAL = 34 + 20, 34 + 21
 STACKS_END = b"\0"
-BODY_IN_FILE, QUIT, ASK = 1, 2, 4
+BODY_IN_FILE, QUIT, ASK, BELL = 1, 2, 4, 8
 HEAD, LAST, FAILED, FILE = 1, 2, 4, 8
 MOST_FRAME = 1 << 20
 CONTROL_KINDS = {name: int(number) for name, number in
                  re.findall(r"^  k(\w+) = (\d+),", WIRE.read_text().split("enum class ControlKind")[1], re.MULTILINE)}
+
+
+def ring_place(threads, thread):
+    """Of a thread's ring in the memory of the worker: behind the slots, from a page of its own on."""
+    return -(-threads * SLOT_SIZE // 4096) * 4096 + thread * RING_SIZE
+
+
+def shared_size(threads):
+    return ring_place(threads, threads)
 
 
 def packet(variables):
