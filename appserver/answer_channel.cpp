@@ -23,15 +23,26 @@ constexpr int kMostReadsOfTheDead = 64;         // more than any socket buffer h
 }  // namespace
 
 AnswerChannel::AnswerChannel(AppLane& lane, std::shared_ptr<WorkerProcess> worker, Slot& slot)
-    : lane_(lane), worker_(std::move(worker)), slot_(slot) {}
+    : lane_(lane),
+      worker_(std::move(worker)),
+      slot_(slot),
+      ring_(worker_->answers(worker_->thread_of(slot), lane.loop().index())) {}
 
 bool AnswerChannel::open(UniqueFd answers) {
+  ring_.open();
   return watch(lane_.loop(), answers.release()) == 0;
 }
 
 void AnswerChannel::on_readable() {
   const AppLane::Event event(lane_);
-  if (read_once() == Read::ended) on_end();
+  // In this order: what the worker has announced is there when the announcement is read.
+  const Read read = read_once();
+  if (read == Read::broken || closing()) return;
+  if (!read_ring()) {
+    break_protocol();
+  } else if (read == Read::ended) {
+    on_end();
+  }
 }
 
 std::string AnswerChannel::name() const {
@@ -64,10 +75,42 @@ AnswerChannel::Read AnswerChannel::read_once() {
   if (size <= 0) return Read::ended;
   block.commit(static_cast<std::size_t>(size));
   if (take_descriptor(message) && parse({to, static_cast<std::size_t>(size)}, block)) return Read::some;
+  return break_protocol();
+}
+
+AnswerChannel::Read AnswerChannel::break_protocol() {
   log::error("[{}] {} sent {}; it is killed", lane_.app().name, name(), why_);
   kill_worker();
   break_off(name() + " broke the protocol");
-  return Read::nothing;
+  return Read::broken;
+}
+
+/// No more than the answers that are expected: one that is not is an error.
+bool AnswerChannel::read_ring() {
+  do {
+    for (;;) {
+      BlockRef block = lane_.blocks().current();
+      char* const to = block.free();
+      std::size_t size = 0;
+      const AnswerRing::Read read = ring_.read(to, size);
+      if (read == AnswerRing::Read::nonsense) return wrong("a record that makes no sense");
+      if (read == AnswerRing::Read::nothing) break;
+      block.commit(size);
+      if (!take_frame({to, size}, block)) return false;
+    }
+  } while (!ring_.wait());
+  return true;
+}
+
+/// A whole answer.
+bool AnswerChannel::take_frame(std::string_view frame, const BlockRef& block) {
+  AnswerFrames frames;
+  AnswerFrames::Piece piece;
+  AnswerFrames::Step step = frames.next(frame, piece);
+  if (step == AnswerFrames::Step::broken) return wrong(frames.why());
+  const bool is_whole = step == AnswerFrames::Step::piece && piece.head_complete && piece.last && frame.empty();
+  if (!is_whole || piece.failed || piece.file) return wrong("a record that is not a whole answer");
+  return deliver(piece, block);
 }
 
 /// Keeps the descriptor that came with what was read. No read goes beyond the bytes that one was sent with, so there is
@@ -204,6 +247,7 @@ void AnswerChannel::worker_gone(std::string_view how) {
   for (int i = 0; i < kMostReadsOfTheDead && !closing(); ++i) {
     if (read_once() != Read::some) break;
   }
+  if (!closing() && !read_ring()) break_protocol();
   break_off(how);
 }
 

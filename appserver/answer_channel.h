@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "appserver/answer_frames.h"
+#include "appserver/answer_ring.h"
 #include "appserver/app_call.h"
 #include "appserver/app_queue.h"
 #include "appserver/app_status.h"
@@ -66,12 +67,15 @@ class AnswerChannel final : public Socket {
 
  private:
   friend class AppLane;
-  enum class Read : std::uint8_t { some, nothing, ended };
+  enum class Read : std::uint8_t { some, nothing, ended, broken };
 
   void on_readable() override;
   void on_writable() override;
   void on_closed() override;
   Read read_once();
+  bool read_ring();
+  bool take_frame(std::string_view frame, const BlockRef& block);
+  Read break_protocol();
   std::string name() const;
   void tell(const wire::Notice& notice);
   bool take_descriptor(const msghdr& message);
@@ -90,6 +94,7 @@ class AnswerChannel final : public Socket {
   std::shared_ptr<WorkerProcess> worker_;
   Slot& slot_;
   AnswerFrames frames_;
+  AnswerRing ring_;
   UniqueFd file_;           // came with the first byte of a frame that is not read to its end
   bool file_lost_ = false;  // such a one came, and this process has no descriptor left to take it
   std::string_view why_;    // what the worker did wrong

@@ -26,6 +26,12 @@ bool AnswerFrames::read_header(std::string_view& input) {
   return header_size_ == header_bytes_.size();
 }
 
+/// Whoever reads looks at the ring after each read.
+bool AnswerFrames::is_announcement() const {
+  constexpr wire::FrameHeader kAnnouncement{.flags = wire::kRing};
+  return std::memcmp(header_bytes_.data(), &kAnnouncement, sizeof kAnnouncement) == 0;
+}
+
 AnswerFrames::Step AnswerFrames::check_header() {
   std::memcpy(&header_, header_bytes_.data(), sizeof header_);
   constexpr std::uint16_t kKnown = wire::kHead | wire::kLast | wire::kFailed | wire::kFile;
@@ -64,9 +70,13 @@ void AnswerFrames::take_body(std::string_view& input, Piece& piece) {
 }
 
 AnswerFrames::Step AnswerFrames::next(std::string_view& input, Piece& piece) {
-  if (header_size_ < header_bytes_.size()) {
+  while (header_size_ < header_bytes_.size()) {
     if (!read_header(input)) return Step::more;
-    if (check_header() == Step::broken) return Step::broken;
+    if (is_announcement()) {
+      header_size_ = 0;
+    } else if (check_header() == Step::broken) {
+      return Step::broken;
+    }
   }
   if (input.empty() && head_left_ + body_left_ > 0) return Step::more;
   piece = {};

@@ -45,6 +45,7 @@ class AnswerFrames {
 
  private:
   bool read_header(std::string_view& input);
+  bool is_announcement() const;
   Step check_header();
   bool check_file();
   void take_body(std::string_view& input, Piece& piece);

@@ -30,7 +30,7 @@ bool RequestRing::push(const wire::RequestHeader& header, std::string_view packe
   const std::size_t size = sizeof(wire::RecordHeader) + sizeof header + packet.size() + body.size();
   const std::lock_guard lock(mutex_);
   if (!has_room(2 * next_record(size) + kKeptFree)) return false;  // no more than its size is passed over
-  char* to = append(size, wire::RecordKind::request, header.sequence);
+  char* to = append(size, wire::RecordKind::message, header.sequence);
   std::memcpy(to, &header, sizeof header);
   copy(body, copy(packet, to + sizeof header));
   publish();

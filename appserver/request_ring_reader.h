@@ -52,7 +52,7 @@ class RequestRingReader {
     end = (head + header.size + 7) / 8 * 8;
     if (header.kind == wire::RecordKind::pass_over) return Found::nothing;
     if (header.kind == wire::RecordKind::in_socket) return Found::in_socket;
-    if (header.kind != wire::RecordKind::request) return Found::nonsense;
+    if (header.kind != wire::RecordKind::message) return Found::nonsense;
     size = header.size - sizeof header;
     std::memcpy(to, ring_.records + place + sizeof header, size);
     return Found::request;

@@ -9,7 +9,8 @@
 //             takes all requests that fit: the socket is left for the others, and to wake the thread.
 //   answers   worker thread -> one loop, SOCK_STREAM. One for each pair of thread and loop: the worker answers on
 //             the channel of the loop that asked. Frames: of one answer after the other from a WSGI app, of many at
-//             once from an ASGI app. The other way go notices, to ASGI apps only.
+//             once from an ASGI app. The other way go notices, to ASGI apps only. A WSGI thread has an AnswerRing
+//             beside it for small whole answers.
 //   control   edge's main loop <-> zygote and its workers, SOCK_SEQPACKET, shared by all of them.
 #pragma once
 
@@ -63,6 +64,7 @@ enum FrameFlag : std::uint16_t {
                 // was sent as a log line); after one, the client's connection is torn.
   kFile = 8,    // with kHead and kLast: the body is a part of a file, whose descriptor is sent with the frame's first
                 // byte. The payload after the head is one FilePart, and no body.
+  kRing = 16,   // alone, in a header of otherwise 0: no part of an answer, there is one in the AnswerRing
 };
 struct FilePart {
   std::uint64_t offset = 0;  // bytes
@@ -123,23 +125,63 @@ struct RequestRing {
   alignas(64) std::uint64_t tail = 0;
   alignas(64) char records[kSize] = {};
 };
+/// One for each pair of a thread and a loop, the other way round: whole answers of one small frame, which only the
+/// thread writes and only the loop reads. All else goes through the channel. Between the two there is no order.
+struct AnswerRing {
+  static constexpr std::size_t kSize = 32 * 1024;  // bytes
+  static constexpr std::size_t kLargestFrame = 8 * 1024;
+  // The edge writes:
+  std::uint64_t open = 0;     // 1: the loop reads the ring
+  std::uint64_t waiting = 0;  // 1: a new record is to be announced by a frame of kRing. Who does that makes it 0
+  alignas(64) std::uint64_t head = 0;
+  // The worker writes:
+  alignas(64) std::uint64_t tail = 0;
+  alignas(64) char records[kSize] = {};
+};
 enum class RecordKind : std::uint32_t {
-  request = 0,    // a message of the mailbox follows
+  message = 0,    // a message of the mailbox follows, or a frame
   in_socket = 1,  // the next request has come through the socket
   pass_over = 2,  // nothing
 };
 struct RecordHeader {
   std::uint32_t size = 0;  // bytes of the record, this header included; the next one begins at a multiple of 8
-  RecordKind kind = RecordKind::request;
+  RecordKind kind = RecordKind::message;
 };
-/// Bytes of the memory that a worker of so many threads shares with the edge. The rings begin at a page of their own.
-constexpr std::size_t rings_begin(std::size_t threads) {
-  constexpr std::size_t kPage = 4096;
-  return (threads * sizeof(SharedSlot) + kPage - 1) / kPage * kPage;
-}
-constexpr std::size_t shared_size(std::size_t threads) {
-  return rings_begin(threads) + threads * sizeof(RequestRing);
-}
+
+/// The memory that a worker shares with the edge: SharedSlot[threads], and from a page of their own on
+/// RequestRing[threads] and AnswerRing[threads][loops].
+class SharedMemory {
+ public:
+  static constexpr std::size_t size(std::size_t threads, std::size_t loops) {
+    return answers_begin(threads) + threads * loops * sizeof(AnswerRing);
+  }
+  SharedMemory() = default;
+  SharedMemory(void* bytes, std::size_t threads, std::size_t loops)
+      : bytes_(static_cast<char*>(bytes)), threads_(threads), loops_(loops) {}
+
+  SharedSlot& slot(std::size_t thread) const { return reinterpret_cast<SharedSlot*>(bytes_)[thread]; }
+  RequestRing& requests(std::size_t thread) const {
+    return reinterpret_cast<RequestRing*>(bytes_ + requests_begin(threads_))[thread];
+  }
+  AnswerRing& answers(std::size_t thread, std::size_t loop) const {
+    return reinterpret_cast<AnswerRing*>(bytes_ + answers_begin(threads_))[thread * loops_ + loop];
+  }
+  void* bytes() const { return bytes_; }
+  std::size_t size() const { return size(threads_, loops_); }
+
+ private:
+  static constexpr std::size_t requests_begin(std::size_t threads) {
+    constexpr std::size_t kPage = 4096;
+    return (threads * sizeof(SharedSlot) + kPage - 1) / kPage * kPage;
+  }
+  static constexpr std::size_t answers_begin(std::size_t threads) {
+    return requests_begin(threads) + threads * sizeof(RequestRing);
+  }
+
+  char* bytes_ = nullptr;
+  std::size_t threads_ = 0;
+  std::size_t loops_ = 0;
+};
 
 // ---- signals to a worker --------------------------------------------------------------------------------------
 

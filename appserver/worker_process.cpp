@@ -14,7 +14,7 @@ namespace edge {
 
 Result<std::shared_ptr<WorkerProcess>> WorkerProcess::create(std::uint32_t number, unsigned threads,
                                                              std::size_t loops) {
-  const std::size_t bytes = wire::shared_size(threads);
+  const std::size_t bytes = wire::SharedMemory::size(threads, loops);
   UniqueFd memory(memfd_create("edge-slots", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   // A worker that shrank the file would make the edge's next store a SIGBUS.
   const bool sized = memory && ftruncate(memory.get(), static_cast<off_t>(bytes)) == 0 &&
@@ -24,23 +24,21 @@ Result<std::shared_ptr<WorkerProcess>> WorkerProcess::create(std::uint32_t numbe
     return fail(ErrorKind::internal, Side::ours,
                 std::string("no memory shared with a worker: ") + std::strerror(errno));
   }
-  auto worker =
-      std::make_shared<WorkerProcess>(number, std::move(memory), static_cast<wire::SharedSlot*>(mapped), threads);
-  auto* const rings = reinterpret_cast<wire::RequestRing*>(static_cast<char*>(mapped) + wire::rings_begin(threads));
+  auto worker = std::make_shared<WorkerProcess>(number, std::move(memory), wire::SharedMemory(mapped, threads, loops));
   for (unsigned thread = 0; thread < threads; ++thread) {
-    Result<Mailbox> mailbox = Mailbox::open(rings[thread]);
+    Result<Mailbox> mailbox = Mailbox::open(worker->shared_.requests(thread));
     if (!mailbox) return std::unexpected(std::move(mailbox.error()));
-    worker->slots_.push_back(std::make_unique<Slot>(*worker, std::move(*mailbox), worker->shared_[thread], loops));
+    worker->slots_.push_back(std::make_unique<Slot>(*worker, std::move(*mailbox), worker->shared_.slot(thread), loops));
   }
   return worker;
 }
 
-WorkerProcess::WorkerProcess(std::uint32_t number, UniqueFd memory, wire::SharedSlot* shared, unsigned threads)
-    : number_(number), memory_(std::move(memory)), shared_(shared), threads_(threads) {}
+WorkerProcess::WorkerProcess(std::uint32_t number, UniqueFd memory, wire::SharedMemory shared)
+    : number_(number), memory_(std::move(memory)), shared_(shared) {}
 
 WorkerProcess::~WorkerProcess() {
   slots_.clear();
-  munmap(shared_, wire::shared_size(threads_));
+  munmap(shared_.bytes(), shared_.size());
 }
 
 void WorkerProcess::identify(pid_t pid) {
@@ -64,23 +62,23 @@ unsigned WorkerProcess::thread_of(const Slot& slot) const {
 }
 
 std::uint64_t WorkerProcess::running(unsigned thread) const {
-  return std::atomic_ref(shared_[thread].running).load(std::memory_order_acquire);
+  return std::atomic_ref(shared_.slot(thread).running).load(std::memory_order_acquire);
 }
 
 std::uint64_t WorkerProcess::begun(unsigned thread) const {
-  return std::atomic_ref(shared_[thread].begun).load(std::memory_order_acquire);
+  return std::atomic_ref(shared_.slot(thread).begun).load(std::memory_order_acquire);
 }
 
 std::uint64_t WorkerProcess::thread_ident(unsigned thread) const {
-  return std::atomic_ref(shared_[thread].thread).load(std::memory_order_acquire);
+  return std::atomic_ref(shared_.slot(thread).thread).load(std::memory_order_acquire);
 }
 
 std::uint64_t WorkerProcess::heard(unsigned thread) const {
-  return std::atomic_ref(shared_[thread].heard).load(std::memory_order_acquire);
+  return std::atomic_ref(shared_.slot(thread).heard).load(std::memory_order_acquire);
 }
 
 void WorkerProcess::interrupt(unsigned thread, std::uint64_t sequence, wire::InterruptReason reason) const {
-  wire::SharedSlot& slot = shared_[thread];
+  wire::SharedSlot& slot = shared_.slot(thread);
   std::atomic_ref(slot.reason).store(reason, std::memory_order_relaxed);
   std::atomic_ref(slot.interrupted).store(sequence, std::memory_order_release);
   signal(wire::kInterruptSignal);

@@ -72,7 +72,7 @@ class WorkerProcess : public std::enable_shared_from_this<WorkerProcess> {
  public:
   /// Makes mailboxes and shared memory for `threads` slots. `number` is that of the worker within its app.
   static Result<std::shared_ptr<WorkerProcess>> create(std::uint32_t number, unsigned threads, std::size_t loops);
-  WorkerProcess(std::uint32_t number, UniqueFd memory, wire::SharedSlot* shared, unsigned threads);
+  WorkerProcess(std::uint32_t number, UniqueFd memory, wire::SharedMemory shared);
   WorkerProcess(const WorkerProcess&) = delete;
   WorkerProcess& operator=(const WorkerProcess&) = delete;
   ~WorkerProcess();
@@ -106,6 +106,10 @@ class WorkerProcess : public std::enable_shared_from_this<WorkerProcess> {
   // What its threads are at, by index of the slot. From any thread.
 
   unsigned thread_of(const Slot& slot) const;
+  /// Lives as long as this.
+  wire::AnswerRing& answers(unsigned thread, int loop) const {
+    return shared_.answers(thread, static_cast<std::size_t>(loop));
+  }
   /// The sequence of the request that the app is at, 0 for none. Only the worker's word.
   std::uint64_t running(unsigned thread) const;
   /// The sequence of the request that the thread has taken up last. Only the worker's word.
@@ -135,8 +139,7 @@ class WorkerProcess : public std::enable_shared_from_this<WorkerProcess> {
   std::uint32_t places_ = 1;
   std::atomic<std::uint64_t> cancels_ = 0;
   UniqueFd memory_;
-  wire::SharedSlot* shared_;
-  unsigned threads_;
+  wire::SharedMemory shared_;
   std::vector<std::unique_ptr<Slot>> slots_;
   pid_t pid_ = 0;
   UniqueFd process_;  // a pidfd

@@ -58,11 +58,21 @@ ssize_t send_parts(int channel, std::span<iovec> parts, Descriptor& file, int fl
 }
 
 bool WaitingChannel::send(std::span<iovec> parts, Descriptor file) {
+  if (!file && ring_.write(parts)) return !ring_.owes_announcement() || announce();
   const ssize_t sent = send_parts(channel_, parts, file, MSG_DONTWAIT);
   if (sent == static_cast<ssize_t>(size_of(parts))) return true;
   if (sent < 0 && errno != EAGAIN && errno != EINTR && !is_shortage(errno)) return false;
   advance(parts, sent < 0 ? 0 : static_cast<std::size_t>(sent));
   return send_waiting(parts, file);
+}
+
+/// A channel that takes nothing has something for the loop to read, so it will look at the ring as well.
+bool WaitingChannel::announce() {
+  const wire::FrameHeader header{.flags = wire::kRing};
+  std::array<iovec, 1> parts{{{const_cast<wire::FrameHeader*>(&header), sizeof header}}};
+  Descriptor none;
+  if (send_parts(channel_, parts, none, MSG_DONTWAIT) > 0 || errno == EAGAIN) return true;
+  return (errno == EINTR || is_shortage(errno)) && send_waiting(parts, none);
 }
 
 bool WaitingChannel::send_waiting(std::span<iovec> parts, Descriptor& file) const {

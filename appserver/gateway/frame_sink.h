@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <span>
 
+#include "appserver/answer_ring_writer.h"
 #include "appserver/gateway/descriptor.h"
 
 namespace edge::gateway {
@@ -31,17 +32,20 @@ void advance(std::span<iovec>& parts, std::size_t size);
 /// One sendmsg with `flags`. With the first byte goes `file`, which is empty once it is on its way.
 ssize_t send_parts(int channel, std::span<iovec> parts, Descriptor& file, int flags);
 
-/// A channel of one WSGI thread: the interpreter's lock is released while the edge takes no bytes.
+/// A channel of one WSGI thread: the interpreter's lock is released while the edge takes no bytes. Small whole answers
+/// go through the ring beside it.
 class WaitingChannel final : public FrameSink {
  public:
   /// `channel` stays the caller's, and open.
-  explicit WaitingChannel(int channel) : channel_(channel) {}
+  WaitingChannel(int channel, wire::AnswerRing& ring) : channel_(channel), ring_(ring) {}
   bool send(std::span<iovec> parts, Descriptor file) override;
 
  private:
+  bool announce();
   bool send_waiting(std::span<iovec> parts, Descriptor& file) const;
 
   int channel_;
+  AnswerRingWriter ring_;
 };
 
 }  // namespace edge::gateway

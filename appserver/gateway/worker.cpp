@@ -147,15 +147,15 @@ void Worker::enter() {
   if (!die_with_parent(settings_.zygote)) give_up();
   show_as_worker(process().name, process().worker);
   struct stat facts{};
-  const std::size_t size = wire::shared_size(settings_.threads);
+  const std::size_t loops = threads_.front().answers.size();
+  const std::size_t size = wire::SharedMemory::size(settings_.threads, loops);
   if (fstat(slots_memory_.get(), &facts) != 0 || static_cast<std::size_t>(facts.st_size) < size) {
     abandon("a worker was sent too small a piece of shared memory\n");
   }
   void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, slots_memory_.get(), 0);
   if (memory == MAP_FAILED) abandon("a worker could not map its shared memory\n");
   slots_memory_.reset();
-  slots_ = static_cast<wire::SharedSlot*>(memory);
-  rings_ = reinterpret_cast<wire::RequestRing*>(static_cast<char*>(memory) + wire::rings_begin(settings_.threads));
+  shared_ = wire::SharedMemory(memory, settings_.threads, loops);
 }
 
 void Worker::import_app() {

@@ -46,8 +46,8 @@ class Worker {
   void run();
 
   PyObject* app() const { return settings_.app.get(); }
-  wire::SharedSlot& slot(std::size_t thread) { return slots_[thread]; }
-  wire::RequestRing& ring(std::size_t thread) { return rings_[thread]; }
+  wire::SharedSlot& slot(std::size_t thread) { return shared_.slot(thread); }
+  wire::SharedMemory& shared() { return shared_; }
   /// It cannot serve: the edge is told why, and the process ends.
   [[noreturn]] void fail(std::string_view why);
   /// A thread reads its mailbox; the last one tells the edge.
@@ -71,8 +71,7 @@ class Worker {
   std::vector<ThreadChannels> threads_;
   Descriptor slots_memory_;
   Descriptor stacks_;
-  wire::SharedSlot* slots_ = nullptr;
-  wire::RequestRing* rings_ = nullptr;
+  wire::SharedMemory shared_;
   WorkerSettings settings_;
   std::size_t ready_threads_ = 0;
   std::size_t ended_threads_ = 0;

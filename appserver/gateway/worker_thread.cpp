@@ -15,11 +15,13 @@ WorkerThread::WorkerThread(Worker& worker, std::size_t index, const ThreadChanne
     : worker_(worker),
       objects_(wsgi_objects()),
       index_(index),
-      mailbox_(channels.mailbox.get(), channels.answers.size(), &worker.ring(index)),
+      mailbox_(channels.mailbox.get(), channels.answers.size(), &worker.shared().requests(index)),
       interruptible_(worker.slot(index)),
       answer_(log_, wire::kMaxAnswerHead),
       start_response_(objects_.start_response_types) {
-  for (const Descriptor& channel : channels.answers) channels_.emplace_back(channel.get());
+  for (std::size_t loop = 0; loop < channels.answers.size(); ++loop) {
+    channels_.emplace_back(channels.answers[loop].get(), worker.shared().answers(index, loop));
+  }
 }
 
 void WorkerThread::run() {

@@ -21,7 +21,8 @@ MAY_INCLUDE = {                       # a room's own folder always; a name with 
     "tests": (*ROOMS, "tests"),
 }
 GATEWAY = "appserver/gateway/"
-GATEWAY_MAY_INCLUDE = ("appserver/wire.h", "appserver/request_ring_reader.h", "core/uwsgi/packet.h", "core/file_tree.h")
+GATEWAY_MAY_INCLUDE = ("appserver/wire.h", "appserver/request_ring_reader.h", "appserver/answer_ring_writer.h",
+                       "core/uwsgi/packet.h", "core/file_tree.h")
 
 
 def allowed(path, header):

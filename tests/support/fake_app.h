@@ -22,6 +22,7 @@
 #include <utility>
 #include <vector>
 
+#include "appserver/answer_ring_writer.h"
 #include "appserver/app_handler.h"
 #include "appserver/app_lane.h"
 #include "appserver/app_queue.h"
@@ -87,6 +88,7 @@ struct ReadMessage {
 struct FakeThread {
   Slot* slot = nullptr;
   UniqueFd answers;
+  std::optional<AnswerRingWriter> ring = std::nullopt;
 
   std::optional<ReadMessage> read() const {
     std::string bytes(wire::kMaxRequestMessage, '\0');
@@ -181,6 +183,16 @@ struct FakeThread {
   }
   void frame(std::uint64_t sequence, std::string_view body, std::uint16_t flags = 0) const {
     send(frame_bytes({.sequence = sequence, .flags = flags}, body));
+  }
+  /// By the ring, when it takes it, as the gateway does. Whether the loop is to be told is the caller's business.
+  bool answer_in_ring(std::string_view bytes) {
+    if (!ring) ring.emplace(slot->worker.answers(slot->worker.thread_of(*slot), 0));
+    const iovec part{const_cast<char*>(bytes.data()), bytes.size()};
+    return ring->write({&part, 1});
+  }
+  void announce() const {
+    const wire::FrameHeader header{.flags = wire::kRing};
+    send({reinterpret_cast<const char*>(&header), sizeof header});
   }
   void die() { answers.reset(); }
   /// What an ASGI app was told, as far as it is here: "7:left", "7:taken 40000", "7:cancel 1".

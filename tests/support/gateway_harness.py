@@ -184,8 +184,9 @@ class Worker:
         self.app, self.number, self.pid, self.interface = app, number, None, None
         self.threads = [WorkerThread(app.loops) for _ in range(app.threads)]
         self.memory = os.memfd_create("slots")
-        os.ftruncate(self.memory, shared_size(app.threads))
-        self.slots = mmap.mmap(self.memory, shared_size(app.threads))
+        size = shared_size(app.threads, app.loops)
+        os.ftruncate(self.memory, size)
+        self.slots = mmap.mmap(self.memory, size)
         self.stacks_pipe, self.stacks_end = os.pipe()
 
     def fork(self):

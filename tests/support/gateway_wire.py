@@ -25,7 +25,7 @@ REQUEST_TIMEOUT, CLIENT_DISCONNECTED = 1, 2
 STACKS_SIGNAL, INTERRUPT_SIGNAL = 34 + 20, 34 + 21
 STACKS_END = b"\0"
 BODY_IN_FILE, QUIT, ASK, BELL = 1, 2, 4, 8
-HEAD, LAST, FAILED, FILE = 1, 2, 4, 8
+HEAD, LAST, FAILED, FILE, RING = 1, 2, 4, 8, 16
 MOST_FRAME = 1 << 20
 CONTROL_KINDS = {name: int(number) for name, number in
                  re.findall(r"^  k(\w+) = (\d+),", WIRE.read_text().split("enum class ControlKind")[1], re.MULTILINE)}
@@ -36,8 +36,13 @@ def ring_place(threads, thread):
     return -(-threads * SLOT_SIZE // 4096) * 4096 + thread * RING_SIZE
 
 
-def shared_size(threads):
-    return ring_place(threads, threads)
+def answer_ring_place(threads, index=0):
+    """Behind the rings for requests."""
+    return ring_place(threads, threads) + index * RING_SIZE
+
+
+def shared_size(threads, loops):
+    return answer_ring_place(threads, threads * loops)
 
 
 def packet(variables):

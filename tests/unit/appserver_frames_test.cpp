@@ -73,11 +73,24 @@ TEST_CASE("answers are read the same at every split") {
   }
 }
 
+TEST_CASE("a word about the ring is no part of an answer, wherever it stands between frames") {
+  const std::string word = frame({.flags = wire::kRing}, "");
+  const std::string answer =
+      frame({.sequence = 7, .head_size = 4, .status = 200, .flags = wire::kHead | wire::kLast}, "headbody");
+  std::string many;
+  for (int i = 0; i < 5000; ++i) many += word;
+  CHECK(read_whole(word) == "");
+  CHECK(read_whole(word + answer + many + answer + word) == "7@0:200[head]body.7@0:200[head]body.");
+}
+
 TEST_CASE("what a worker must not say") {
   const std::string head = frame({.sequence = 1, .head_size = 1, .status = 200, .flags = wire::kHead}, "h");
   CHECK(read_whole(frame({.head_size = 1, .status = 200, .flags = wire::kHead}, "h")) ==
         "broken: a frame without a sequence");
-  CHECK(read_whole(frame({.sequence = 1, .flags = 16}, "")) == "broken: unknown flags in a frame");
+  CHECK(read_whole(frame({.sequence = 1, .flags = 32}, "")) == "broken: unknown flags in a frame");
+  CHECK(read_whole(frame({.sequence = 1, .flags = wire::kRing}, "")) == "broken: unknown flags in a frame");
+  CHECK(read_whole(frame({.flags = wire::kRing | wire::kLast}, "")) == "broken: a frame without a sequence");
+  CHECK(read_whole(frame({.flags = wire::kRing, .place = 1}, "")) == "broken: a frame without a sequence");
   CHECK(read_whole(frame({.sequence = 1, .flags = wire::kLast | 64}, "")) == "broken: unknown flags in a frame");
   CHECK(read_whole(frame({.sequence = 1, .flags = wire::kFailed}, "")) ==
         "broken: a failed frame that is not the last");

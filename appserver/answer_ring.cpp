@@ -1,0 +1,54 @@
+// Reading records that somebody else may be writing to.
+#include "appserver/answer_ring.h"
+
+#include <atomic>
+#include <cstring>
+
+namespace edge {
+
+namespace {
+
+constexpr std::uint64_t kSize = wire::AnswerRing::kSize;
+
+}  // namespace
+
+std::uint64_t AnswerRing::tail() const {
+  return std::atomic_ref(shared_.tail).load();
+}
+
+AnswerRing::Read AnswerRing::read(char* to, std::size_t& size) {
+  for (;;) {
+    const std::uint64_t filled = tail() - head_;
+    if (filled == 0) return Read::nothing;
+    const std::uint64_t place = head_ % kSize;
+    wire::RecordHeader header;
+    std::memcpy(&header, shared_.records + place, sizeof header);
+    if (header.size < sizeof header || header.size > kSize - place) return Read::nonsense;
+    const std::uint64_t taken = (std::uint64_t{header.size} + 7) / 8 * 8;
+    if (taken > filled || filled > kSize) return Read::nonsense;
+    const bool is_frame = header.kind == wire::RecordKind::message;
+    size = header.size - sizeof header;
+    if (is_frame ? size > wire::AnswerRing::kLargestFrame : header.kind != wire::RecordKind::pass_over) {
+      return Read::nonsense;
+    }
+    if (is_frame) std::memcpy(to, shared_.records + place + sizeof header, size);
+    head_ += taken;
+    std::atomic_ref(shared_.head).store(head_, std::memory_order_release);
+    if (is_frame) return Read::frame;
+  }
+}
+
+void AnswerRing::open() {
+  std::atomic_ref(shared_.waiting).store(1);
+  std::atomic_ref(shared_.open).store(1);
+}
+
+bool AnswerRing::wait() {
+  // Before the look at `tail`, as the worker looks here behind having written: one of both sees the other's.
+  std::atomic_ref(shared_.waiting).store(1);
+  if (tail() == head_) return true;
+  std::atomic_ref(shared_.waiting).store(0);
+  return false;
+}
+
+}  // namespace edge
