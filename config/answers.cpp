@@ -17,25 +17,30 @@ namespace edge::config {
 namespace {
 
 /// Why a rule may not touch a header; null when it may.
-const char* reserved(std::string_view name) {
+const char* reserved(std::string_view name, HeadersOf of) {
   constexpr std::array<std::string_view, 6> kFraming = {"Content-Length", "Transfer-Encoding", "Connection",
                                                         "Keep-Alive",     "Trailer",           "Upgrade"};
   for (const std::string_view framing : kFraming) {
     if (same_name(name, framing)) return "belongs to the connection and cannot be set; remove it";
+  }
+  if (of == HeadersOf::request) {
+    if (same_name(name, "Host")) return "is set by edge itself; use `host`";
+    const bool is_of_hop = same_name(name, "Expect") || same_name(name, "TE");
+    return is_of_hop ? "belongs to the connection and cannot be set; remove it" : nullptr;
   }
   if (same_name(name, "Date")) return "is set by edge itself; remove it";
   if (same_name(name, "Server")) return "is set by edge itself; use `server_header`";
   return nullptr;
 }
 
-std::optional<HeaderRule> read_rule(const Section& section, const Entry& entry, const std::string& path) {
+std::optional<HeaderRule> read_rule(const Section& section, const Entry& entry, const std::string& path, HeadersOf of) {
   Problems& problems = section.loading().problems;
   if (!is_token(entry.key)) {
     problems.add(entry.place, path,
                  fmt::format("{} is no header name; expected letters, digits and -", quoted(entry.key)));
     return std::nullopt;
   }
-  if (const char* why = reserved(entry.key)) {
+  if (const char* why = reserved(entry.key, of)) {
     problems.add(entry.place, path, why);
     return std::nullopt;
   }
@@ -71,13 +76,13 @@ std::optional<std::pair<int, int>> parse_statuses(std::string_view text, int lea
   return std::pair(static_cast<int>(*first), static_cast<int>(*last));
 }
 
-void read_headers(const Section& section, std::vector<HeaderRule>& rules) {
+void read_headers(const Section& section, std::vector<HeaderRule>& rules, HeadersOf of) {
   const Node* map = section.given_map("headers");
   if (!map) return;
   std::vector<HeaderRule> own;
   for (const Entry& entry : map->entries) {
     const std::string path = key_path(section.path_of("headers"), entry.key);
-    std::optional<HeaderRule> rule = read_rule(section, entry, path);
+    std::optional<HeaderRule> rule = read_rule(section, entry, path, of);
     if (!rule) continue;
     if (const auto twice = find_rule(own, rule->name); twice != own.end()) {
       section.loading().problems.add(entry.place, path,

@@ -6,13 +6,16 @@
 #include <utility>
 #include <vector>
 
+#include <cstdint>
+
 #include "config/section.h"
 #include "config/snapshot.h"
 
 namespace edge::config {
 
+enum class HeadersOf : std::uint8_t { answer, request };
 /// Adds the section's headers to those inherited; one of the same name takes the other's place.
-void read_headers(const Section& section, std::vector<HeaderRule>& rules);
+void read_headers(const Section& section, std::vector<HeaderRule>& rules, HeadersOf of = HeadersOf::answer);
 /// Replaces those inherited, when the section gives any.
 void read_error_pages(const Section& section, std::vector<ErrorPage>& pages);
 /// Caching fields; without the key they stay as they are.

@@ -102,7 +102,7 @@ ProxyRef read_proxy(const Section& route, const RoutePath& path, const std::vect
   check_upstream(section, "to", ref.upstream, upstreams);
   read_paths(section, path, ref);
   read_host(section, ref);
-  read_headers(section, ref.headers);
+  read_headers(section, ref.headers, HeadersOf::request);
   section.read("buffer_request", ref.buffer_request);
   section.read("buffer_response", ref.buffer_response);
   section.read("rewrite", ref.rewrite);

@@ -51,6 +51,9 @@ class Places {
 
   /// A Set-Cookie field whose Path is one of the server's; nothing: as it is.
   std::optional<std::string_view> cookie_back(std::string_view cookie) const {
+    // Its Path must be / (RFC 6265bis 4.1.3.2), else browsers drop it.
+    constexpr std::string_view kOfWholeHost = "__Host-";
+    if (same_name(cookie.substr(0, kOfWholeHost.size()), kOfWholeHost)) return std::nullopt;
     for (std::size_t at = cookie.find(';'); at != cookie.npos; at = cookie.find(';', at + 1)) {
       const std::size_t end = std::min(cookie.find(';', at + 1), cookie.size());
       const std::string_view attribute = cookie.substr(at + 1, end - at - 1);

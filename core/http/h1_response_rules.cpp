@@ -11,7 +11,9 @@
 namespace edge {
 namespace {
 
-constexpr std::uint32_t kMostInterim = 16;  // heads with 1xx before the final one
+// Heads with 1xx before the final one. RFC 9110 15.2 sets no limit: a server that says 102 every ten seconds may go on
+// for almost three hours.
+constexpr std::uint32_t kMostInterim = 1000;
 
 /// RFC 9110 6.5.1: what a trailer may not say, since it comes too late or would frame the message anew.
 bool may_not_trail(HeaderName id) {

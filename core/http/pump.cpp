@@ -176,9 +176,11 @@ Task<Response> with_error_page(Request& request, const Router& router, Response 
   const ErrorPage* page = error_page_for(*rules_for(request, router).error_pages, failed.status);
   if (!page || !request.site) co_return failed;
   failed = without_source(request.arena, std::move(failed));
+  request.sent.status = failed.status;  // what the page says as $status
   Response response = co_await make_page(request, page->path);
   if (response.status != 200) co_return failed;
   response.status = failed.status;
+  response.reason = failed.reason;
   response.close = failed.close;
   for (const HeaderName name : {HeaderName::etag, HeaderName::last_modified, HeaderName::accept_ranges}) {
     response.headers.remove(name);

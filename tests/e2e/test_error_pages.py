@@ -36,6 +36,11 @@ SITE = """\
             error_pages: {404: /app/200}
           - path: = /bad
             return: {status: 503}
+          - path: /said/
+            static: {directory: ./files}
+            error_pages: {404: /says}
+          - path: = /says
+            return: {body: "this is $status"}
 """
 APP = '''\
     """Answers with the status that its path names."""
@@ -77,6 +82,14 @@ def test_every_handler_s_statuses_have_their_page(edge, path, status, page):
 def test_a_route_may_have_none_or_one_of_an_app(edge):
     assert "page" not in edge.get("/none/no").text
     assert edge.get("/by_app/no", headers=['If-None-Match: "x"']).text == "/app/200 None None"
+
+
+def test_a_page_may_say_the_status_that_it_stands_for(edge):
+    assert edge.get("/said/no").text == "this is 404"
+
+
+def test_the_reason_is_not_that_of_the_page(edge):
+    assert edge.get("/by_app/no").reason == "Not Found"
 
 
 def test_who_makes_a_page_is_asked_for_it_alone(edge):

@@ -121,6 +121,24 @@ def test_places_in_answers_are_turned_back(proxied):
         assert got.get("Set-Cookie") == "a=b; Path=/api/x; HttpOnly"
 
 
+@pytest.mark.parametrize("cookie, told", [("__Host-s=1; Path=/; Secure", None), ("__HOST-s=1; path=/; Secure", None),
+                                          ("__Secure-s=1; Path=/; Secure", "__Secure-s=1; Path=/api/; Secure"),
+                                          ("__Hosts=1; Path=/", "__Hosts=1; Path=/api/")])
+def test_a_cookie_of_the_whole_host_keeps_its_path(proxied, cookie, told):
+    """With another path than / browsers would drop it."""
+    edge, _ = proxied(lambda seen, client: f"HTTP/1.1 200 OK\r\nSet-Cookie: {cookie}\r\nContent-Length: 0\r\n\r\n"
+                      .encode(), routes="{path: /api/, proxy: {to: api, strip_prefix: true}}")
+    assert edge.get("/api/x").get("Set-Cookie") == (told or cookie)
+
+
+def test_a_server_may_say_102_for_hours(proxied):
+    answer = b"HTTP/1.1 102 Processing\r\n\r\n" * 900 + b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone"
+    edge, _ = proxied(lambda seen, client: answer)
+    with edge.connect() as client:
+        client.ask("GET", "/")
+        assert [client.head().status for _ in range(901)] == [102] * 900 + [200]
+
+
 @pytest.mark.parametrize("size", [0, 1, 70_000, 3_000_000])
 @pytest.mark.parametrize("buffered", ["true", "false"])
 @pytest.mark.parametrize("chunked", [False, True])
