@@ -36,7 +36,7 @@ class AnswerRingWriter {
     if (passed_over != 0) begin(tail_, passed_over, wire::RecordKind::pass_over);
     char* to = begin(tail_ + passed_over, size, wire::RecordKind::message);
     for (const iovec& part : parts) {
-      std::memcpy(to, part.iov_base, part.iov_len);
+      if (part.iov_len > 0) std::memcpy(to, part.iov_base, part.iov_len);
       to += part.iov_len;
     }
     tail_ = end;

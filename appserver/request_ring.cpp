@@ -16,7 +16,7 @@ constexpr std::uint64_t next_record(std::uint64_t position) {
 }
 
 char* copy(std::string_view bytes, char* to) {
-  std::memcpy(to, bytes.data(), bytes.size());
+  if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
   return to + bytes.size();
 }
 

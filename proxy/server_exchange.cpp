@@ -1,4 +1,4 @@
-// Sending a request, and receiving the answer as far as it is wanted.
+// Asking a server, and receiving the answer as far as it is wanted.
 #include "proxy/server_exchange.h"
 
 #include <fmt/format.h>
@@ -7,20 +7,13 @@
 #include <utility>
 
 #include "core/http/interim_responses.h"
-#include "core/page_cache.h"
 #include "proxy/answer_mapping.h"
 
 namespace edge {
 
 namespace {
 
-constexpr std::string_view kNothing;
-constexpr std::size_t kLeastRoom = 8 * 1024;      // for one receive
-constexpr std::uint64_t kFilePart = 1024 * 1024;  // brought into memory before it is sent
-
-bool has_content(const OutgoingContent& content) {
-  return content.stream || (content.spool && content.spool->length().value_or(0) > 0);
-}
+constexpr std::size_t kLeastRoom = 8 * 1024;  // for one receive
 
 /// RFC 9110 9.2.2. A CONNECT for a tunnel is a GET where the server is asked.
 bool is_idempotent(Method method) {
@@ -71,7 +64,7 @@ Task<Result<void>> ServerExchange::ask(const UpstreamRequest& asked, OutgoingCon
     connection_ = std::move(*connected);
   }
   sent_at_ = std::chrono::steady_clock::now();
-  const bool is_whole = !has_content(content);
+  const bool is_whole = content.empty();
   if (is_whole) codec_.finish_content(out_);  // it may have been announced, and be nothing
   std::string_view rest = out_;
   sent_whole_ = is_whole && connection_->try_send(rest);
@@ -83,124 +76,6 @@ Task<Result<void>> ServerExchange::ask(const UpstreamRequest& asked, OutgoingCon
     Result<std::size_t> size = co_await receive();
     if (const Result<void> done = received(std::move(size)); !done) co_return done;
     if (error_) co_return std::unexpected(failed_with(*error_));
-  }
-  co_return {};
-}
-
-// ---- sending ----------------------------------------------------------------------------------------------------
-
-/// `head` is what is left of out_, all of it where there is content.
-Task<Result<void>> ServerExchange::send_request(OutgoingContent content, std::string_view head) {
-  if (content.stream) {
-    const Result<void> sent = co_await send_streamed(*content.stream);
-    co_return sent;
-  }
-  if (has_content(content)) {
-    const Result<void> sent = co_await send_spooled(*content.spool);
-    co_return sent;
-  }
-  const Result<void> sent = co_await send(head, kNothing, kNothing);
-  sent_whole_ = sent.has_value() && !has_head_;
-  co_return sent;
-}
-
-Task<Result<void>> ServerExchange::send_spooled(const RequestSpool& spool) {
-  if (spool.file() >= 0) {
-    const Result<void> sent = co_await send_file(spool.file(), *spool.length());
-    if (!sent || has_head_) co_return sent;
-  } else {
-    std::string_view left = spool.bytes();
-    while (!left.empty() && !has_head_) {
-      const std::string_view piece = left.substr(0, codec_.most_content());
-      const Result<void> sent = co_await send_piece(piece);
-      if (!sent) co_return sent;
-      left.remove_prefix(piece.size());
-    }
-    if (has_head_) co_return {};
-  }
-  codec_.finish_content(out_);
-  const Result<void> sent = co_await send(out_, kNothing, kNothing);
-  sent_whole_ = sent.has_value() && !has_head_;
-  co_return sent;
-}
-
-Task<Result<void>> ServerExchange::send_file(int file, std::uint64_t size) {
-  std::uint64_t offset = 0;
-  while (offset < size && !has_head_) {
-    const std::uint64_t part = std::min({size - offset, kFilePart, std::uint64_t{codec_.most_content()}});
-    bool in_memory = is_in_memory(file, offset, part);  // what was written a while ago may be on the disk alone
-    if (!in_memory) in_memory = co_await lane_->loop().offload([=] { return bring_to_memory(file, offset, part); });
-    if (!in_memory) co_return fail(ErrorKind::internal, Side::ours, "the spooled request body cannot be read");
-    codec_.begin_content(part, out_);
-    const Result<void> begun = co_await send(out_, kNothing, kNothing);
-    if (!begun || has_head_) co_return begun;
-    out_.clear();
-    for (std::uint64_t done = 0; done < part && !has_head_;) {
-      const Result<ServerConnection::SendProgress> progress = co_await connection_->send_file(
-          file, offset + done, part - done, lane_->settings().send_timeout, client_->cancellation);
-      if (!progress) co_return std::unexpected(failed_with(progress.error()));
-      done += progress->taken;
-      if (progress->sent == ServerConnection::Sent::all) break;
-      const Result<void> heard = co_await hear_early();
-      if (!heard) co_return heard;
-    }
-    codec_.end_content(part, out_);
-    offset += part;
-  }
-  co_return {};
-}
-
-Task<Result<void>> ServerExchange::send_streamed(RequestBodyRef& body) {
-  if (!out_.empty()) {  // the server may answer before the client sends anything
-    const Result<void> sent = co_await send(out_, kNothing, kNothing);
-    if (!sent) co_return sent;
-    out_.clear();
-  }
-  while (!has_head_) {
-    const Result<std::string_view> piece = co_await body.read();
-    if (!piece) co_return std::unexpected(piece.error());
-    if (piece->empty()) break;
-    streamed_ = true;
-    for (std::string_view left = *piece; !left.empty() && !has_head_;) {
-      const std::string_view part = left.substr(0, codec_.most_content());
-      const Result<void> sent = co_await send_piece(part);
-      if (!sent) co_return sent;
-      left.remove_prefix(part.size());
-    }
-  }
-  if (has_head_) co_return {};
-  codec_.finish_content(out_);
-  const Result<void> sent = co_await send(out_, kNothing, kNothing);
-  sent_whole_ = sent.has_value() && !has_head_;
-  co_return sent;
-}
-
-/// What is in out_ goes before it.
-Task<Result<void>> ServerExchange::send_piece(std::string_view content) {
-  codec_.begin_content(content.size(), out_);
-  const std::size_t before = out_.size();
-  codec_.end_content(content.size(), out_);
-  const std::string_view framing = out_;
-  const Result<void> sent = co_await send(framing.substr(0, before), content, framing.substr(before));
-  out_.clear();
-  co_return sent;
-}
-
-/// Ends before all is sent when the server has answered: nobody wants the rest then.
-Task<Result<void>> ServerExchange::send(std::string_view first, std::string_view second, std::string_view third) {
-  while (!has_head_) {
-    const Result<ServerConnection::SendProgress> progress =
-        co_await connection_->send(first, second, third, lane_->settings().send_timeout, client_->cancellation);
-    if (!progress) co_return std::unexpected(failed_with(progress.error()));
-    if (progress->sent == ServerConnection::Sent::all) break;
-    std::uint64_t taken = progress->taken;
-    for (std::string_view* part : {&first, &second, &third}) {
-      const std::size_t gone = std::min<std::uint64_t>(taken, part->size());
-      part->remove_prefix(gone);
-      taken -= gone;
-    }
-    const Result<void> heard = co_await hear_early();
-    if (!heard) co_return heard;
   }
   co_return {};
 }
@@ -314,7 +189,7 @@ void ServerExchange::ended() {
 /// The server is free for others, however slow the client is.
 void ServerExchange::on_complete() {
   complete_ = true;
-  if (reads_ahead_) connection_->observe(nullptr);
+  if (reads_ahead_ || listening_for_) connection_->observe(nullptr);
   if (codec_.reusable() && sent_whole_) lane_->keep(*server_, std::move(connection_));
   connection_.reset();
   use_.end();
@@ -385,7 +260,9 @@ void ServerExchange::on_server_readable(ServerConnection& connection) {
   } else {
     take(static_cast<std::size_t>(size));
   }
-  if (connection_) connection_->want_events(!error_ && may_read_ahead(), false);
+  const bool listens = listening_for_ && !has_head_;
+  if (connection_) connection_->want_events(!error_ && (listens || may_read_ahead()), false);
+  if (listening_for_ && has_head_) listening_for_->stop();  // the exchange may end in this
 }
 
 }  // namespace edge

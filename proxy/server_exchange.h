@@ -24,6 +24,7 @@ namespace edge {
 struct OutgoingContent {
   const RequestSpool* spool = nullptr;
   RequestBodyRef* stream = nullptr;
+  bool empty() const { return !stream && (!spool || spool->length().value_or(0) == 0); }
 };
 
 /// Of one loop. When it is destroyed before the answer's end, the connection is closed.
@@ -74,6 +75,7 @@ class ServerExchange final : private ServerConnection::Observer, public FromFree
   Task<Result<void>> send_spooled(const RequestSpool& spool);
   Task<Result<void>> send_file(int file, std::uint64_t size);
   Task<Result<void>> send_streamed(RequestBodyRef& body);
+  Task<Result<std::string_view>> read_and_listen(RequestBodyRef& body);
   Task<Result<void>> send_piece(std::string_view content);
   Task<Result<void>> send(std::string_view first, std::string_view second, std::string_view third);
   /// What has come while it was sent.
@@ -113,6 +115,7 @@ class ServerExchange final : private ServerConnection::Observer, public FromFree
   ServerAnswerMemory share_;  // what ahead_ may be beyond kAlwaysAhead
   std::optional<Error> error_;
   std::chrono::steady_clock::time_point sent_at_;
+  RequestBodyRef* listening_for_ = nullptr;  // while the client's next piece is waited for
   bool reads_ahead_ = false;
   bool streamed_ = false;    // something of the client's body is gone
   bool may_repeat_ = false;  // of the last error

@@ -53,7 +53,12 @@ Mailbox::Mailbox(int socket, std::size_t channels, wire::RequestRing* ring)
 }
 
 Mailbox::Received Mailbox::receive(RequestMessage& to) {
-  return ring_ ? receive_from_ring(to) : receive_from_socket(to, false);
+  if (!ring_) return receive_from_socket(to, false);
+  Received received = receive_from_ring(to);
+  if (received != Received::nothing) return received;
+  received = receive_from_socket(to, false);
+  const bool is_of_ring = received == Received::nothing || received == Received::quit;
+  return is_of_ring ? receive_from_ring(to) : received;
 }
 
 Mailbox::Received Mailbox::wait(RequestMessage& to) {

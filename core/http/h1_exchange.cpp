@@ -92,7 +92,7 @@ Task<Result<std::string_view>> H1Exchange::read() {
       Result<std::string_view> content = next_content();
       if (!content || !content->empty()) co_return content;
     }
-    if (body_complete_) co_return std::string_view();
+    if (body_complete_ || input_ended_) co_return std::string_view();
     if (parser.failed()) co_return std::unexpected(parser.error());
     if (input.size() > 0) continue;
     if (parser.framing().expect_continue && !continue_sent_) {

@@ -66,7 +66,7 @@ class H1Exchange final : public StreamExchange {
   bool keep_alive_ = false;
   bool chunked_ = false;
   bool ends_with_connection_ = false;
-  bool input_ended_ = false;  // of a tunnel: what has arrived is the last of it
+  bool input_ended_ = false;  // nobody wants more than what has arrived
 };
 
 }  // namespace edge

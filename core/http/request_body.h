@@ -19,7 +19,7 @@ class RequestBody {
   /// The next bytes, de-chunked; empty at the end. The view is valid until the next call. The first call answers
   /// `Expect: 100-continue`. Errors: malformed, too_large (over client_max_body_size), timed_out, closed.
   virtual Task<Result<std::string_view>> read() = 0;
-  /// In a tunnel: nobody wants more, so a read under way gives the end, and so does each that follows.
+  /// Nobody wants more, so a read under way gives the end, and so does each that follows.
   virtual void stop() {}
 
  protected:
