@@ -18,6 +18,7 @@ constexpr Milliseconds kFateKnown{500};
 constexpr std::size_t kMostRunningTold = 16;    // of one ASGI worker and loop
 constexpr std::size_t kMostNotices = 4;         // unread ones for each request that the worker may have …
 constexpr std::size_t kFewNotices = 64 * 1024;  // … and these on top: of requests that it never got to
+constexpr int kMostFramesAtOnce = 256;          // of a ring
 constexpr int kMostReadsOfTheDead = 64;         // more than any socket buffer holds: a stranger has the other end
 
 }  // namespace
@@ -85,21 +86,29 @@ AnswerChannel::Read AnswerChannel::break_protocol() {
   return Read::broken;
 }
 
-/// No more than the answers that are expected: one that is not is an error.
+/// What it delivers may bring the thread new requests, whose answers are there before this has ended: after so many the
+/// other connections have their turn.
 bool AnswerChannel::read_ring() {
-  do {
-    for (;;) {
-      BlockRef block = lane_.blocks().current();
-      char* const to = block.free();
-      std::size_t size = 0;
-      const AnswerRing::Read read = ring_.read(to, size);
-      if (read == AnswerRing::Read::nonsense) return wrong("a record that makes no sense");
-      if (read == AnswerRing::Read::nothing) break;
-      block.commit(size);
-      if (!take_frame({to, size}, block)) return false;
+  for (int frames = 0; frames < kMostFramesAtOnce; ++frames) {
+    BlockRef block = lane_.blocks().current();
+    char* const to = block.free();
+    std::size_t size = 0;
+    AnswerRing::Read read = ring_.read(to, size);
+    if (read == AnswerRing::Read::nothing) {
+      if (ring_.wait()) return true;
+      read = ring_.read(to, size);
     }
-  } while (!ring_.wait());
+    if (read != AnswerRing::Read::frame) return wrong("a record that makes no sense");
+    block.commit(size);
+    if (!take_frame({to, size}, block)) return false;
+  }
+  lane_.loop().arm(rest_of_ring_, Milliseconds(1));
   return true;
+}
+
+void AnswerChannel::read_rest_of_ring() {
+  const AppLane::Event event(lane_);
+  if (!closing() && !read_ring()) break_protocol();
 }
 
 /// A whole answer.
@@ -153,7 +162,8 @@ bool AnswerChannel::deliver(const AnswerFrames::Piece& piece, const BlockRef& bl
   if (piece.file && !deliver_file(*call, *piece.file)) return false;
   call->take(piece, block);
   if (piece.last) {
-    resume_reading();  // the call may have been full since this same read, and its chunks no longer lead here
+    // The call may have been full since this same read, and its chunks no longer lead here.
+    if (!piece.opens) resume_reading();
     call->leave_channel();
     if (lane_.queue().finish(*call, call->id())) lane_.watch_slots();
     if (call->abandoned()) call->retire();

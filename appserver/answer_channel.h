@@ -74,6 +74,7 @@ class AnswerChannel final : public Socket {
   void on_closed() override;
   Read read_once();
   bool read_ring();
+  void read_rest_of_ring();
   bool take_frame(std::string_view frame, const BlockRef& block);
   Read break_protocol();
   std::string name() const;
@@ -103,6 +104,7 @@ class AnswerChannel final : public Socket {
   std::vector<std::uint32_t> free_places_;
   std::string notices_;  // that the socket did not take yet
   ListLink<AnswerChannel> in_lane_;
+  Alarm rest_of_ring_{[this] { read_rest_of_ring(); }};
   Alarm deaf_{[this] { kill_worker(); }};  // not within notify(), whose caller holds a call that this may take back
   Alarm fate_{[this] { worker_gone(name() + " died"); }};  // of a worker that broke off: until it is known how
 };

@@ -24,6 +24,7 @@ class AnswerRing {
 
  private:
   std::uint64_t tail() const;
+  wire::RecordHeader header_at(std::uint64_t place) const;
 
   wire::AnswerRing& shared_;
   std::uint64_t head_ = 0;

@@ -35,8 +35,7 @@ Result<Mailbox> Mailbox::open(wire::RequestRing& ring) {
 Mailbox::Sent Mailbox::send(const wire::RequestHeader& header, std::string_view packet, std::string_view body,
                             int body_file) {
   if (!ring_->is_open()) return send_message(header, packet, body, body_file);
-  if (body_file < 0 && RequestRing::takes(packet, body)) {
-    if (!ring_->push(header, packet, body)) return Sent::full;
+  if (body_file < 0 && RequestRing::takes(packet, body) && ring_->push(header, packet, body)) {
     // Should no bell get through for want of kernel memory, the queue's question to a deaf thread wakes it.
     if (ring_->owes_bell()) send_message({.flags = wire::kBell}, {}, {}, -1);
     return Sent::sent;
@@ -83,7 +82,7 @@ std::optional<wire::RequestHeader> Mailbox::take_back() {
     if (*sequence != 0) return wire::RequestHeader{.sequence = *sequence};
     if (const auto request = take_request()) return request;
   }
-  return std::nullopt;
+  return take_request();  // its record has been read, or is about to be written
 }
 
 /// The next request in the socket. What else is there stays there for the worker.

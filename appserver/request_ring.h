@@ -23,7 +23,7 @@ class RequestRing {
     return packet.size() + body.size() <= kLargestRequest;
   }
 
-  /// False: it is full.
+  /// False: it has no room.
   bool push(const wire::RequestHeader& header, std::string_view packet, std::string_view body);
   /// A request has been sent through the socket; its turn is here.
   void push_in_socket();
@@ -36,8 +36,8 @@ class RequestRing {
 
  private:
   static constexpr std::size_t kLargestRequest = 4 * 1024;
-  static constexpr std::size_t kMostRecords = 128;  // more than twice the largest `depth`
-  // For as many records of kInSocket: what was sent cannot be called back for want of room here.
+  static constexpr std::size_t kMostRecords = 128;  // twice the largest `depth`
+  // For as many records of in_socket: what was sent cannot be called back for want of room here.
   static constexpr std::size_t kKeptFree = kMostRecords * sizeof(wire::RecordHeader);
   struct Record {
     std::uint64_t begin = 0;  // the position of what is to be passed over before it, or of itself

@@ -24,7 +24,7 @@ class RequestRingReader {
     Found found = Found::nothing;
     do {
       std::uint64_t head = shared_head.load();
-      if (head == std::atomic_ref(ring_.tail).load(std::memory_order_acquire)) break;
+      if (head == std::atomic_ref(ring_.tail).load()) break;
       reading.store(head + 1);
       if (shared_head.load() != head) continue;  // taken back before the edge could know that it is read
       std::uint64_t end = head;

@@ -199,7 +199,7 @@ inline constexpr char kStacksEnd = '\0';
 enum class ControlKind : std::uint32_t {
   // edge -> zygote
   kWorkerThread = 1,  // descriptors: mailbox (worker's end), then one answers channel for each loop. `worker`, `thread`
-  kFork = 2,          // descriptors: the memfd of SharedSlot[threads], the pipe for stacks. Fork `worker` with the
+  kFork = 2,          // descriptors: the memfd of SharedMemory, the pipe for stacks. Fork `worker` with the
                       // threads sent before
   kStop = 3,          // fork no more; end when the last worker has ended
   kAskChanged = 4,    // has a file of the app changed since its import began?

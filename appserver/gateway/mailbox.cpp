@@ -63,6 +63,7 @@ Mailbox::Received Mailbox::receive(RequestMessage& to) {
 
 Mailbox::Received Mailbox::wait(RequestMessage& to) {
   if (!ring_) return receive_from_socket(to, true);
+  if (process().is_stray) return Received::closed;  // the ring is the parent's
   ring_->begin_wait();
   Received received = receive_from_ring(to);
   if (received == Received::nothing) {

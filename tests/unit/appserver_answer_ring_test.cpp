@@ -141,6 +141,29 @@ TEST_CASE("answer ring: whatever a worker writes to it, nothing beyond is read o
   }
 }
 
+TEST_CASE("answer ring: nothing but the end of the ring is passed over") {
+  const auto reads = [](std::uint64_t place, std::uint32_t size) {
+    OpenRing ring;
+    while (ring.shared->tail % wire::AnswerRing::kSize != place) {
+      REQUIRE(ring.write(answer_of(1, 0)));
+      REQUIRE(ring.read() == Read::frame);
+    }
+    const wire::RecordHeader header{.size = size, .kind = wire::RecordKind::pass_over};
+    std::memcpy(ring.shared->records + place, &header, sizeof header);
+    ring.shared->tail += size;
+    return ring.read();
+  };
+  const std::uint64_t size = [] {
+    OpenRing ring;
+    ring.write(answer_of(1, 0));
+    return ring.shared->tail;
+  }();
+  CHECK(reads(0, 8) == Read::nonsense);
+  CHECK(reads(0, wire::AnswerRing::kSize) == Read::nonsense);
+  CHECK(reads(size, 8) == Read::nonsense);
+  CHECK(reads(size, static_cast<std::uint32_t>(wire::AnswerRing::kSize - size)) == Read::nothing);
+}
+
 TEST_CASE("answer ring: what a thread writes is read once, and the loop does not sleep on") {
   OpenRing ring;
   constexpr std::uint64_t kAnswers = 30'000;
