@@ -163,7 +163,8 @@ bool AnswerChannel::deliver(const AnswerFrames::Piece& piece, const BlockRef& bl
   call->take(piece, block);
   if (piece.last) {
     // The call may have been full since this same read, and its chunks no longer lead here.
-    if (!piece.opens) resume_reading();
+    const bool came_at_once = piece.opens && piece.status != 0;
+    if (!came_at_once) resume_reading();
     call->leave_channel();
     if (lane_.queue().finish(*call, call->id())) lane_.watch_slots();
     if (call->abandoned()) call->retire();

@@ -220,7 +220,8 @@ std::string hint(const Positions& positions, const YAML::Exception& error) {
   if (positions.indented_with_tab(error.mark)) return "; indent with spaces: this line has a tab";
   if (error.msg == "illegal map value") return "; put quotes around text that holds \": \"";
   if (error.msg == "the referenced anchor is not defined") return "; put quotes around text that begins with \"*\"";
-  if (error.msg == "unknown token") return "; put quotes around text that begins with @, % or a backtick, or holds ? within [ ] or { }";
+  if (error.msg == "unknown token")
+    return "; put quotes around text that begins with @, % or a backtick, or holds ? within [ ] or { }";
   if (error.msg == "end of map not found") return "; put quotes around text that begins with [ or {";
   return {};
 }
