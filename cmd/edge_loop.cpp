@@ -113,6 +113,7 @@ void EdgeLoop::renew_access(std::shared_ptr<const AccessLists> lists, std::move_
 void EdgeLoop::renew_bans(std::shared_ptr<const AddressSet> banned, std::move_only_function<void()> done) {
   loop_.post([this, to = std::move(banned), then = std::move(done)]() mutable {
     guard_.renew(std::move(to));
+    door_.end_banned_tunnels();
     then();
   });
 }

@@ -64,6 +64,11 @@ void read_key(const Section& section, Template& key) {
   if (key.constant() && key.source().empty()) {
     section.problem("key", "is empty, so nothing would be limited; for one count of all give a text such as all");
   }
+  if (const std::string_view late = key.known_after(Template::Known::arrival); !late.empty()) {
+    section.problem("key", fmt::format("${} has no value when a request is counted; use what the request brings, such "
+                                       "as $remote_network or $http_authorization",
+                                       late));
+  }
 }
 
 LimitIdentity identity_of(const Section& section, std::string_view kind, std::string_view amount) {

@@ -113,6 +113,11 @@ void read_balance(const Section& section, Upstream& to) {
                                    key.error().message);
   } else if (key->constant()) {
     section.problem("balance", "needs a variable, such as `hash $request_uri`: else one server gets every request");
+  } else if (const std::string_view late = key->known_after(Template::Known::checks); !late.empty()) {
+    section.problem("balance",
+                    fmt::format("${} has no value when a server is chosen; use what the request brings, such "
+                                "as $request_uri or $cookie_session",
+                                late));
   } else {
     to.balance.key = std::move(*key);
   }

@@ -28,14 +28,16 @@ const Access& access_of(const Request& request) {
 
 }  // namespace
 
-Denial denial_of(const Request& request, const Router& router) {
+bool is_banned(const Request& request, const Router& router) {
   const Address& client = request.client();
-  if (router.guard() && router.guard()->bans(client) && !is_trusted_proxy(router, client)) {
-    return denied(request, router, request.site && request.site->access.answers);
-  }
-  if (!request.site) return Denial::none;
+  return router.guard() && router.guard()->bans(client) && !is_trusted_proxy(router, client);
+}
+
+Denial denial_of(const Request& request, const Router& router) {
+  const bool banned = is_banned(request, router);
+  if (!request.site) return banned ? denied(request, router, false) : Denial::none;
   const Access& access = access_of(request);
-  return access.denies(client) ? denied(request, router, access.answers) : Denial::none;
+  return banned || access.denies(request.client()) ? denied(request, router, access.answers) : Denial::none;
 }
 
 void count_for_bans(const Request& request, const Router& router) {

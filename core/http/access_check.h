@@ -14,6 +14,9 @@ enum class Denial : std::uint8_t {
   answer,  // with a 403
 };
 
+/// Whether the client of a request is banned from every site.
+bool is_banned(const Request& request, const Router& router);
+
 /// For a request whose site is known, and its client as far as trusted proxies tell. Who came through one of these gets
 /// an answer whatever was asked for: a proxy would take a closed connection for the failure of this server, and try
 /// another or none at all. A denial counts, and is told of.

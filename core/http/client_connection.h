@@ -30,6 +30,8 @@ class ClientConnection : public Socket, protected Deadline {
   /// Closes now if nothing is under way, else after the present answer; who has only just connected has a moment for
   /// the first request.
   virtual void drain() = 0;
+  /// Ends the tunnels of clients who are banned by now.
+  virtual void end_banned_tunnels() {}
   /// Closes at once; what is being served is cancelled.
   virtual void tear() = 0;
   /// Closes at once if nothing is under way and no request has arrived, to make place for another. False: it stays.

@@ -21,6 +21,12 @@ void ClientGuard::refused(const Address& client, std::string_view host, std::uin
   tell(what, client, now);
 }
 
+void ClientGuard::ended(const Address& client, std::string_view host, std::uint64_t now) {
+  std::string what = "a tunnel through ";
+  what.append(host.empty() ? "no host" : host).append(" ends");
+  tell(what, client, now);
+}
+
 void ClientGuard::tell(std::string_view what, const Address& client, std::uint64_t now) {
   if (!pace_.lets_pass(now)) {
     ++untold_;

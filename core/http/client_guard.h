@@ -47,6 +47,8 @@ class ClientGuard {
   void closed(const Address& client, std::uint64_t now);
   /// A request of `client` is not served: it is closed or answered with a 403.
   void refused(const Address& client, std::string_view host, std::uint64_t now);
+  /// The tunnel of `client`, who is banned by now, ends.
+  void ended(const Address& client, std::string_view host, std::uint64_t now);
   /// An answer of that status went out to a client that may be banned for it.
   void answered(const Address& client, int status, const std::vector<BanRule>& rules, std::uint64_t now);
 

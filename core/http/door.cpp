@@ -275,6 +275,10 @@ void Door::stop(std::move_only_function<void()> done) {
   stopped_ = std::move(done);
 }
 
+void Door::end_banned_tunnels() {
+  for (ClientConnection* at = first_; at; at = at->next_) at->end_banned_tunnels();
+}
+
 std::size_t Door::kill() {
   std::size_t serving = 0;
   for (ClientConnection* at = first_; at; at = at->next_) {

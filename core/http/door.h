@@ -74,6 +74,8 @@ class Door final : private Deadline {
   ClientConnection* close_idle();
   /// The same for a newcomer on another loop, and more where a reload has lowered the limit. False: none is idle.
   bool make_way();
+  /// Others are banned than before.
+  void end_banned_tunnels();
   /// Closes every entrance. `done` runs when the last connection is closed.
   void stop(std::move_only_function<void()> done);
   /// Closes every connection now. How many had a request or its answer under way. After stop().

@@ -1,6 +1,9 @@
 // The beginning of a request, and its waits.
 #include "core/http/exchange.h"
 
+#include "core/http/access_check.h"
+#include "core/http/client_guard.h"
+
 namespace edge {
 
 void Exchange::renew_request() {
@@ -31,6 +34,13 @@ const HttpSettings& Exchange::settings() const {
 void Exchange::note_tunnel(const Response& response) {
   tunnelled_ = std::holds_alternative<std::unique_ptr<Tunnel>>(response.body);
   if (tunnelled_ && connection_->entrance().closing()) request->cancellation.request();
+  end_banned_tunnel();
+}
+
+void Exchange::end_banned_tunnel() {
+  if (!tunnelled_ || request->cancellation.requested() || !is_banned(*request, *router_)) return;
+  router_->guard()->ended(request->client(), request->host, loop_.now());
+  request->cancellation.request();
 }
 
 void Exchange::resume(For what, Result<void> with) {

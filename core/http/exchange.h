@@ -33,6 +33,8 @@ class Exchange : public RequestBody, public ResponseWriter, public InterimRespon
   bool aborted() const { return aborted_; }
   /// What it carries is no HTTP any more.
   bool tunnelled() const { return tunnelled_; }
+  /// Ends the tunnel of a client who is banned by now, if it is one.
+  void end_banned_tunnel();
   /// What the request began with.
   const Router& router() const { return *router_; }
 
@@ -65,7 +67,8 @@ class Exchange : public RequestBody, public ResponseWriter, public InterimRespon
   void renew_request();
   /// No request is under way: a router that is not the connection's any more need not live on.
   void rest_router();
-  /// Before the head of that answer. A tunnel that would begin while the door is closing ends at once.
+  /// Before the head of that answer. A tunnel that would begin while the door is closing, or for a client who is
+  /// banned, ends at once.
   void note_tunnel(const Response& response);
   /// Those of the route, of the site, or of the listener, whichever is known.
   const HttpSettings& settings() const;

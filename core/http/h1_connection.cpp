@@ -276,6 +276,10 @@ void H1Connection::drain() {
   loop().arm(*this, kFirstRequest);
 }
 
+void H1Connection::end_banned_tunnels() {
+  if (!gone() && exchange_) exchange_->end_banned_tunnel();
+}
+
 bool H1Connection::give_way() {
   const std::uint64_t requests = info_.requests;
   if (at_rest()) on_readable();  // a request may have arrived that no turn has seen

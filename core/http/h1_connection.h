@@ -17,6 +17,7 @@ class H1Connection final : public ClientConnection {
   bool begin(int fd) override;
   /// Idle is who has had an answer and has sent nothing since.
   void drain() override;
+  void end_banned_tunnels() override;
   void tear() override;
   bool give_way() override;
   bool serves() const override { return state_ == State::serving || has_pending(); }

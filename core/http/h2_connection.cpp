@@ -354,6 +354,12 @@ void H2Connection::end_tunnels() {
   }
 }
 
+void H2Connection::end_banned_tunnels() {
+  for (H2Stream* at = first_; at; at = at->next_) {
+    if (at->serving) at->end_banned_tunnel();
+  }
+}
+
 void H2Connection::drain_answered() {
   draining_ = true;
   if (std::exchange(takes_no_more_, true)) return;

@@ -29,6 +29,7 @@ class H2Connection final : public ClientConnection, private TurnEnd {
   bool begin(int fd) override;
   /// Tells the client to send no new requests, answers those that are under way, and closes.
   void drain() override;
+  void end_banned_tunnels() override;
   void tear() override;
   bool give_way() override;
   bool serves() const override { return streams_ > 0 || has_pending(); }

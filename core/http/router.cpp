@@ -76,6 +76,12 @@ bool gather_slots(const Site& site, std::vector<const AccessSlot*>& slots) {
   return add(site.access) && std::ranges::all_of(site.routes, add, &Route::access);
 }
 
+/// Whether somebody who is kept out is to have an answer.
+bool answers_some(const Site& site) {
+  const auto answers = [](const Access& access) { return access.answers; };
+  return answers(site.access) || std::ranges::any_of(site.routes, answers, &Route::access);
+}
+
 }  // namespace
 
 std::optional<bool> RoutePath::try_match(std::string_view request_path) const {
@@ -102,6 +108,7 @@ Router::Router(std::vector<std::unique_ptr<Site>> sites, std::shared_ptr<const T
                ClientGuard* guard)
     : sites_(std::move(sites)), trusted_proxies_(std::move(trusted_proxies)), guard_(guard) {
   if (!std::ranges::all_of(sites_, [this](const auto& site) { return gather_slots(*site, slots_); })) slots_.clear();
+  answers_some_ = std::ranges::any_of(sites_, [](const auto& site) { return answers_some(*site); });
   const Site* without_hosts = nullptr;
   for (const auto& site : sites_) {
     for (const std::string& host : site->hosts) {
@@ -120,7 +127,7 @@ Router::Router(std::vector<std::unique_ptr<Site>> sites, std::shared_ptr<const T
 }
 
 bool Router::turns_away(const Address& peer, std::uint64_t now) const {
-  const bool banned = guard_ && guard_->bans(peer);
+  const bool banned = !answers_some_ && guard_ && guard_->bans(peer);
   const auto denies = [&peer](const AccessSlot* slot) { return slot->rules->denies(peer); };
   if (!banned && (slots_.empty() || !std::ranges::all_of(slots_, denies))) return false;
   if (trusted_proxies_ && trusted_proxies_->contains(peer)) return false;

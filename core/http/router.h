@@ -101,8 +101,9 @@ class Router {
   const Site& first() const { return *sites_.front(); }
   const TrustedProxies* trusted_proxies() const { return trusted_proxies_.get(); }
   ClientGuard* guard() const { return guard_; }
-  /// Whether nothing of a connection is to be read: its other end is banned, or denied without an answer by every site
-  /// and route. Never for a trusted proxy, whose clients are told later. It counts and is told of. `now`: Loop::now().
+  /// Whether nothing of a connection is to be read: its other end is banned, and no site or route answers such a one,
+  /// or it is denied without an answer by every site and route. Never for a trusted proxy, whose clients are told
+  /// later. It counts and is told of. `now`: Loop::now().
   bool turns_away(const Address& peer, std::uint64_t now) const;
 
  private:
@@ -113,6 +114,7 @@ class Router {
   std::shared_ptr<const TrustedProxies> trusted_proxies_;
   ClientGuard* guard_;
   std::vector<const AccessSlot*> slots_;  // each once; empty: some site or route answers everyone
+  bool answers_some_ = false;             // of those who are kept out
 };
 
 }  // namespace edge

@@ -60,11 +60,17 @@ std::expected<Template, Template::Error> Template::compile(std::string_view text
     if (!variable) return std::unexpected(Error{at, unknown_variable(from_name.substr(0, size))});
     if (!literal.empty()) result.parts_.push_back({nullptr, std::exchange(literal, {})});
     result.parts_.push_back({variable->append, std::move(variable->argument)});
+    if (variable->known != Known::arrival) result.late_.push_back({std::string(from_name, 0, size), variable->known});
     result.constant_ = false;
     at += 1 + size + (braced ? 2 : 0);
   }
   if (!literal.empty()) result.parts_.push_back({nullptr, std::move(literal)});
   return result;
+}
+
+std::string_view Template::known_after(Known when) const {
+  const auto at = std::ranges::find_if(late_, [when](const Late& late) { return late.known > when; });
+  return at == late_.end() ? std::string_view() : at->name;
 }
 
 void Template::render(const Request& request, std::string& to, Escape escape) const {

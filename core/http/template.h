@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <expected>
 #include <string>
 #include <string_view>
@@ -21,6 +22,8 @@ class Template {
   /// How rendered variables are escaped: not at all, nginx's default log escaping (\xHH for ", \ and control
   /// bytes), or as the inside of a JSON string.
   enum class Escape { none, log, json };
+  /// From when on a variable has its value: the request's arrival, the end of its limits and rules, the answer.
+  enum class Known : std::uint8_t { arrival, checks, answer };
 
   Template() = default;
   /// $name and ${name}; "$$" is not special. A lone "$" before anything but a name is kept as it is.
@@ -31,6 +34,8 @@ class Template {
   /// No variable inside: source() is the value.
   bool constant() const { return constant_; }
   const std::string& source() const { return source_; }
+  /// The first of its variables that is known later than that, without "$"; empty: there is none.
+  std::string_view known_after(Known when) const;
 
  private:
   using Append = void (*)(const Request&, std::string_view argument, std::string& to);
@@ -38,8 +43,13 @@ class Template {
     Append append = nullptr;  // null: a literal
     std::string text;         // the literal, or the variable's argument (the x of $arg_x)
   };
+  struct Late {
+    std::string name;
+    Known known;
+  };
   std::string source_;
   std::vector<Part> parts_;
+  std::vector<Late> late_;  // variables that are not known on arrival
   bool constant_ = true;
 };
 

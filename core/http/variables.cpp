@@ -22,6 +22,7 @@ namespace edge {
 namespace {
 
 using Text = std::string_view;
+using Known = Template::Known;
 
 void append_ip(const Address& address, std::string& to) {
   std::array<char, 46> buffer;
@@ -144,13 +145,15 @@ void append_upstream_queue_time(const Request& request, Text, std::string& to) {
 struct Named {
   std::string_view name;
   AppendVariable append;
+  Known known = Known::arrival;
 };
 
 /// In the order of the alphabet.
 constexpr Named kNamed[] = {
     {"args", [](const Request& r, Text, std::string& to) { to.append(r.query); }},
-    {"body_bytes_sent", [](const Request& r, Text, std::string& to) { append_number(r.sent.body_bytes, to); }},
-    {"bytes_sent", [](const Request& r, Text, std::string& to) { append_number(r.sent.bytes, to); }},
+    {"body_bytes_sent", [](const Request& r, Text, std::string& to) { append_number(r.sent.body_bytes, to); },
+     Known::answer},
+    {"bytes_sent", [](const Request& r, Text, std::string& to) { append_number(r.sent.bytes, to); }, Known::answer},
     {"connection", [](const Request& r, Text, std::string& to) { append_number(r.connection->number, to); }},
     {"connection_requests", [](const Request& r, Text, std::string& to) { append_number(r.connection->requests, to); }},
     {"content_length",
@@ -163,8 +166,9 @@ constexpr Named kNamed[] = {
     {"https", [](const Request& r, Text, std::string& to) { to.append(r.secure() ? "on" : ""); }},
     {"is_args", [](const Request& r, Text, std::string& to) { to.append(r.query.empty() ? "" : "?"); }},
     {"limit_conn_status",
-     [](const Request& r, Text, std::string& to) { to.append(verdict_text(r.limited.connections)); }},
-    {"limit_req_status", [](const Request& r, Text, std::string& to) { to.append(verdict_text(r.limited.requests)); }},
+     [](const Request& r, Text, std::string& to) { to.append(verdict_text(r.limited.connections)); }, Known::checks},
+    {"limit_req_status", [](const Request& r, Text, std::string& to) { to.append(verdict_text(r.limited.requests)); },
+     Known::checks},
     {"msec", append_msec},
     {"pid", append_pid},
     {"query_string", [](const Request& r, Text, std::string& to) { to.append(r.query); }},
@@ -178,9 +182,9 @@ constexpr Named kNamed[] = {
     {"request_id", [](const Request& r, Text, std::string& to) { to.append(r.id()); }},
     {"request_length", append_request_length},
     {"request_method", [](const Request& r, Text, std::string& to) { to.append(r.method_name); }},
-    {"request_time", append_request_time},
+    {"request_time", append_request_time, Known::answer},
     {"request_uri", [](const Request& r, Text, std::string& to) { to.append(r.target); }},
-    {"rule_tag", [](const Request& r, Text, std::string& to) { to.append(r.rule_tag); }},
+    {"rule_tag", [](const Request& r, Text, std::string& to) { to.append(r.rule_tag); }, Known::checks},
     {"scheme", [](const Request& r, Text, std::string& to) { to.append(r.scheme()); }},
     {"server_addr", [](const Request& r, Text, std::string& to) { append_ip(r.connection->local, to); }},
     {"server_name", [](const Request& r, Text, std::string& to) { to.append(first_host(r)); }},
@@ -197,13 +201,13 @@ constexpr Named kNamed[] = {
     {"ssl_protocol", append_ssl_protocol},
     {"ssl_server_name", append_ssl_server_name},
     {"ssl_session_reused", append_ssl_session_reused},
-    {"status", [](const Request& r, Text, std::string& to) { append_status(r.sent.status, to); }},
+    {"status", [](const Request& r, Text, std::string& to) { append_status(r.sent.status, to); }, Known::answer},
     {"time_iso8601", [](const Request& r, Text, std::string& to) { to.append(time_iso8601(r.loop.unix_seconds())); }},
     {"time_local", [](const Request& r, Text, std::string& to) { to.append(time_local(r.loop.unix_seconds())); }},
-    {"upstream_addr", [](const Request& r, Text, std::string& to) { to.append(r.upstream.address); }},
-    {"upstream_queue_time", append_upstream_queue_time},
-    {"upstream_response_time", append_upstream_response_time},
-    {"upstream_status", append_upstream_status},
+    {"upstream_addr", [](const Request& r, Text, std::string& to) { to.append(r.upstream.address); }, Known::answer},
+    {"upstream_queue_time", append_upstream_queue_time, Known::answer},
+    {"upstream_response_time", append_upstream_response_time, Known::answer},
+    {"upstream_status", append_upstream_status, Known::answer},
     {"uri", [](const Request& r, Text, std::string& to) { to.append(r.path); }},
 };
 
@@ -216,7 +220,8 @@ constexpr Named kFamilies[] = {
     {"sent_http_",
      [](const Request& r, Text name, std::string& to) {
        if (r.sent.headers) append_fields(*r.sent.headers, name, to);
-     }},
+     },
+     Known::answer},
 };
 
 std::string lower(std::string_view text) {
@@ -230,13 +235,13 @@ std::string lower(std::string_view text) {
 std::optional<Variable> find_variable(std::string_view name) {
   const std::string folded = lower(name);
   for (const Named& named : kNamed) {
-    if (named.name == folded) return Variable{named.append, {}};
+    if (named.name == folded) return Variable{named.append, {}, named.known};
   }
   for (const Named& family : kFamilies) {
     if (!folded.starts_with(family.name) || folded.size() == family.name.size()) continue;
     std::string argument = folded.substr(family.name.size());
     if (family.name.ends_with("http_")) std::ranges::replace(argument, '_', '-');
-    return Variable{family.append, std::move(argument)};
+    return Variable{family.append, std::move(argument), family.known};
   }
   return std::nullopt;
 }

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/http/template.h"
+
 namespace edge {
 
 struct Request;
@@ -15,6 +17,7 @@ using AppendVariable = void (*)(const Request& request, std::string_view argumen
 struct Variable {
   AppendVariable append;
   std::string argument;  // what `append` wants to be called with: the x of $arg_x, the X-Y of $http_x_y
+  Template::Known known;
 };
 
 /// `name` is without "$". Upper and lower case are the same, as nginx has it.

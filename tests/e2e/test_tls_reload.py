@@ -54,7 +54,9 @@ def test_who_was_about_to_speak_tls_may_when_the_address_turns_plain(serve, auth
             assert b"plain" in tls.recv(4096), "the handshake is that of when it connected, the answer that of now"
     with Connection(edge.port) as later:
         assert later.request("GET", "/", host="a.example").text == "plain"
-    assert "no longer" not in edge.log.text(), "it is the same socket"
+    edge.log.wait_for(r"info listening on http://.*, no longer on https://")
+    edge.log.wait_for("info sites: applied")
+    assert "no longer listening on" not in edge.log.text(), "it is the same socket"
 
 
 def test_who_came_without_tls_is_not_served_when_the_address_demands_certificates(serve, authority, pair, tmp_path):

@@ -105,12 +105,14 @@ class Http2:
     """One connection. Every wait has an end."""
 
     def __init__(self, port, settings=b"", preface=PREFACE, receive_buffer=None, tls=None,
-                 host="127.0.0.1"):
+                 host="127.0.0.1", source=None):
         """`tls`: an ssl.SSLContext. `preface`: what is said before SETTINGS; None: nothing is said at all."""
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(PATIENCE)
+        if source:
+            self.socket.bind((source, 0))
         self.socket.connect((host, port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls:

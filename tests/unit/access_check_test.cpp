@@ -131,6 +131,16 @@ TEST_CASE("access: who is banned is kept out of every site, and a trusted proxy 
   CHECK(world.denial("10.0.0.1", "a.test", "/") == Denial::none);
 }
 
+TEST_CASE("access: who is banned is answered where that is asked for, and read for it") {
+  World world({}, {}, {nullptr, true});
+  world.guard.renew(set_of("10.0.0.0/24"));
+  CHECK_FALSE(world.router->turns_away(ip("10.0.0.1"), 0));
+  CHECK(world.denial("10.0.0.1", "b.test", "/own/") == Denial::answer);
+  CHECK(world.denial("10.0.0.1", "b.test", "/") == Denial::close);
+  CHECK(world.denial("10.0.0.1", "a.test", "/own/") == Denial::close);
+  CHECK(world.denial("10.0.1.1", "b.test", "/own/") == Denial::none);
+}
+
 TEST_CASE("access: answers of a status earn a ban, but not a trusted proxy, and nobody twice") {
   World world({}, {}, {}, "10.0.0.9");
   BanRule rule;
