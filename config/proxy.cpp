@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "config/answers.h"
@@ -26,7 +27,9 @@ void read_paths(const Section& section, const RoutePath& path, ProxyRef& to) {
   std::string replacement;
   section.read("replace_prefix", replacement);
   if (!section.given("replace_prefix")) return;
-  if (to.strip_prefix) section.problem("replace_prefix", "goes without `strip_prefix`; remove one");
+  if (std::exchange(to.strip_prefix, false) && section.given("strip_prefix")) {
+    section.problem("replace_prefix", "goes without `strip_prefix`; remove one");
+  }
   check_prefix(section, "replace_prefix", path);
   const bool is_path = replacement.starts_with('/') && std::ranges::all_of(replacement, [](char c) {
                          return c > ' ' && c < 0x7f && c != '?' && c != '#';
@@ -71,8 +74,9 @@ void read_host(const Section& section, ProxyRef& to) {
   const Node* node = section.given("host");
   if (!node) return;
   section.read("host", to.host.emplace());
-  if (node->kind == Node::Kind::scalar && !is_field_text(node->text)) {
-    section.problem("host", "cannot hold a line break or a control character");
+  const bool is_text = node->kind == Node::Kind::scalar && to.host->constant() && to.host->source() == node->text;
+  if (is_text && !is_authority(node->text)) {
+    section.problem("host", "expected a host such as www.example.com or www.example.com:8443");
   }
 }
 
@@ -89,6 +93,7 @@ void check_upstream(const Section& section, std::string_view key, const std::str
 
 ProxyRef read_proxy(const Section& route, const RoutePath& path, const std::vector<Upstream>& upstreams) {
   ProxyRef ref;
+  ref.strip_prefix = path.kind == RoutePath::Kind::mount;  // who is mounted sees what is below, as an app does
   const Node* node = route.given("proxy");
   if (node->kind == Node::Kind::scalar) {
     ref.upstream = node->text;

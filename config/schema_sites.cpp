@@ -79,7 +79,9 @@ constexpr Key kRoute[] = {
     Key{"path", Type::text, "~",
         "`/p/` prefix (the longest wins), `= /p` exact (beats all), `^~ /p/` prefix that beats patterns, `~ re` and "
         "`~* re` (any case) patterns in their order (beat plain prefixes). This or `mount` must be given."},
-    Key{"mount", Type::text, "~", "`/shop`: `/shop` and all below it; the app sees `/shop` as `SCRIPT_NAME`."},
+    Key{"mount", Type::text, "~",
+        "`/shop`: `/shop` and all below it; the app, or the server of `proxy` by uwsgi or FastCGI, sees `/shop` as "
+        "`SCRIPT_NAME`."},
     Key{"static", Type::map, "~",
         "Handler: files. `auto`, beside an `app`: edge asks the app for its folders of files (Django's `STATIC_ROOT` "
         "and `MEDIA_ROOT`, Flask's and its blueprints' static folders, `StaticFiles` that Starlette or FastAPI mounts) "
@@ -153,12 +155,14 @@ constexpr Key kReturn[] = {
 
 constexpr Key kProxy[] = {
     Key{"to", Type::text, "", "An upstream's name."},
-    Key{"strip_prefix", Type::boolean, "false", "Take the route's path off: `/api/users` becomes `/users`."},
+    Key{"strip_prefix", Type::boolean, "false",
+        "Take the route's path off: `/api/users` becomes `/users`; `uwsgi://` and `fastcgi://` tell of it as "
+        "`SCRIPT_NAME`. A `mount` is taken off unless this says `false`."},
     Key{"replace_prefix", Type::text, "~",
         "Put this in the place of the route's path: `/v2/` makes `/v2/users` of it."},
     Key{"host", Type::templated, "~",
         "The `Host` that the server sees; may hold $variables. Without it the client's own; `X-Forwarded-Host` tells "
-        "that one in any case."},
+        "that one in any case. Where the variables make no host of it, it is that of the server."},
     Key{"headers", Type::text_map, "{}",
         "Headers of the request to the server, in place of the client's; values may hold $variables; `~` removes one."},
     Key{"buffer_request", Type::boolean, "true",

@@ -25,14 +25,6 @@ constexpr std::array<Scheme, 4> kSchemes = {{{"http", UpstreamProtocol::http, 80
 constexpr std::size_t kLongestUnixPath = 107;  // sockaddr_un's sun_path less its final NUL
 constexpr std::size_t kLongestHost = 253;
 
-bool is_host_name(std::string_view text) {
-  return !text.empty() && text.size() <= kLongestHost && !text.starts_with('.') &&
-         text.find("..") == std::string_view::npos && std::ranges::all_of(text, [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
-                  c == '_';
-         });
-}
-
 std::string take_socket(std::string_view path, UpstreamServer& to) {
   if (path.size() < 2 || path[0] != '/') return "the path of the socket is missing; expected unix:/path";
   if (path.size() > kLongestUnixPath) return fmt::format("the path of a socket has at most {} bytes", kLongestUnixPath);
@@ -73,6 +65,14 @@ std::string take_host(std::string_view authority, const Scheme& scheme, Upstream
 }
 
 }  // namespace
+
+bool is_host_name(std::string_view text) {
+  return !text.empty() && text.size() <= kLongestHost && !text.starts_with('.') &&
+         text.find("..") == std::string_view::npos && std::ranges::all_of(text, [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
+                  c == '_';
+         });
+}
 
 std::string parse_server_url(std::string_view text, UpstreamServer& to, UpstreamProtocol& protocol) {
   const std::size_t end = text.find("://");

@@ -123,11 +123,6 @@ void read_balance(const Section& section, Upstream& to) {
   }
 }
 
-bool is_authority(std::string_view text) {
-  Arena arena;
-  return parse_host(text, arena).has_value();
-}
-
 void read_health(const Section& upstream, Upstream& to) {
   if (!upstream.given("health")) return;
   const Section section = upstream.inner("health", "upstreams.NAME.health");
@@ -181,6 +176,17 @@ void read_tls(const Section& upstream, Upstream& to) {
   if (to.tls.certificate.empty() != to.tls.key.empty()) {
     section.missing(to.tls.key.empty() ? "key" : "certificate", "`certificate` and `key` go together");
   }
+  const std::string& name = to.tls.server_name;
+  if (!name.empty() && !is_host_name(name) && !Address::from_ip(name)) {
+    section.problem("server_name", fmt::format("{} is no name of a host, and no IP address", quoted(name)));
+  }
+  const bool has_sockets =
+      std::ranges::any_of(to.servers, [](const UpstreamServer& server) { return !server.unix_path.empty(); });
+  if (to.protocol == UpstreamProtocol::https && has_sockets && name.empty()) {
+    section.missing("server_name",
+                    "a socket's path is no name to ask for and to check; give the one that its "
+                    "certificate is for");
+  }
   if (!to.tls.verify && !to.tls.ca.empty()) section.problem("ca", "is used for nothing with `verify: false`");
   // A `tls` that spells out what holds anyway does no harm.
   if (to.tls != UpstreamTls{} && to.protocol != UpstreamProtocol::https) {
@@ -202,9 +208,23 @@ void read_fastcgi(const Section& upstream, Upstream& to) {
     section.problem("index", "expected the name of a file, without a /");
 }
 
-void check_backups(const Section& section, const Upstream& upstream) {
-  if (upstream.servers.empty() || !std::ranges::all_of(upstream.servers, &UpstreamServer::backup)) return;
-  section.problem("servers", "every server is a backup; one must not be");
+void check_servers(const Section& section, const Upstream& upstream) {
+  if (upstream.servers.empty()) return;
+  if (std::ranges::all_of(upstream.servers, &UpstreamServer::backup)) {
+    section.problem("servers", "every server is a backup; one must not be");
+  } else if (std::ranges::all_of(upstream.servers, &UpstreamServer::down)) {
+    section.problem("servers", "every server is down, so nobody would answer; let one be up, or answer with `return`");
+  }
+}
+
+void check_keepalive(const Section& section, const Upstream& upstream) {
+  if (upstream.protocol != UpstreamProtocol::uwsgi) return;
+  for (const char* key : {"keepalive", "keepalive_timeout"}) {
+    const bool is_none = std::string_view(key) == "keepalive" && upstream.keepalive == 0;
+    if (section.given(key) && !is_none) {
+      section.problem(key, "servers of uwsgi:// end the connection with each answer; remove this key");
+    }
+  }
 }
 
 Upstream load_upstream(const Section& section, const std::string& name) {
@@ -212,12 +232,13 @@ Upstream load_upstream(const Section& section, const std::string& name) {
   upstream.name = name;
   upstream.place = section.place();
   ServersReader(section, upstream).read();
-  check_backups(section, upstream);
+  check_servers(section, upstream);
   read_balance(section, upstream);
   section.read("resolve", upstream.resolve);
   if (upstream.protocol == UpstreamProtocol::fastcgi) upstream.keepalive = 0;
   section.read("keepalive", upstream.keepalive);
   section.read("keepalive_timeout", upstream.keepalive_timeout);
+  check_keepalive(section, upstream);
   section.read("connect_timeout", upstream.connect_timeout);
   section.read("read_timeout", upstream.read_timeout);
   section.read("send_timeout", upstream.send_timeout);
@@ -252,6 +273,11 @@ bool Upstream::operator==(const Upstream& other) const {
                     of.slow_start, of.eject, of.health, of.sticky, of.tls, of.fastcgi);
   };
   return settings(*this) == settings(other);
+}
+
+bool is_authority(std::string_view text) {
+  Arena arena;
+  return parse_host(text, arena).has_value();
 }
 
 bool is_plain_name(std::string_view text) {

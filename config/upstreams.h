@@ -19,8 +19,14 @@ void check_upstream(const Section& section, std::string_view key, const std::str
 /// The handler `proxy` of a route: a name, or a map. `path` is the route's.
 ProxyRef read_proxy(const Section& route, const RoutePath& path, const std::vector<Upstream>& upstreams);
 
+/// A name of a machine, as far as its letters go.
+bool is_host_name(std::string_view text);
+
 /// What is wrong with `text` as the URL of a server, or nothing: then `to` and `protocol` are set.
 std::string parse_server_url(std::string_view text, UpstreamServer& to, UpstreamProtocol& protocol);
+
+/// Whether it is a host as `Host` has it, perhaps with a port.
+bool is_authority(std::string_view text);
 
 /// A name of letters, digits, ".", "_" and "-".
 bool is_plain_name(std::string_view text);

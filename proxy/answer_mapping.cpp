@@ -54,19 +54,22 @@ class Places {
     // Its Path must be / (RFC 6265bis 4.1.3.2), else browsers drop it.
     constexpr std::string_view kOfWholeHost = "__Host-";
     if (same_name(cookie.substr(0, kOfWholeHost.size()), kOfWholeHost)) return std::nullopt;
+    // Of several the last holds (RFC 6265 5.3).
+    std::size_t begin = cookie.npos;
+    std::string_view path;
     for (std::size_t at = cookie.find(';'); at != cookie.npos; at = cookie.find(';', at + 1)) {
-      const std::size_t end = std::min(cookie.find(';', at + 1), cookie.size());
-      const std::string_view attribute = cookie.substr(at + 1, end - at - 1);
+      const std::string_view attribute = cookie.substr(at + 1, cookie.find(';', at + 1) - at - 1);
       const std::size_t equals = attribute.find('=');
       if (equals == attribute.npos || !same_name(trimmed(attribute.substr(0, equals)), "Path")) continue;
-      const std::optional<std::string_view> path =
-          rules_.mapping.back(trimmed(attribute.substr(equals + 1)), request_.arena);
-      if (!path) return std::nullopt;
-      std::string text(cookie.substr(0, at + 1));
-      text.append(" Path=").append(*path).append(cookie.substr(end));
-      return request_.arena.copy(text);
+      begin = at + 1;
+      path = trimmed(attribute.substr(equals + 1));
     }
-    return std::nullopt;
+    if (begin == cookie.npos) return std::nullopt;
+    const std::optional<std::string_view> of_client = rules_.mapping.back(path, request_.arena);
+    if (!of_client) return std::nullopt;
+    std::string text(cookie.substr(0, begin));
+    text.append(" Path=").append(*of_client).append(cookie.substr(std::min(cookie.find(';', begin), cookie.size())));
+    return request_.arena.copy(text);
   }
 
  private:
@@ -75,8 +78,12 @@ class Places {
   const UpstreamRequest& asked_;
 };
 
-bool is_order(HeaderName id) {
-  return id == HeaderName::x_accel_redirect || id == HeaderName::x_sendfile || id == HeaderName::x_accel_buffering;
+/// What a server says to the one before it, and not to clients: X-Accel-Expires as well, which edge does not go by.
+bool is_order(const HeaderField& field) {
+  constexpr std::string_view kOrders = "X-Accel-";
+  if (field.id == HeaderName::other) return same_name(field.name.substr(0, kOrders.size()), kOrders);
+  return field.id == HeaderName::x_accel_redirect || field.id == HeaderName::x_sendfile ||
+         field.id == HeaderName::x_accel_buffering;
 }
 
 std::string_view mapped(const Places& places, const HeaderField& field) {
@@ -106,7 +113,7 @@ AnswerOrders map_answer(const Request& request, const ForwardRules& rules, const
         orders.unbuffered = same_name(field.value, "no");
         break;
       default:
-        if (!is_the_doors_own(field.id))
+        if (!is_the_doors_own(field.id) && !is_order(field))
           to.headers.add({field.name, may_differ ? mapped(places, field) : field.value, field.id});
     }
   }
@@ -116,7 +123,7 @@ AnswerOrders map_answer(const Request& request, const ForwardRules& rules, const
 HeaderList without_orders(const HeaderList& headers) {
   HeaderList rest(headers.arena());
   for (const HeaderField& field : headers) {
-    if (!is_order(field.id)) rest.add(field);
+    if (!is_order(field)) rest.add(field);
   }
   return rest;
 }

@@ -24,8 +24,13 @@ bool needs_key(const UpstreamRequest& asked) {
 }  // namespace
 
 std::string_view allowed_switch(const Request& request, const std::vector<std::string>& allowed) {
-  const auto is_it = [&request](const std::string& protocol) { return same_name(protocol, request.upgrade); };
-  return std::ranges::any_of(allowed, is_it) ? request.upgrade : std::string_view();
+  for (std::string_view rest = request.upgrade; !rest.empty();) {  // by preference, the first one first
+    const std::size_t comma = std::min(rest.find(','), rest.size());
+    const std::string_view asked = trimmed(rest.substr(0, comma));
+    if (std::ranges::any_of(allowed, [asked](const std::string& one) { return same_name(one, asked); })) return asked;
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+  }
+  return {};
 }
 
 Result<void> ask_for_switch(std::string_view protocol, UpstreamRequest& asked) {

@@ -12,7 +12,7 @@
 
 namespace edge {
 
-/// The protocol that the request asks for, when it is one of those allowed; else empty.
+/// The first of the protocols that the request asks for which is one of those allowed; else empty.
 std::string_view allowed_switch(const Request& request, const std::vector<std::string>& allowed);
 
 /// Of a request that is mapped: asks the server for that protocol. For a WebSocket by CONNECT, which has no such field,

@@ -9,6 +9,7 @@
 #include "core/http/request_spool.h"
 #include "core/log.h"
 #include "proxy/answer_mapping.h"
+#include "proxy/max_forwards.h"
 #include "proxy/protocol_switch.h"
 #include "proxy/proxy_body.h"
 #include "proxy/proxy_tunnel.h"
@@ -33,6 +34,7 @@ bool has_content(const Request& request, int status) {
 Task<Response> ProxyHandler::handle(Request& request) {
   UpstreamRequest asked(request);
   map_request(request, settings_.rules, asked);
+  if (std::optional<Response> last = count_forward(request, asked)) co_return std::move(*last);
   if (const std::string_view protocol = allowed_switch(request, settings_.upgrade); !protocol.empty()) {
     const Result<void> asks = ask_for_switch(protocol, asked);
     if (!asks) co_return refuse(request, asks.error());

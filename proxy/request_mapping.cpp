@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "core/escape.h"
+#include "core/http/path.h"
 #include "core/joined.h"
 #include "core/text_writer.h"
 
@@ -182,6 +183,12 @@ std::string_view rendered(const Template& value, const Request& request) {
   return request.arena.copy(safe);
 }
 
+/// Nothing when the variables of clients make something of it that is no host.
+std::string_view host_by(const Template& rule, const Request& request) {
+  const std::string_view host = rendered(rule, request);
+  return rule.constant() || parse_host(host, request.arena) ? host : std::string_view();
+}
+
 void apply_rules(const std::vector<HeaderRule>& rules, const Request& request, HeaderList& to) {
   for (const HeaderRule& rule : rules) {
     to.remove(rule.name);
@@ -197,7 +204,7 @@ void map_request(Request& request, const ForwardRules& rules, UpstreamRequest& t
   to.method = request.method_name;
   to.target = rules.mapping.target(request, request.arena);
   to.script_name = rules.mapping.script_name();
-  to.host = rules.host ? rendered(*rules.host, request) : request.headers.get(HeaderName::host);
+  to.host = rules.host ? host_by(*rules.host, request) : request.headers.get(HeaderName::host);
   if (to.host.empty()) to.host = rules.server;
   const bool has_connection = request.headers.find(HeaderName::connection) != nullptr;
   for (const HeaderField& field : request.headers) {

@@ -262,7 +262,9 @@ void ServerExchange::on_server_readable(ServerConnection& connection) {
   }
   const bool listens = listening_for_ && !has_head_;
   if (connection_) connection_->want_events(!error_ && (listens || may_read_ahead()), false);
-  if (listening_for_ && has_head_) listening_for_->stop();  // the exchange may end in this
+  if (!listening_for_ || !(has_head_ || error_)) return;
+  streamed_ = true;        // no other server could get what is stopped here
+  listening_for_->stop();  // the exchange may end in this
 }
 
 }  // namespace edge

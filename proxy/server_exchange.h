@@ -117,7 +117,7 @@ class ServerExchange final : private ServerConnection::Observer, public FromFree
   std::chrono::steady_clock::time_point sent_at_;
   RequestBodyRef* listening_for_ = nullptr;  // while the client's next piece is waited for
   bool reads_ahead_ = false;
-  bool streamed_ = false;    // something of the client's body is gone
+  bool streamed_ = false;    // something of the client's body is gone, or will not be read
   bool may_repeat_ = false;  // of the last error
   bool was_stale_ = false;   // the connection was a kept one, and no answer came of it
   bool has_head_ = false;

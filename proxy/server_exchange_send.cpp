@@ -101,9 +101,8 @@ Task<Result<void>> ServerExchange::send_streamed(RequestBodyRef& body) {
   co_return sent;
 }
 
-/// The next piece of the client's content; the end as well when the server has answered meanwhile: a client may wait
-/// for its answer before it sends on. A server that breaks off is not told of before the client has sent something:
-/// nothing of the content may be lost, for another server may get it.
+/// The next piece of the client's content; the end as well when the server has answered or broken off meanwhile: a
+/// client may wait for its answer before it sends on.
 Task<Result<std::string_view>> ServerExchange::read_and_listen(RequestBodyRef& body) {
   Task<Result<std::string_view>> reading = body.read();
   if (!reading.done() && !error_) {

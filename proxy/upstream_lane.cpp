@@ -23,11 +23,13 @@ Error queue_is_full(const config::Upstream& settings) {
                       settings.queue)};
 }
 
-/// Whom a certificate has to name.
+/// Whom a certificate has to name: without the dot that ends a whole name (RFC 6066 3).
 std::string host_of(const config::Upstream& settings, const Server& server) {
-  if (!settings.tls.server_name.empty()) return settings.tls.server_name;
+  std::string host = settings.tls.server_name;
   const auto at = std::ranges::find(settings.servers, server.url(), &config::UpstreamServer::url);
-  return at == settings.servers.end() ? std::string() : at->host;
+  if (host.empty() && at != settings.servers.end()) host = at->host;
+  if (host.ends_with('.')) host.pop_back();
+  return host;
 }
 
 }  // namespace

@@ -15,7 +15,8 @@ namespace {
 // for almost three hours.
 constexpr std::uint32_t kMostInterim = 1000;
 
-/// RFC 9110 6.5.1: what a trailer may not say, since it comes too late or would frame the message anew.
+/// RFC 9110 6.5.1: what a trailer may not say, since it comes too late or would frame the message anew;
+/// and what is for edge alone.
 bool may_not_trail(HeaderName id) {
   switch (id) {
     case HeaderName::connection:
@@ -33,6 +34,9 @@ bool may_not_trail(HeaderName id) {
     case HeaderName::trailer:
     case HeaderName::transfer_encoding:
     case HeaderName::upgrade:
+    case HeaderName::x_accel_buffering:
+    case HeaderName::x_accel_redirect:
+    case HeaderName::x_sendfile:
       return true;
     default:
       return false;

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from edge import PATIENCE
-from http2_client import DATA, END_STREAM, RST_STREAM, Http2, frame, request
+from http2_client import DATA, END_STREAM, HEADERS, RST_STREAM, Http2, frame, request
 
 SITE = """\
     edge: {{threads: 1}}
@@ -135,15 +135,28 @@ def test_a_long_answer_is_passed_on_while_its_server_still_makes_it(serve, refus
         assert client.exactly(200_000) == b"x" * 200_000
 
 
-def test_a_server_that_breaks_off_meanwhile_fails_the_request_when_the_client_goes_on(serve, refuser):
-    server = refuser(b"")
+@pytest.mark.parametrize("sent", [b"", b"some content"], ids=["nothing sent", "a part sent"])
+@pytest.mark.parametrize("word", [b"", b"HTTP/1.1 2", b"nonsense\r\n\r\n"], ids=["silence", "half a head", "nonsense"])
+def test_a_server_that_breaks_off_meanwhile_fails_the_request_at_once(serve, refuser, word, sent):
+    server = refuser(word)
     edge = serve(SITE.format(server=server.url()))
     with edge.connect() as client:
-        client.send(HEAD + b"\r\n")
+        client.send(HEAD + b"\r\n" + sent)
         server.may_leave.set()
-        client.send(b"x" * 1000)
-        assert client.answer().status == 502
-    assert len(server.connections) == 1, "what was read of the client is gone, so nobody else is asked"
+        answer = client.answer()
+        assert (answer.status, answer.get("Connection")) == (502, "close")
+        assert client.is_closed()
+    assert len(server.connections) == 1, "the client may have sent what nobody can read any more"
+
+
+def test_so_it_is_over_http2(serve, refuser):
+    server = refuser(b"")
+    edge = serve(SITE.format(server=server.url()))
+    with Http2(edge.port) as client:
+        client.send(request(1, body=b"", method="POST", more=[("content-length", "1000")]))
+        client.send(frame(DATA, 0, 1, b"some"))
+        server.may_leave.set()
+        assert client.until(lambda f: f.stream == 1 and f.kind == HEADERS).status == 502
 
 
 def test_a_client_that_leaves_meanwhile_is_noticed(serve, refuser):

@@ -22,6 +22,7 @@ APP = """\
 def application(environ, start_response):
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     told = [environ["REQUEST_METHOD"], environ["PATH_INFO"], environ["QUERY_STRING"], environ["HTTP_X_FORWARDED_FOR"]]
+    told += [environ["SCRIPT_NAME"]] if environ.get("SCRIPT_NAME", "").startswith("/shop") else []
     start_response("200 OK", [("Content-Type", "text/plain"), ("X-Told", " ".join(told))])
     return [body or b"nothing"]
 """
@@ -83,6 +84,19 @@ def test_uwsgi_over_tcp(serve, tmp_path, scheme, option):
         uwsgi.wait(PATIENCE)
 
 
+def test_who_is_mounted_is_told_of_it_as_an_app_is(serve, peer):
+    path = peer(needs("uwsgi"), "--plugin", "python3", "--socket", "{socket}", "--wsgi-file", "{app}", "--die-on-term")
+    edge = serve(f"""\
+        upstreams:
+          peer: {{servers: ["uwsgi://unix:{path}"]}}
+        sites:
+          - listen: ["127.0.0.1:0"]
+            routes: [{{mount: /shop, proxy: peer}}]
+    """)
+    assert edge.get("/shop/a%20b?x=1").get("X-Told") == "GET /a b x=1 127.0.0.1 /shop"
+    assert edge.get("/shop").get("X-Told") == "GET /  127.0.0.1 /shop"
+
+
 def test_gunicorn(serve, peer):
     path = peer(needs("gunicorn"), "--bind", "unix:{socket}", "app:application")
     asked(serve(SITE.format(url=f"http://unix:{path}", more="")))
@@ -111,7 +125,8 @@ def test_nginx(serve, tmp_path):
 
 @pytest.mark.parametrize("name, more, status", [
     ("localhost", "tls: {{ca: {ca}}}", 200), ("localhost", "", 502), ("other.example", "tls: {{ca: {ca}}}", 502),
-    ("other.example", "tls: {{ca: {ca}, server_name: other.example}}", 200), ("other.example", "tls: {{verify: false}}", 200),
+    ("other.example", "tls: {{ca: {ca}, server_name: other.example}}", 200),
+    ("other.example", "tls: {{ca: {ca}, server_name: other.example.}}", 200), ("other.example", "tls: {{verify: false}}", 200),
 ])
 def test_tls(serve, tmp_path, name, more, status):
     authority = Authority(tmp_path / "authority")

@@ -214,7 +214,8 @@ def told_upgrade(seen, client):
 @pytest.mark.parametrize("route, asked, told", [
     ["", "websocket", b"websocket"], ["", "WebSocket", b"WebSocket"], ["", "tcp", b"none"],
     ["upgrade: [tcp, other/1]", "tcp", b"tcp"], ["upgrade: [tcp, other/1]", "other/1", b"other/1"],
-    ["upgrade: [tcp]", "websocket", b"none"], ["upgrade: []", "websocket", b"none"], ["", "websocket, tcp", b"none"],
+    ["upgrade: [tcp]", "websocket", b"none"], ["upgrade: []", "websocket", b"none"], ["", "tcp, websocket", b"websocket"],
+    ["upgrade: [websocket, tcp]", "other, tcp,websocket", b"tcp"], ["", ", ,tcp ,", b"none"],
     ["", "h2c", b"none"]])
 def test_only_the_protocols_that_are_allowed(chat, route, asked, told):
     edge, _ = chat(told_upgrade, route=route)
