@@ -7,8 +7,8 @@ namespace {
 constexpr std::string_view kKeyDoc =
     "What is counted by; a request for which it is empty is not limited. A fixed text such as `all` counts all "
     "together. `$remote_network` is the client's IPv4 address, or its IPv6 network of 64 bits, in which it may have "
-    "any "
-    "address; by `$remote_addr` each address counts by itself.";
+    "any address; by `$remote_addr` each address counts by itself. Requests are counted before they are checked, so "
+    "`$remote_user` is who the client says it is.";
 constexpr std::string_view kDryRunDoc = "Only say what would be done: in the log, `edge status --json`, and variables.";
 
 constexpr Key kLimits[] = {
