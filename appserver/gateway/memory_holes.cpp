@@ -2,7 +2,11 @@
 // left. A pool is a few pages: a header, then blocks side by side, which are given out in their order.
 #include "appserver/gateway/memory_holes.h"
 
+#include <malloc.h>
+#include <unistd.h>
+
 #include <cstdint>
+#include <cstdlib>
 #include <vector>
 
 #include "appserver/gateway/python.h"
@@ -17,6 +21,9 @@ constexpr std::size_t kSmallPool = 4 * 1024;    // of CPython 3.9
 constexpr std::size_t kPool = 16 * 1024;        // from 3.10 on
 constexpr std::size_t kRun = 6;                 // blocks in their order that make out a fresh pool
 constexpr std::size_t kMost = 4 * 1024 * 1024;  // bytes of one size
+constexpr std::size_t kLargestInHeap = 64 * 1024;
+constexpr std::size_t kLargestStepped = 1024;
+constexpr std::size_t kMostHeap = 16 * 1024 * 1024;  // bytes of one size
 
 /// The holes of one size.
 class Holes {
@@ -67,9 +74,28 @@ class Holes {
   bool is_foreign_ = false;  // of another allocator
 };
 
+/// Below the top of the C library's heap, of one size. What is taken has no owner any more.
+void fill_heap(std::size_t size, std::uintptr_t top) {
+  for (std::size_t taken = 0; taken < kMostHeap; taken += size) {
+    void* const block = std::malloc(size);
+    if (block != nullptr && reinterpret_cast<std::uintptr_t>(block) < top) continue;
+    std::free(block);  // there is no such hole
+    return;
+  }
+}
+
+/// Larger objects, and the tables of dictionaries: the C library looks for a hole as well before it goes on at the top.
+void fill_heap_holes() {
+  const auto end = reinterpret_cast<std::uintptr_t>(sbrk(0));
+  const std::uintptr_t top = end - mallinfo2().keepcost;
+  for (std::size_t size = kLargestInHeap; size > kLargestStepped; size /= 2) fill_heap(size, top);
+  for (std::size_t size = kLargestStepped; size > 0; size -= kStep) fill_heap(size, top);
+}
+
 }  // namespace
 
 void fill_memory_holes() {
+  fill_heap_holes();
   for (std::size_t size = kLargest; size > 0; size -= kStep) {  // of small sizes all places look like a pool's
     if (!Holes(size).fill()) return;
   }

@@ -4,9 +4,9 @@
 
 namespace edge::gateway {
 
-/// Takes the holes between small objects for good, so that what is made from now on lies together in pages of its own.
-/// Nothing happens where objects do not come from CPython's own allocator (PYTHONMALLOC). Once, in the zygote, when the
-/// app is imported. Needs the interpreter's lock.
+/// Takes the holes for good, so that what is made from now on lies together in pages of its own: those between small
+/// objects, unless these do not come from CPython's own allocator (PYTHONMALLOC), and those of the C library's heap,
+/// where the rest lies. Once, in the zygote, when the app is imported. Needs the interpreter's lock.
 void fill_memory_holes();
 
 }  // namespace edge::gateway

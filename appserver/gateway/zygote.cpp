@@ -26,6 +26,7 @@ using wire::ControlKind;
 // An edge that has not read its control channel for so long does not supervise any more.
 constexpr auto kPatience = 30s;
 constexpr std::size_t kMostPending = 256;
+constexpr int kMoreForksWithin = 5;  // milliseconds
 constexpr std::size_t kMostText = wire::kMaxControl - sizeof(ControlHeader);
 
 void flush_standard_streams() {
@@ -65,7 +66,9 @@ std::optional<Zygote::Forked> Zygote::obey_until_stopped() {
   while (!stopping_ || !children_.empty()) {
     std::array<pollfd, 2> wanted{pollfd{process().control.descriptor(), POLLIN, 0},
                                  pollfd{signals_->child_event(), POLLIN, 0}};
-    if (poll(wanted.data(), wanted.size(), -1) < 0) continue;
+    const int count = poll(wanted.data(), wanted.size(), forks_ ? kMoreForksWithin : -1);
+    if (count == 0) end_forks();
+    if (count <= 0) continue;
     if (wanted[1].revents != 0) reap();
     if (wanted[0].revents == 0) continue;
     Command command;
@@ -76,6 +79,7 @@ std::optional<Zygote::Forked> Zygote::obey_until_stopped() {
     std::optional<Forked> forked = obey(std::move(command));
     if (forked) return forked;
   }
+  end_forks();
   return std::nullopt;
 }
 
@@ -91,6 +95,7 @@ std::optional<Zygote::Forked> Zygote::obey(Command command) {
       stopping_ = true;
       return std::nullopt;
     case ControlKind::kAskChanged:
+      end_forks();
       tell_what_changed();
       return std::nullopt;
     default:
@@ -131,8 +136,7 @@ std::optional<Zygote::Forked> Zygote::fork_worker(Command command) {
     tell_not_forked(worker, "the edge could not send all of its channels");
     return std::nullopt;
   }
-  flush_standard_streams();
-  PyOS_BeforeFork();
+  begin_forks();
   const pid_t pid = fork();
   if (pid == 0) {
     PyOS_AfterFork_Child();
@@ -140,15 +144,25 @@ std::optional<Zygote::Forked> Zygote::fork_worker(Command command) {
     children_.clear();
     return Forked{worker, std::move(*threads), std::move(command.descriptors[0]), std::move(command.descriptors[1])};
   }
-  const int reason = errno;
-  PyOS_AfterFork_Parent();
   if (pid < 0) {
-    tell_not_forked(worker, std::strerror(reason));
+    tell_not_forked(worker, std::strerror(errno));
     return std::nullopt;
   }
   children_.push_back({worker, pid});
   tell(ControlKind::kForked, children_.back(), 0);
   return std::nullopt;
+}
+
+/// What Python writes between two forks costs the first of the workers the pages that it shares with the others: those
+/// that are asked for together are forked one right after the other.
+void Zygote::begin_forks() {
+  if (std::exchange(forks_, true)) return;
+  flush_standard_streams();
+  PyOS_BeforeFork();
+}
+
+void Zygote::end_forks() {
+  if (std::exchange(forks_, false)) PyOS_AfterFork_Parent();
 }
 
 void Zygote::reap() {

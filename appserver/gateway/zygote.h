@@ -43,6 +43,8 @@ class Zygote {
   std::optional<Forked> obey(Command command);
   void collect(Command command);
   std::optional<Forked> fork_worker(Command command);
+  void begin_forks();
+  void end_forks();
   std::optional<std::vector<ThreadChannels>> take_threads(std::uint32_t worker);
   void reap();
   void tell_what_changed();
@@ -55,6 +57,7 @@ class Zygote {
   std::vector<Child> children_;
   std::optional<ZygoteSignals> signals_;
   bool stopping_ = false;
+  bool forks_ = false;  // what is to run before a fork has run, and what is to run after it has not
 };
 
 }  // namespace edge::gateway

@@ -40,13 +40,19 @@ def test_a_worker_makes_nothing_in_the_pages_of_what_was_imported(serve_app, ver
     assert beside_imported < made / 20          # all of them without the change; a few come from what a request frees
 
 
-FILLS_NO_HOLES = pytest.mark.skipif(bool(SANITIZED), reason="the sanitizer's malloc() puts nothing where something was")
-
-
-@pytest.mark.parametrize("allocator", [pytest.param("malloc", marks=FILLS_NO_HOLES), "debug"])
-def test_another_allocator_is_left_as_it_is(serve_app, allocator):
-    made, beside_imported = json.loads(serve_app(holes(400), environment={"PYTHONMALLOC": allocator}).ask().body)
+def test_another_allocator_is_left_as_it_is(serve_app):
+    made, beside_imported = json.loads(serve_app(holes(400), environment={"PYTHONMALLOC": "debug"}).ask().body)
     assert made == 800 and beside_imported > made / 2
+
+
+@pytest.mark.skipif(bool(SANITIZED), reason="the sanitizer's malloc() puts nothing where something was")
+@pytest.mark.parametrize("sizes, allocator", [("range(600, 3000, 300)", ""), ("range(40, 500, 60)", "malloc")],
+                         ids=["large objects", "all objects"])
+def test_so_it_is_with_what_comes_from_the_heap_of_the_c_library(serve_app, sizes, allocator):
+    app = holes(400).replace("range(40, 500, 60)", sizes)
+    made, beside_imported = json.loads(serve_app(app, environment={"PYTHONMALLOC": allocator}).ask().body)
+    assert made == 800
+    assert beside_imported < made / 10          # most of them without the change
 
 
 def test_what_every_request_is_made_with_is_made_in_the_zygote(serve_app):
