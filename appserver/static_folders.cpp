@@ -51,10 +51,16 @@ void add_folder(std::string_view url, std::string_view directory, std::string_vi
     to.warnings.push_back(
         fmt::format("the folder {} is left to the app: edge takes {} at most", directory, kMostStaticFolders));
   } else if (std::ranges::find(to.folders, url, &StaticFolder::url) == to.folders.end()) {
+    std::vector<std::string> lines;
+    add_lines(marks, lines);
+    const bool hashed_names = !lines.empty() && lines.front() == "hashed";
+    if (hashed_names) lines.erase(lines.begin());
+    std::ranges::sort(lines);
     to.folders.push_back({.url = std::string(url),
                           .below_mount = !url.starts_with('/'),
                           .directory = std::string(directory),
-                          .hashed_names = marks == "hashed"});
+                          .hashed_names = hashed_names,
+                          .not_hashed = hashed_names ? std::move(lines) : std::vector<std::string>()});
   }
 }
 

@@ -20,6 +20,7 @@ struct StaticFolder {
   bool below_mount = false;   // `url` is below the app's mount, and has no "/" at its beginning; may be empty then
   std::string directory;      // absolute
   bool hashed_names = false;  // a name like app.55e7cbb9ba48.js means the same content for ever
+  std::vector<std::string> not_hashed;  // paths below `url` that only look like that; sorted
 };
 
 struct FoundFolders {

@@ -111,7 +111,7 @@ class Opener {
       if (std::ranges::find(list, *url, &OpenFolder::url) != list.end()) continue;  // written in two ways
       std::unique_ptr<Handler> files = open_files(*url, folder.directory, place.hot);
       if (!files) continue;
-      list.push_back({*url, std::move(files), folder.hashed_names});
+      list.push_back({*url, std::move(files), folder.hashed_names, folder.not_hashed});
       const bool known = std::ranges::any_of(status, [&](const FolderStatus& one) { return one.url == *url; });
       if (!known) status.push_back({*url, folder.directory, folder.hashed_names});
     }
@@ -131,14 +131,15 @@ class Opener {
 
 }  // namespace
 
-std::shared_ptr<FolderPlace> AppFolders::place(Loop& loop, HotFiles& hot, const std::string& mount) {
+std::shared_ptr<FolderPlace> AppFolders::place(Loop& loop, HotFiles& hot, const std::string& mount,
+                                               const std::optional<CompressSettings>& compress) {
   const std::lock_guard lock(mutex_);
   std::erase_if(places_, [](const auto& one) { return one.expired(); });
   for (const auto& one : places_) {
     std::shared_ptr<FolderPlace> known = one.lock();
-    if (known && &known->loop == &loop && known->mount == mount) return known;
+    if (known && &known->loop == &loop && known->mount == mount && known->compress == compress) return known;
   }
-  auto made = std::make_shared<FolderPlace>(loop, hot, mount);
+  auto made = std::make_shared<FolderPlace>(loop, hot, mount, compress);
   places_.push_back(made);
   return made;
 }

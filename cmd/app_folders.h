@@ -17,9 +17,10 @@ class AppFolders final : public std::enable_shared_from_this<AppFolders> {
   /// `app` is for the log.
   explicit AppFolders(std::string app) : app_(std::move(app)) {}
 
-  /// From any thread: where routes of that mount and loop serve from. Routes of two configurations share it, so that
-  /// the next need not wait for the app. Loops and hot files outlive what is opened for them.
-  std::shared_ptr<FolderPlace> place(Loop& loop, HotFiles& hot, const std::string& mount);
+  /// From any thread: where routes of that mount and loop that compress alike serve from. Routes of two configurations
+  /// share it, so that the next need not wait for the app. Loops and hot files outlive what is opened for them.
+  std::shared_ptr<FolderPlace> place(Loop& loop, HotFiles& hot, const std::string& mount,
+                                     const std::optional<CompressSettings>& compress);
   /// There is a place that nothing was opened for.
   bool wants_opening();
   /// For AppPool::find_folders(): opens what the app has told of for all places that there are then.

@@ -29,6 +29,11 @@ std::string_view take_last_part(std::string_view& name) {
   return part;
 }
 
+bool is_hashed(const OpenFolder& folder, std::string_view path) {
+  return folder.hashed_names && has_hash(path) &&
+         !std::ranges::binary_search(folder.not_hashed, path.substr(folder.url.size()));
+}
+
 }  // namespace
 
 bool has_hash(std::string_view path) {
@@ -58,7 +63,7 @@ Task<Response> AppFoldersHandler::handle_in(Request& request,
     co_return of_app;
   }
   response.coding_settled = true;  // as for any route of files
-  if (folder.hashed_names && has_hash(request.path)) {
+  if (is_hashed(folder, request.path)) {
     apply_expires({.kind = Expires::Kind::immutable}, request.loop, response);
   }
   co_return response;

@@ -23,6 +23,7 @@ struct MakeHandler {
   HotFiles& hot;
   const EditionParts& parts;
   const RoutePath& path;
+  const HttpSettings& http;
 
   using Made = Result<std::unique_ptr<Handler>>;
   Made operator()(const config::StaticFiles& files) const { return StaticHandler::open(files, path, hot); }
@@ -37,7 +38,7 @@ struct MakeHandler {
     const std::string mount = path.kind == RoutePath::Kind::mount ? path.path : std::string();
     std::unique_ptr<Handler> handler = app.pool->handler(loop, mount, named.cancel_on_disconnect);
     if (!named.static_auto) return handler;
-    return std::make_unique<AppFoldersHandler>(app.folders->place(loop, hot, mount), std::move(handler));
+    return std::make_unique<AppFoldersHandler>(app.folders->place(loop, hot, mount, http.compress), std::move(handler));
   }
   Made operator()(const config::ProxyRef& proxy) const {
     const std::shared_ptr<Upstream>& upstream = parts.upstreams.at(proxy.upstream);
@@ -140,7 +141,7 @@ class LoopEdition::Builder {
     site->bans = from.guarding.bans;
     site->limits = limits(from.limits);
     for (const config::Route& route : from.routes) {
-      auto handler = std::visit(MakeHandler{loop_, hot_, parts_, route.path}, route.handler);
+      auto handler = std::visit(MakeHandler{loop_, hot_, parts_, route.path, route.http}, route.handler);
       if (!handler) {
         Error error = handler.error();
         error.context = route.place.text() + ": " + error.context;

@@ -63,6 +63,28 @@ std::vector<HeaderRule>::iterator find_rule(std::vector<HeaderRule>& rules, std:
                       [name](const HeaderRule& rule) { return same_name(rule.name, name); });
 }
 
+bool has_escape(std::string_view path) {
+  const auto is_digit = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+  };
+  for (std::size_t at = path.find('%'); at != path.npos; at = path.find('%', at + 1)) {
+    if (path.size() - at > 2 && is_digit(path[at + 1]) && is_digit(path[at + 2])) return true;
+  }
+  return false;
+}
+
+/// What is wrong with it as the path of an error page; null: nothing.
+const char* no_page(const Node& node) {
+  if (node.kind != Node::Kind::scalar || !node.text.starts_with('/')) {
+    return "expected the path of a page, beginning with /";
+  }
+  if (node.text.find_first_of("?#$") != std::string::npos) {
+    return "a page is a path alone, without query, fragment and $variables; what it shows may hold $status and others";
+  }
+  if (has_escape(node.text)) return "a page's path is written as it is, without %";
+  return why_unreachable(node.text);
+}
+
 }  // namespace
 
 std::optional<std::pair<int, int>> parse_statuses(std::string_view text, int least, int most) {
@@ -112,8 +134,8 @@ void read_error_pages(const Section& section, std::vector<ErrorPage>& pages) {
       problems.add(entry.place, path, "expected a status from 400 to 599, or a range such as 500-504");
       continue;
     }
-    if (entry.value->kind != Node::Kind::scalar || !entry.value->text.starts_with('/')) {
-      problems.add(entry.value->place, path, "expected the path of a page, beginning with /");
+    if (const char* const why = no_page(*entry.value)) {
+      problems.add(entry.value->place, path, why);
       continue;
     }
     const auto [first, last] = *statuses;

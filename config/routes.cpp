@@ -15,6 +15,7 @@
 #include "config/basic_auth.h"
 #include "config/limits.h"
 #include "config/process.h"
+#include "config/values.h"
 
 namespace edge::config {
 namespace {
@@ -30,16 +31,6 @@ constexpr Sign kSigns[] = {
     {"^~", RoutePath::Kind::strong_prefix, false}, {"=", RoutePath::Kind::exact, false},
     {"", RoutePath::Kind::prefix, false},
 };
-
-/// Why no normalised request path begins with `path`; null when one may.
-const char* unreachable(std::string_view path) {
-  if (!path.starts_with('/')) return "a path begins with /";
-  if (path.find("//") != std::string_view::npos)
-    return "requests have no doubled slashes when they are routed; write one";
-  const bool has_dots = path.find("/./") != std::string_view::npos || path.find("/../") != std::string_view::npos ||
-                        path.ends_with("/.") || path.ends_with("/..");
-  return has_dots ? "requests have no . or .. steps when they are routed; remove them" : nullptr;
-}
 
 bool compile_pattern(Loading& loading, const Node& node, std::size_t offset, bool ignore_case, const std::string& path,
                      RoutePath& to) {
@@ -61,7 +52,7 @@ std::optional<RoutePath> parse_mount(const Section& section, const Node& node) {
     return std::nullopt;
   }
   const std::string& text = node.text;
-  if (const char* why = unreachable(text)) {
+  if (const char* why = why_unreachable(text)) {
     section.problem("mount", why);
     return std::nullopt;
   }
@@ -163,7 +154,7 @@ std::optional<RoutePath> parse_route_path(Loading& loading, const Node& node, co
     if (!compile_pattern(loading, node, begin, sign->ignore_case, path, result)) return std::nullopt;
     return result;
   }
-  if (const char* why = unreachable(result.path)) {
+  if (const char* why = why_unreachable(result.path)) {
     loading.problems.add(node.place_in_text(begin), path,
                          fmt::format("{} matches nothing: {}", quoted(result.path), why));
     return std::nullopt;

@@ -25,8 +25,9 @@ constexpr Key kSite[] = {
 
 constexpr Key kAnswers[] = {
     Key{"error_pages", Type::text_map, "{}",
-        "From a status or a range (`500-504`) to the path that answers in its place. A route's map replaces the "
-        "site's."},
+        "From a status or a range (`500-504`) to the path that answers in its place, with 200 or that status; a page "
+        "that "
+        "cannot be had is left out, and the log says so. A route's map replaces the site's."},
     Key{"headers", Type::text_map, "{}",
         "Headers of every answer; values may hold $variables. A route's are added to the site's; `~` removes one."},
     Key{"access_log", Type::map, "~",
@@ -133,7 +134,9 @@ constexpr Key kStatic[] = {
         "Serve names that begin with a dot. `.well-known` at the top of a request's path is served without it (RFC "
         "8615)."},
     Key{"follow_symlinks", Type::choice, "inside",
-        "`inside`: symbolic links that do not lead out of the folder are followed. `always`: all of them; who may make "
+        "`inside`: symbolic links that do not lead out of the folder are followed; an absolute one counts as leading "
+        "out. "
+        "`always`: all of them; who may make "
         "links there may have any file served. `never`: none."}
         .of("inside, always, never"),
     Key{"types", Type::text_map, "{}",

@@ -77,4 +77,13 @@ std::string duration_text(std::uint64_t milliseconds) {
   return text_with_unit(milliseconds, kTimes);
 }
 
+const char* why_unreachable(std::string_view path) {
+  if (!path.starts_with('/')) return "a path begins with /";
+  if (path.find("//") != std::string_view::npos)
+    return "requests have no doubled slashes when they are routed; write one";
+  const bool has_dots = path.find("/./") != std::string_view::npos || path.find("/../") != std::string_view::npos ||
+                        path.ends_with("/.") || path.ends_with("/..");
+  return has_dots ? "requests have no . or .. steps when they are routed; remove them" : nullptr;
+}
+
 }  // namespace edge::config

@@ -21,4 +21,7 @@ std::optional<std::uint64_t> parse_duration(std::string_view text);
 std::string size_text(std::uint64_t bytes);
 std::string duration_text(std::uint64_t milliseconds);
 
+/// Why no normalised request path begins with `path`; null when one may.
+const char* why_unreachable(std::string_view path);
+
 }  // namespace edge::config

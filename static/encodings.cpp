@@ -43,8 +43,9 @@ std::string_view suffix_of(Coding coding) {
   return {};
 }
 
+/// In whole seconds: those who set times often know no smaller ones, or round them.
 bool is_fresh(const FileFacts& neighbour, const FileFacts& source) {
-  return std::pair(neighbour.modified, neighbour.modified_ns) >= std::pair(source.modified, source.modified_ns);
+  return neighbour.modified >= source.modified;
 }
 
 bool read_whole(int fd, std::string& to) {
@@ -63,7 +64,7 @@ struct Compress {
   Coding coding;
   int level;
 
-  std::optional<std::string> operator()() const {
+  std::optional<FileVersion::Compressed> operator()() const {
     const FileForm& plain = version->plain();
     std::string read;
     std::string_view bytes;
@@ -78,14 +79,15 @@ struct Compress {
     std::string coded;
     if (!compress_whole(coding, level, bytes, coded) || coded.size() >= bytes.size()) return std::nullopt;
     coded.shrink_to_fit();
-    return coded;
+    const std::uint32_t checksum = checksum_of(coded);
+    return FileVersion::Compressed{std::move(coded), checksum};
   }
 };
 
 }  // namespace
 
 bool Encodings::compresses(const Request& request, const FileVersion& version) {
-  return version.manner().compressible && !forbid_transforming(request.route->headers, request);
+  return settings_of(request) && version.manner().compressible && !forbid_transforming(request.route->headers, request);
 }
 
 FileVersion::Manner Encodings::manner(const Request& request, std::string_view type, std::uint64_t size) const {
@@ -119,16 +121,16 @@ Task<void> Encodings::prepare(const Request& request, Place place, std::shared_p
   version->is_being_made(coding);
   if (precompressed_) {
     const bool found = co_await find_neighbour(request.loop, place, *version, coding);
-    if (found) co_return;
+    if (found || version->restore(coding)) co_return;
   }
   const CompressSettings* const settings = settings_of(request);
   const bool may_compress =
       compresses(request, *version) && std::ranges::find(settings->codings, coding) != settings->codings.end();
   if (!may_compress) {
-    version->has_no(coding, true);
+    version->has_no(coding, precompressed_);
     co_return;
   }
-  std::optional<std::string> coded;
+  std::optional<FileVersion::Compressed> coded;
   const Compress work{version, coding, settings->level};
   const bool on_loop = version->plain().size <= kMostOnLoop && !version->plain().is_open_file();
   log::debug("request {}: {} is compressed ({}) on the {}", request.id(), place.path, coding_name(coding),
@@ -139,9 +141,9 @@ Task<void> Encodings::prepare(const Request& request, Place place, std::shared_p
     coded = co_await request.loop.offload(work);
   }
   if (coded) {
-    version->add(coding, std::move(*coded));
+    version->add(coding, std::move(*coded), precompressed_);
   } else {
-    version->has_no(coding, false);
+    version->has_no(coding, precompressed_, true);
   }
 }
 

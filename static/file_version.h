@@ -61,18 +61,26 @@ class FileVersion {
     return coding == Coding::identity ? *plain_ : *forms_[index(coding)].form;
   }
   void is_being_made(Coding coding) { forms_[index(coding)].state = Coded::being_made; }
-  /// `neighbour`: that may change when a file appears beside this one.
-  void has_no(Coding coding, bool neighbour) { forms_[index(coding)] = {Coded::none, nullptr, neighbour}; }
-  void add(Coding coding, std::string bytes) {
-    const std::uint64_t size = bytes.size();
-    add(coding, std::move(bytes), size);
-  }
+  /// `looked_beside`: that may change when a file appears beside this one. `gains_nothing`: compressing it again does
+  /// not help then.
+  void has_no(Coding coding, bool looked_beside, bool gains_nothing = false);
+  struct Compressed {
+    std::string bytes;
+    std::uint32_t checksum = 0;  // tells it from what the same file is compressed to otherwise
+  };
+  /// `looked_beside`: a file that appears beside this one takes its place.
+  void add(Coding coding, Compressed compressed, bool looked_beside);
   /// The file beside this one that holds it.
   void add_neighbour(Coding coding, Resolved resolved);
+  /// Nothing lies beside it: what compressing gave before holds for this version still. False: it is not known.
+  bool restore(Coding coding);
   /// What was found beside the file, or not, may be another by now. Answers that are under way are made of this
   /// version, which therefore stays as it is: the copy knows nothing of neighbours.
   bool has_neighbours() const;
   std::shared_ptr<FileVersion> without_neighbours() const;
+
+  /// Whether nobody has written to the files of its forms that are open. What is in memory stays what it is.
+  bool is_untouched() const;
 
   /// Bytes of memory, and open files.
   std::uint64_t memory() const;
@@ -81,14 +89,16 @@ class FileVersion {
   Representation representation(Coding coding) const;
 
  private:
+  enum class Beside : std::uint8_t { unseen, nothing, file };  // what was looked for in another file
   struct CodedForm {
     Coded state = Coded::unknown;
-    std::shared_ptr<const FileForm> form{};
-    bool neighbour = false;  // a file beside this one, or the lack of it
+    std::shared_ptr<const FileForm> form{};  // when it is here, or may be restored
+    Coded compressed = Coded::unknown;       // what compressing gave: `none` or `here`
+    Beside beside = Beside::unseen;
+    FileFacts facts{};  // of the file beside this one
   };
-  void add(Coding coding, std::variant<std::string, SharedFd> content, std::uint64_t size);
   std::shared_ptr<const FileForm> form_of(std::variant<std::string, SharedFd> content, std::uint64_t size,
-                                          Coding coding) const;
+                                          Coding coding, std::string_view tag) const;
   static std::size_t index(Coding coding) { return static_cast<std::size_t>(coding); }
 
   FileFacts facts_;

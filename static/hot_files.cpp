@@ -19,10 +19,17 @@ bool was_cold(const FileVersion& version) {
 
 }  // namespace
 
-bool HotFiles::is_unchanged(const Entry& entry, int directory) {
+/// By the way that opened it: a folder on that way may be a link to elsewhere by now.
+bool HotFiles::is_unchanged(const Entry& entry, const Place& place) {
   struct stat status;
   const FileFacts& facts = entry.version->facts();
-  return fstatat(directory, entry.path.c_str(), &status, 0) == 0 && is_same(facts, status);
+  if (place.links == Links::always) {
+    return fstatat(place.directory, entry.path.c_str(), &status, 0) == 0 && is_same(facts, status);
+  }
+  const int opened = open_beneath(place.directory, entry.path.c_str(), O_PATH, place.step, place.links);
+  if (opened < 0) return false;
+  const UniqueFd file(opened);
+  return fstat(file.get(), &status) == 0 && is_same(facts, status);
 }
 
 /// What changed so lately can change once more within the same tick, which no time would tell; and a small file that
@@ -31,23 +38,17 @@ bool HotFiles::is_brief(const FileVersion& version, std::int64_t unix_now) const
   return version.facts().changed > unix_now - settled_ || was_cold(version);
 }
 
-/// A file that is open can be written to; what is in memory stays what it is.
-bool HotFiles::is_believable(const FileVersion& version) {
-  const auto* const file = std::get_if<SharedFd>(&version.plain().content);
-  return !file || is_untouched(file->get(), version.facts());
-}
-
 std::shared_ptr<FileVersion> HotFiles::find(const Place& place, std::uint64_t now) {
   const auto found = by_place_.find(Key{place.owner, place.path});
   if (found == by_place_.end()) return nullptr;
   Entry& entry = *found->second;
-  if (!is_believable(*entry.version)) {
+  if (!entry.version->is_untouched()) {
     remove(found->second);
     return nullptr;
   }
   const bool is_due = now - entry.looked_at >= valid_;
   const bool is_over = is_due && entry.is_brief;
-  if (is_over || ((is_due || entry.is_brief) && !is_unchanged(entry, place.directory))) {
+  if (is_over || ((is_due || entry.is_brief) && !is_unchanged(entry, place))) {
     remove(found->second);
     return nullptr;
   }

@@ -1,7 +1,7 @@
 // HotFiles: the files that a loop has served lately, so that a hit neither opens, reads nor closes anything, and mostly
 // makes no call of the kernel at all. Bounded by memory and by open files; what was asked for least lately goes first.
 //
-// An entry is believed for `valid` after it was looked at. Then it is looked at again: one fstatat, and a file that was
+// An entry is believed for `valid` after it was looked at. Then it is looked at again: its facts, and a file that was
 // changed, replaced or removed is gone from here. So nothing is served that is older than that.
 //
 // A file that changed a moment ago is kept only where it may be compressed, so that this is done once for all who ask
@@ -42,7 +42,9 @@ class HotFiles {
   struct Place {
     std::uint32_t owner = 0;
     int directory = -1;
-    std::string_view path;  // a file's; a folder's has its index file's name at the end
+    std::string_view path;        // a file's; a folder's has its index file's name at the end
+    Links links = Links::always;  // which may be on the way
+    OpenStep step = OpenStep::cached;
   };
   /// The version that is there, or null. `now` is Loop::now().
   std::shared_ptr<FileVersion> find(const Place& place, std::uint64_t now);
@@ -81,8 +83,7 @@ class HotFiles {
   };
   using Entries = std::list<Entry>;
 
-  static bool is_unchanged(const Entry& entry, int directory);
-  static bool is_believable(const FileVersion& version);
+  static bool is_unchanged(const Entry& entry, const Place& place);
   bool is_brief(const FileVersion& version, std::int64_t unix_now) const;
   void count(Entry& entry);
   void remove(Entries::iterator entry);

@@ -63,7 +63,9 @@ class StaticHandler final : public Handler {
   Task<void> follow_root(Loop& loop);
   void follow(DocumentRoot::Found found);
   std::shared_ptr<FileVersion> find_hot(const Request& request, std::string_view path, bool folder) const;
-  HotFiles::Place hot_place(std::string_view path) const { return {owner_, root_.descriptor(), path}; }
+  HotFiles::Place hot_place(std::string_view path) const {
+    return {owner_, root_.descriptor(), path, links_, support_.cached ? OpenStep::cached : support_.blocking};
+  }
   Task<Response> handle_try(Request& request);
   Response fall_back(const Request& request) const;
   Wanted wanted(std::string_view path, bool folder) const { return {path, folder, index_, links_}; }

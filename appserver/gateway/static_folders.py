@@ -5,6 +5,7 @@ import os
 import sys
 
 MOST_FOLDERS_BYTES = 31 * 1024  # wire::kMaxControl, with room for the header
+MOST_MARKS = 4 * 1024  # characters; beyond it no name is taken for a hashed one
 MOST_WRAPPERS = 16
 WRAPPED = ("app", "application", "wsgi_app", "wsgi_application", "asgi_app", "_app")  # as middleware calls what it wraps
 FLASK_FILE = "<path:filename>"
@@ -96,7 +97,7 @@ def django_folders(app, module, found):
     url = django_url(values, "STATIC_URL")
     if url is not None and "django.contrib.staticfiles" in values.INSTALLED_APPS:
         if values.STATIC_ROOT:
-            found.add(url, values.STATIC_ROOT, HASHED if has_hashed_names(values) else "",
+            found.add(url, values.STATIC_ROOT, marks_of(values),
                       "it is Django's STATIC_ROOT; run `manage.py collectstatic`, and reload the app")
         else:
             found.warnings.append("Django's STATIC_ROOT is not set; set it to a folder, run `manage.py collectstatic`, "
@@ -116,8 +117,9 @@ def django_url(values, name):
     return url if url.startswith("/") or forced is None else "%s/%s" % (str(forced).rstrip("/"), url)
 
 
-def has_hashed_names(values):
-    """Whether collectstatic has put the hash of its content into each file's name: a manifest lists those then."""
+def marks_of(values):
+    """HASHED where collectstatic has put the hash of its content into each file's name, as a manifest lists them; and a
+    line for each other file whose name looks like that."""
     plain = "django.contrib.staticfiles.storage.StaticFilesStorage"
     backend = getattr(values, "STORAGES", {}).get("staticfiles", {}).get("BACKEND", plain)
     if backend == plain:
@@ -125,8 +127,21 @@ def has_hashed_names(values):
     module, _, name = backend.rpartition(".")
     storage = getattr(sys.modules.get(module), name, None)  # usually not imported yet
     if backend == plain or storage is not None and not hasattr(storage, "manifest_name"):
-        return False
-    return os.path.isfile(os.path.join(values.STATIC_ROOT, getattr(storage, "manifest_name", "staticfiles.json")))
+        return ""
+    try:
+        import json
+
+        with open(os.path.join(values.STATIC_ROOT, getattr(storage, "manifest_name", "staticfiles.json")), "rb") as file:
+            paths = json.load(file)["paths"]
+        hashed = set(paths.values())
+        marks = "\n".join([HASHED] + [name for name in paths if name not in hashed and looks_hashed(name)])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return ""
+    return marks if len(marks) <= MOST_MARKS else ""
+
+
+def looks_hashed(path):
+    return any(len(part) == 12 and not part.strip("0123456789abcdef") for part in path.split("/")[-1].split(".")[1:][-2:])
 
 
 def flask_folders(app, module, found):

@@ -49,6 +49,9 @@ TakenCompressor take_compressor(Coding coding, int level, std::optional<std::uin
 /// Appends all of `bytes` to `to`, coded. On any thread. False: there is no compressor, and `to` is of no use.
 bool compress_whole(Coding coding, int level, std::string_view bytes, std::string& to);
 
+/// Tells one content from another (CRC-32); nothing for who would forge one.
+std::uint32_t checksum_of(std::string_view bytes);
+
 /// One for each library, for take_compressor().
 std::unique_ptr<Compressor> make_gzip_compressor();
 std::unique_ptr<Compressor> make_brotli_compressor();

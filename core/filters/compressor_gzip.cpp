@@ -66,4 +66,8 @@ std::unique_ptr<Compressor> make_gzip_compressor() {
   return std::make_unique<GzipCompressor>();
 }
 
+std::uint32_t checksum_of(std::string_view bytes) {
+  return static_cast<std::uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+}
+
 }  // namespace edge

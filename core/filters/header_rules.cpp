@@ -45,7 +45,7 @@ void apply_header_rules(std::span<const HeaderRule> rules, const Request& reques
       continue;
     }
     const std::string_view value = value_of(*rule.value, request);
-    if (value.empty()) continue;
+    if (value.empty() || (same_name(rule.name, "Content-Type") && has_several_ranges(response))) continue;
     if (!is_list(rule.name)) response.headers.remove(rule.name);
     response.headers.add(rule.name, value);
   }

@@ -94,8 +94,7 @@ void join(const Response& from, Response& file) {
   keep({"Content-Disposition", "Accept-Ranges"}, from.headers, file.headers);
   // A type beside an encoding is that of the decoded content. The file is sent as it is, and its own type says so, as
   // that of several ranges says where each ends.
-  const bool several_ranges = file.headers.get(HeaderName::content_type).starts_with("multipart/byteranges");
-  if (!from.headers.find(HeaderName::content_encoding) && !several_ranges) {
+  if (!from.headers.find(HeaderName::content_encoding) && !has_several_ranges(file)) {
     keep({"Content-Type"}, from.headers, file.headers);
   }
   if (from.status == 200 || from.status == 206 || file.status != 200) return;

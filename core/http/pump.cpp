@@ -8,22 +8,18 @@
 #include "core/filters/expires.h"
 #include "core/filters/header_rules.h"
 #include "core/http/access_check.h"
+#include "core/http/answer_sending.h"
 #include "core/http/forwarded.h"
 #include "core/http/https_rules.h"
 #include "core/http/internal_redirect.h"
 #include "core/http/page_request.h"
 #include "core/limits/admission.h"
-#include "core/limits/paced_writer.h"
 #include "core/log.h"
 #include "core/log_pace.h"
 
 namespace edge {
 
 namespace {
-
-bool status_has_content(int status) {
-  return status >= 200 && status != 204 && status != 304;
-}
 
 /// What holds for an answer: the route's, or the site's where no route was found.
 struct Rules {
@@ -128,7 +124,7 @@ Task<void> answer(Request& request, bool by_error_page, Response& response) {
       co_return;
     }
     response = co_await request.route->handler->handle(request);
-    response.coding_settled = request.route->handler->serves_files();
+    if (request.route->handler->serves_files() && !response.is_listing) response.coding_settled = true;
     if (!response.redirect || request.site->passes_redirects) co_return;
     if (response.redirect->to != InternalRedirect::To::route) {
       response = co_await follow_redirect(request, std::move(response));
@@ -169,16 +165,27 @@ Task<Response> make_page(Request& request, std::string_view path) {
   co_return response;
 }
 
-/// The page that configuration names for the answer's status, made by the route that serves its path; the answer
-/// itself where there is none; where it cannot be had, the answer again, or a plain one in the place of one that was
-/// still under way. An error page has no error page: there is no loop.
+void tell_of_missing(const Request& request, const ErrorPage& page, int status, int got) {
+  thread_local LogPace pace;
+  if (!pace.lets_pass(request.loop.now())) return;
+  log::warn("request {}: {} {}: error_pages: {} for status {} is answered with status {}, so it is left out",
+            request.id(), request.method_name, request.target, page.path, status, got);
+}
+
+/// The page that configuration names for the answer's status, made by the route that serves its path, with status 200
+/// or that of the answer; the answer itself where there is none; where it cannot be had, the answer again, or a plain
+/// one in the place of one that was still under way. An error page has no error page: there is no loop.
 Task<Response> with_error_page(Request& request, const Router& router, Response failed) {
   const ErrorPage* page = error_page_for(*rules_for(request, router).error_pages, failed.status);
   if (!page || !request.site) co_return failed;
   failed = without_source(request.arena, std::move(failed));
   request.sent.status = failed.status;  // what the page says as $status
   Response response = co_await make_page(request, page->path);
-  if (response.status != 200) co_return failed;
+  const bool has_own_status = response.status == failed.status && !response.is_plain;
+  if (response.status != 200 && !has_own_status) {
+    tell_of_missing(request, *page, failed.status, response.status);
+    co_return failed;
+  }
   response.status = failed.status;
   response.reason = failed.reason;
   response.close = failed.close;
@@ -187,118 +194,6 @@ Task<Response> with_error_page(Request& request, const Router& router, Response 
   }
   keep_for_client(failed.headers, response.headers);
   co_return response;
-}
-
-/// Head and content leave together where the first chunk is there; else the client sees the head meanwhile.
-Task<Result<void>> send_source(Request& request, BodySource& source, const Response& response, ResponseWriter& writer) {
-  const bool may_take_time = source.waits();
-  Task<Result<BodySource::Chunk>> first = source.pull();
-  const bool head_goes_first = may_take_time && !first.done();
-  Result<void> begun;
-  if (head_goes_first) {
-    writer.write_head(response, source.length(), true);
-    begun = co_await writer.flush();
-    if (!begun) request.cancellation.request();  // that ends the pull, which is never left alone
-  }
-  Result<BodySource::Chunk> chunk = co_await first;
-  if (!begun) co_return begun;
-  if (!chunk) co_return std::unexpected(chunk.error());
-  if (!head_goes_first) {
-    std::optional<std::uint64_t> length = source.length();
-    if (chunk->last && !source.trailers()) length = chunk->bytes.size();
-    writer.write_head(response, length, true);
-  }
-  while (true) {
-    if (!chunk->bytes.empty() && !writer.try_write(chunk->bytes)) {
-      const Result<void> written = co_await writer.write(chunk->bytes);
-      if (!written) co_return written;
-    }
-    request.sent.body_bytes += chunk->bytes.size();
-    if (chunk->last) break;
-    const Result<void> flushed = co_await writer.flush();
-    if (!flushed) co_return flushed;
-    chunk = co_await source.pull();
-    if (!chunk) co_return std::unexpected(chunk.error());
-  }
-  co_return {};
-}
-
-Task<Result<void>> send_tunnel(Request& request, Response& response, ResponseWriter& writer, bool& head_sent) {
-  writer.write_head(response, std::nullopt, true);
-  head_sent = true;
-  const std::uint64_t head = writer.bytes_written();
-  Tunnel& tunnel = *std::get<std::unique_ptr<Tunnel>>(response.body);
-  Result<void> done = co_await tunnel.run(request, writer);
-  request.sent.body_bytes = writer.bytes_written() - head;
-  co_return done;
-}
-
-/// Of a source that has given its last chunk; null: none.
-const HeaderList* trailers_of(const Response& response) {
-  const auto* source = std::get_if<std::unique_ptr<BodySource>>(&response.body);
-  return source ? (*source)->trailers() : nullptr;
-}
-
-/// How much of an answer has been sent.
-struct Progress {
-  bool head_sent = false;  // an error comes too late for another answer
-  std::uint64_t head = 0;  // bytes
-};
-
-/// Queues the head, and the content if that needs no waiting. False: the rest is for send_rest().
-bool send_at_once(Request& request, const Response& response, ResponseWriter& writer, Progress& progress) {
-  if (std::holds_alternative<std::unique_ptr<Tunnel>>(response.body)) return false;
-  const bool has_content = request.method != Method::head && status_has_content(response.status);
-  if (has_content && std::holds_alternative<std::unique_ptr<BodySource>>(response.body)) return false;
-  const auto* const bytes = std::get_if<std::string_view>(&response.body);
-  const auto* const file = std::get_if<FileRange>(&response.body);
-  std::optional<std::uint64_t> length;
-  if (bytes) {
-    length = bytes->size();
-  } else if (file) {
-    length = file->length;
-  } else {
-    length = has_content ? 0 : declared_length(response.headers);
-  }
-  writer.write_head(response, length, has_content);
-  progress = {true, writer.bytes_written()};
-  if (!has_content || (!bytes && !file)) return true;
-  const bool queued =
-      bytes ? writer.try_write(*bytes) : writer.try_write_file(file->fd.get(), file->offset, file->length);
-  request.sent.body_bytes = writer.bytes_written() - progress.head;
-  return queued;
-}
-
-/// What send_at_once() has left.
-Task<Result<void>> send_rest(Request& request, Response& response, ResponseWriter& writer, Progress& progress) {
-  Result<void> done;
-  if (std::holds_alternative<std::unique_ptr<Tunnel>>(response.body)) {
-    done = co_await send_tunnel(request, response, writer, progress.head_sent);
-    co_return done;
-  }
-  if (const auto* source = std::get_if<std::unique_ptr<BodySource>>(&response.body)) {
-    done = co_await send_source(request, **source, response, writer);
-    progress.head_sent = writer.bytes_written() > 0;
-    co_return done;
-  }
-  if (const auto* bytes = std::get_if<std::string_view>(&response.body)) {
-    done = co_await writer.write(*bytes);
-  } else if (const auto* file = std::get_if<FileRange>(&response.body)) {
-    done = co_await writer.write_file(file->fd.get(), file->offset, file->length);
-  }
-  request.sent.body_bytes = writer.bytes_written() - progress.head;
-  co_return done;
-}
-
-/// No faster than the limit, which there is.
-Task<Result<void>> send_paced(Request& request, Response& response, const Limits& limits, ResponseWriter& writer,
-                              Progress& progress) {
-  PacedWriter paced(writer, limits, request);
-  Result<void> done;
-  if (!send_at_once(request, response, paced, progress)) {
-    done = co_await send_rest(request, response, paced, progress);
-  }
-  co_return done;
 }
 
 void log_failure(Request& request, const Error& error) {
@@ -314,7 +209,7 @@ Task<void> send_and_log(Request& request, const Router& router, ResponseWriter& 
   apply_expires(rules.expires, request.loop, response);
   request.sent.status = response.status;
   request.sent.headers = &response.headers;
-  Progress progress;
+  SendProgress progress;
   Result<void> sent;
   if (rules.limits && rules.limits->bandwidth()) {
     sent = co_await send_paced(request, response, *rules.limits, writer, progress);

@@ -33,7 +33,12 @@ Response Response::of_status(Arena& arena, int status) {
   if (without_content(status)) return response;
   response.headers.add(HeaderName::content_type, "text/html; charset=utf-8");
   response.body = page(arena, status);
+  response.is_plain = true;
   return response;
+}
+
+bool has_several_ranges(const Response& response) {
+  return response.headers.get(HeaderName::content_type).starts_with("multipart/byteranges");
 }
 
 Response Response::of_error(Arena& arena, const Error& error) {

@@ -70,6 +70,7 @@ struct Response {
   std::optional<InternalRedirect> redirect;  // the body, if any, does not count then
   bool coding_settled = false;  // no filter adds a content coding; the pump says so of answers of routes of files
   bool is_listing = false;      // it shows a folder and is the content of no file
+  bool is_plain = false;        // edge's own page for its status, of_status()
   bool close = false;           // no request after this one; of HTTP/1, as those of HTTP/2 do not wait for each other
   std::string_view reason;      // empty: the status code's usual phrase
 
@@ -78,6 +79,9 @@ struct Response {
   /// The answer that answer_for() gives for an error. The caller has logged what is worth logging.
   static Response of_error(Arena& arena, const Error& error);
 };
+
+/// Whether its type says where each of several ranges ends (RFC 9110 14.6), and must stay as it is.
+bool has_several_ranges(const Response& response);
 
 /// "Not Found"; "Unknown" when the code is not registered.
 std::string_view reason_phrase(int status);

@@ -279,9 +279,10 @@ def test_what_compressed_files_say_in_their_heads(edge):
         answer = get(edge, path)
         assert answer.status == 200 and PAGE.startswith(content(answer)) and len(content(answer)) >= 4000
         assert answer.get("Content-Encoding") == "gzip" and answer.get("Vary") == "Accept-Encoding"
-        assert answer.get("ETag").endswith('-gzip"') and int(answer.get("Content-Length")) == len(answer.body)
+        assert int(answer.get("Content-Length")) == len(answer.body)
         plain = get(edge, path, "identity")
-        assert PAGE.startswith(plain.body) and plain.get("ETag") == answer.get("ETag").replace("-gzip", "")
+        assert PAGE.startswith(plain.body)
+        assert answer.get("ETag") == f'{plain.get("ETag")[:-1]}-gzip-{zlib.crc32(answer.body):x}"'
 
 
 def test_a_file_that_an_app_opened_itself_is_left_alone(edge):

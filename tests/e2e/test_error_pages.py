@@ -2,6 +2,8 @@
 the thing that it asked for."""
 import pytest
 
+from edge import wait_until
+
 SITE = """\
     log: {access: off}
     apps: {app: {module: app, processes: 1}}
@@ -39,6 +41,12 @@ SITE = """\
           - path: /said/
             static: {directory: ./files}
             error_pages: {404: /says}
+          - path: /renders/
+            static: {directory: ./files}
+            error_pages: {404: /app/404, 405: /fixed}
+          - path: = /fixed
+            internal: true
+            return: {status: 405, body: "use GET", type: text/plain}
           - path: = /says
             return: {body: "this is $status"}
 """
@@ -131,3 +139,19 @@ def test_a_long_answer_of_the_only_worker_makes_room_for_the_page_of_the_same(ed
 def test_a_page_that_is_missing_is_no_loop(edge):
     answer = edge.get("/lost/no")
     assert answer.status == 404 and "<h1>404</h1>" in answer.text
+
+
+def test_a_page_may_have_the_status_that_it_is_for(edge):
+    """As an app has it that renders its own 404."""
+    answer = edge.get("/renders/none")
+    assert (answer.status, answer.text) == (404, "/app/404 None None")
+    answer = edge.get("/renders/a.txt", method="DELETE")
+    assert (answer.status, answer.text, answer.get("Allow")) == (405, "use GET", "GET, HEAD, OPTIONS")
+
+
+def test_a_page_that_cannot_be_had_is_told_of(edge):
+    line = "GET /lost/none: error_pages: /lost/too for status 404 is answered with status 404, so it is left out"
+
+    def is_told():                                      # one line a second tells of all pages
+        return edge.get("/lost/none").status == 404 and line in edge.log.text()
+    wait_until(is_told, "the log tells of it")

@@ -305,3 +305,22 @@ def test_a_rollback_serves_the_folders_where_routes_are_now(serve, tmp_path):
     assert by_edge(edge.get("/static/a.css"))
     assert "generation 2 serves again" in run("rollback", "web", folder=tmp_path).stdout
     assert by_edge(edge.get("/static/a.css"))
+
+
+def test_sites_of_one_app_that_compress_differently(serve):
+    """What is kept for one of them was made for that one."""
+    edge = serve("""
+        apps: {web: {module: app}}
+        sites:
+          - {host: a.example, listen: ["127.0.0.1:0"], compress: {encodings: [gzip]},
+             routes: [{path: /, app: web, static: auto}]}
+          - {host: b.example, listen: ["127.0.0.1:0"], routes: [{path: /, app: web, static: auto}]}
+          - {host: c.example, listen: ["127.0.0.1:0"], compress: {encodings: [br], min_size: 10k},
+             routes: [{path: /, app: web, static: auto}]}
+    """, {**FILES, "static/large.css": "a {}\n" * 1000})
+    for _ in range(2):
+        for host, coding in (("a.example", "gzip"), ("b.example", None), ("c.example", None)):
+            answer = edge.get("/static/large.css", headers=["Accept-Encoding: gzip, br"], host=host)
+            assert (answer.status, answer.get("Content-Encoding")) == (200, coding), host
+            assert not answer.get("ETag").startswith("W/"), "by the route of files, and not behind it"
+            assert answer.get("Vary") == ("Accept-Encoding" if host == "a.example" else None)

@@ -1,4 +1,5 @@
 """`static: auto` with Django, with and without hashed names, and with Starlette."""
+import json
 import re
 
 import pytest
@@ -77,7 +78,10 @@ def test_hashed_names_of_django_are_immutable(serve, tmp_path, storage):
     (tmp_path / "own_storage.py").write_text(
         "from django.contrib.staticfiles.storage import ManifestStaticFilesStorage\n"
         "class Own(ManifestStaticFilesStorage):\n    pass\n")
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "v.202611231142.css").write_text("a {}\n")
     settings = f"import sys\nsys.path.append({str(tmp_path)!r})\n{storage}\n"
+    settings += f"STATICFILES_DIRS = [{str(tmp_path / 'assets')!r}]\n"
     edge = guestbook(serve, tmp_path, settings)
     assert (folder / "collected" / "staticfiles.json").exists()
     assert folders(edge)[0] == ("/static/", f"{folder}/collected", True)
@@ -90,6 +94,10 @@ def test_hashed_names_of_django_are_immutable(serve, tmp_path, storage):
     assert answer.status == 200 and answer.get("Cache-Control") is None
     assert edge.get(style.replace(".css", ".gone")).get("Cache-Control") is None
     assert edge.get("/media/cat.0123456789ab.jpg").get("Cache-Control") is None, "an upload's name says nothing"
+    own = json.loads((folder / "collected" / "staticfiles.json").read_text())["paths"]["v.202611231142.css"]
+    assert own != "v.202611231142.css" and edge.get("/static/" + own).get("Cache-Control") == IMMUTABLE
+    answer = edge.get("/static/v.202611231142.css")
+    assert answer.status == 200 and answer.get("Cache-Control") is None, "it only looks like a name with a hash"
 
 
 def test_a_name_with_a_hash_says_nothing_without_a_manifest(serve, tmp_path):

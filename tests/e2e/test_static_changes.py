@@ -33,7 +33,7 @@ def numbered(text, size):
 def put(edge, name, content):
     """In one step, as a deployment does; old enough to be kept at once."""
     path = edge.folder / "files" / name
-    new = path.with_name(name + ".new")
+    new = path.with_name(path.name + ".new")
     new.write_bytes(content)
     os.utime(new, (LONG_AGO, next(VERSIONS)))
     new.rename(path)
@@ -209,3 +209,28 @@ def test_out_of_descriptors_it_answers_503_and_recovers(serve):
             answer = client.request("GET", f"/{number}.bin")
             assert answer.status == 200 and answer.body == content
     assert edge.get("/small.bin").body == small
+
+
+def test_a_large_file_beside_that_is_written_over_is_not_sent_as_it_was(edge):
+    put(edge, "nb.txt", numbered(b"plain", 3_000_000))
+    for size in (800_000, 1_600_000, 200_000):
+        content = zlib.compress(os.urandom(size), wbits=31)
+        with open(edge.folder / "files" / "nb.txt.gz", "wb") as beside:     # the same inode
+            beside.write(content)
+        answer = edge.get("/nb.txt", headers=["Accept-Encoding: gzip"])
+        assert (answer.status, answer.get("Content-Encoding"), answer.body) == (200, "gzip", content)
+
+
+@pytest.mark.parametrize("links", ["inside", "never"])
+def test_a_folder_that_becomes_a_link_to_the_outside_is_outside(serve, links):
+    edge = serve("""\
+        sites:
+          - listen: ["127.0.0.1:0"]
+            routes: [{path: /, static: {directory: ./files, follow_symlinks: LINKS}}]
+    """.replace("LINKS", links), {"files/sub/.keep": ""})
+    put(edge, "sub/a.txt", b"inside")
+    for _ in range(2):
+        assert edge.get("/sub/a.txt").text == "inside"
+    (edge.folder / "files" / "sub").rename(edge.folder / "outside")
+    (edge.folder / "files" / "sub").symlink_to("../outside")
+    wait_until(lambda: edge.get("/sub/a.txt").status == 404, "it is not served any more")

@@ -1,4 +1,5 @@
 """Listings of folders and content types of one's own, as clients get them."""
+import gzip
 import json
 import os
 import re
@@ -15,6 +16,9 @@ SITE = """\
             expires: 1h
           - path: /closed/
             static: {directory: ./pub}
+          - path: /coded/
+            static: {directory: ./pub, list: true}
+            compress: {min_size: 100}
           - path: /mine/
             static: {directory: ./pub, list: true, hidden_files: true, follow_symlinks: always}
 """
@@ -93,3 +97,12 @@ def test_a_large_listing_comes_in_pieces_on_a_connection_that_goes_on(edge):
 def test_types_of_one_s_own(edge):
     assert edge.get("/pub/sub/b.log").get("Content-Type") == "text/x-log; charset=utf-8"
     assert edge.get("/closed/sub/b.log").get("Content-Type") == "text/plain; charset=utf-8"
+
+
+@pytest.mark.parametrize("kind", ["text/html", "application/json"])
+def test_a_listing_is_compressed_where_its_type_is(edge, kind):
+    answer = edge.get("/coded/", headers=["Accept-Encoding: gzip", f"Accept: {kind}"])
+    assert (answer.status, answer.get("Content-Encoding")) == (200, "gzip")
+    vary = " ".join(answer.all("Vary"))
+    assert "Accept-Encoding" in vary and vary.replace("Accept-Encoding", "").strip(" ,") == "Accept"
+    assert gzip.decompress(answer.body) == edge.get("/coded/", headers=[f"Accept: {kind}"]).body

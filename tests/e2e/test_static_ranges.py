@@ -14,6 +14,9 @@ SITE = """\
         routes:
           - path: /
             static: {directory: ./public}
+          - path: /typed/
+            static: {directory: ./public}
+            headers: {Content-Type: x/y}
 """
 LARGE = bytes((i * 7 + i // 251) % 256 for i in range(3_000_000))
 FILES = {"public/a.txt": "0123456789", "public/large.bin": LARGE, "public/empty.txt": ""}
@@ -149,3 +152,9 @@ def test_curl_resumes_and_takes_parts(edge, tmp_path):
     got = subprocess.run(["curl", "-sS", "--fail", "-r", "2-4", edge.url("/a.txt")], check=True, timeout=30,
                          capture_output=True)
     assert got.stdout == b"234"
+
+
+def test_a_type_by_headers_does_not_hide_where_parts_end(edge):
+    assert edge.get("/typed/a.txt").get("Content-Type") == "x/y"
+    several = edge.get("/typed/a.txt", headers=["Range: bytes=0-1,4-5"])
+    assert several.status == 206 and [part[2] for part in parts_of(several)] == [b"01", b"45"]

@@ -40,6 +40,17 @@ TEST_CASE("static folders: warnings and folders are read") {
   CHECK(!found->folders[2].hashed_names);
 }
 
+TEST_CASE("static folders: names that only look as if they held a hash are told, for folders with hashed names") {
+  const auto found =
+      parse_static_folders(message({"", "/a/", "/srv/a", "hashed\nb.0123456789ab.js\na/c.0123456789ab.js", "/b/",
+                                    "/srv/b", "else\nb.0123456789ab.js"}));
+  REQUIRE(found);
+  CHECK(found->folders[0].hashed_names);
+  CHECK(found->folders[0].not_hashed == std::vector<std::string>{"a/c.0123456789ab.js", "b.0123456789ab.js"});
+  CHECK(!found->folders[1].hashed_names);
+  CHECK(found->folders[1].not_hashed.empty());
+}
+
 TEST_CASE("static folders: what is no such message is an error") {
   const std::string whole = message({"a warning", "/static/", "/srv/static", "hashed"});
   for (std::size_t size = 0; size < whole.size(); ++size) {

@@ -186,6 +186,62 @@ TEST_CASE("encodings: a neighbour goes before the compressor, and makes up for a
   CHECK(site.ask("br").content == site.plain);
 }
 
+TEST_CASE("encodings: different content has a different tag, though the file beside which it lies stays") {
+  CodedSite site;
+  site.site.files.precompressed = true;
+  site.compress.emplace();
+  site.write("a.css.gz", "one");
+  const CodedSite::Coded one = site.ask("gzip");
+  site.write("a.css.gz", "two", 2'000'000);
+  const CodedSite::Coded two = site.ask("gzip", {{"If-None-Match", one.tag}});
+  CHECK(two.status == 200);
+  CHECK(two.content == "two");
+  std::filesystem::remove(site.site.directory / "root" / "a.css.gz");
+  const CodedSite::Coded own = site.ask("gzip", {{"If-None-Match", one.tag + ", " + two.tag}});
+  CHECK(own.status == 200);
+  CHECK(site.ask("gzip", {{"If-None-Match", own.tag}}).status == 304);
+  CodedSite other;
+  other.compress.emplace();
+  other.compress->level = 1;
+  other.plain = site.plain = std::string("abcabcabdabe").append(site.plain);
+  for (const CodedSite* each : {&site, &other}) each->write("a.css", each->plain, 3'000'000);
+  const CodedSite::Coded better = site.ask("gzip");
+  const CodedSite::Coded quicker = other.ask("gzip");
+  REQUIRE(better.content != quicker.content);
+  CHECK(better.tag != quicker.tag);
+}
+
+TEST_CASE("encodings: a neighbour of the same second is fresh") {
+  CodedSite site;
+  site.site.files.precompressed = true;
+  const timespec times[2] = {{1'000'000, 900'000'000}, {1'000'000, 900'000'000}};
+  REQUIRE(::utimensat(AT_FDCWD, (site.site.directory / "root/a.css").c_str(), times, 0) == 0);
+  site.write("a.css.gz", "fresh");
+  CHECK(site.ask("gzip").content == "fresh");
+}
+
+TEST_CASE("encodings: a neighbour takes the place of what was compressed, which is not compressed again meanwhile") {
+  CodedSite site;
+  CapturedLog log;
+  site.site.files.precompressed = true;
+  site.compress.emplace();
+  const CodedSite::Coded own = site.ask("gzip");
+  CHECK(own.encoding == "gzip");
+  for (int i = 0; i < 3; ++i) CHECK(site.ask("gzip").content == own.content);
+  CHECK(count(log.text(), "is compressed") == 1);
+  site.write("a.css.gz", "beside");
+  CHECK(site.ask("gzip").content == "beside");
+  std::filesystem::remove(site.site.directory / "root" / "a.css.gz");
+  CHECK(site.ask("gzip").content == own.content);
+  std::string noise;
+  std::uint32_t state = 1;
+  for (int i = 0; i < 5000; ++i) noise += static_cast<char>((state = state * 1'664'525 + 1'013'904'223) >> 24);
+  site.write("noise.css", noise);
+  const int before = count(log.text(), "is compressed");
+  for (int i = 0; i < 3; ++i) CHECK(site.ask("gzip", {}, "/static/noise.css").content == noise);
+  CHECK(count(log.text(), "is compressed") == before + 1);
+}
+
 TEST_CASE("encodings: what gains nothing, is small, of another type or too large stays plain") {
   CodedSite site;
   site.compress.emplace();

@@ -259,7 +259,7 @@ TEST_CASE("hot files: other forms of a file count, and those found beside it are
   place.keep("a");
   const std::uint64_t plain = place.hot.memory();
   const std::shared_ptr<FileVersion> version = place.find("a");
-  version->add(Coding::gzip, std::string(5000, 'z'));
+  version->add(Coding::gzip, {std::string(5000, 'z'), 1}, false);
   version->has_no(Coding::br, true);
   place.hot.recount({place.owner, -1, "a"});
   CHECK(place.hot.memory() >= plain + 4900);
@@ -268,7 +268,7 @@ TEST_CASE("hot files: other forms of a file count, and those found beside it are
   CHECK(later->coded(Coding::br) == FileVersion::Coded::unknown);
   CHECK(later->coded(Coding::gzip) == FileVersion::Coded::here);
   CHECK(version->coded(Coding::br) == FileVersion::Coded::none);
-  later->add(Coding::gzip, std::string(2 * kMegabyte, 'z'));
+  later->add(Coding::gzip, {std::string(2 * kMegabyte, 'z'), 2}, false);
   place.hot.recount({place.owner, -1, "a"});
   CHECK(place.hot.memory() == 0);
   CHECK(later->form(Coding::gzip).size == 2 * kMegabyte);  // whoever is answered with it has it still
@@ -286,4 +286,16 @@ TEST_CASE("hot files: an answer keeps the neighbour that it is made of, when nei
   CHECK(place.find("a", 1'000)->coded(Coding::gzip) == FileVersion::Coded::unknown);
   CHECK(std::get<std::string_view>(under_way.content) == "as gzip");
   CHECK(version->coded(Coding::gzip) == FileVersion::Coded::here);
+}
+
+TEST_CASE("hot files: a neighbour that somebody writes to is not believed") {
+  Place place;
+  place.write("a", std::string(1000, 'x'));
+  place.write("a.gz", std::string(FileVersion::kMostInMemory + 1, 'z'));
+  place.keep("a");
+  place.find("a")->add_neighbour(
+      Coding::gzip, resolve(place.directory.get(), {"a.gz", false, {}, Links::inside}, OpenStep::by_segment));
+  CHECK(place.find("a"));
+  place.write("a.gz", std::string(FileVersion::kMostInMemory + 2, 'y'));
+  CHECK(place.find("a") == nullptr);
 }
